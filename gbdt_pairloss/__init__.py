@@ -1,0 +1,51 @@
+"""Exact pairwise ranking objectives for LightGBM and XGBoost."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BPR",
+    "LGBMRanker",
+    "PairwiseLogistic",
+    "XGBRanker",
+    "attach",
+    "datasets",
+    "get_objective",
+    "metrics",
+]
+
+if TYPE_CHECKING:
+    from . import datasets, metrics
+    from .attachments import attach
+    from .boosters.lightgbm import LGBMRanker
+    from .boosters.xgboost import XGBRanker
+    from .objectives import BPR, PairwiseLogistic, get_objective
+
+# Resolved on first use: importing the package imports no booster.
+_HOME = {
+    "PairwiseLogistic": "objectives",
+    "BPR": "objectives",
+    "get_objective": "objectives",
+    "attach": "attachments",
+    "LGBMRanker": "boosters.lightgbm",
+    "XGBRanker": "boosters.xgboost",
+    "metrics": "metrics",
+    "datasets": "datasets",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f".{_HOME[name]}", __name__)
+    value = module if name == _HOME[name] else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__ + ["__version__"])

@@ -1,0 +1,90 @@
+"""What a booster's dataset cannot hold travels beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .boosters import adapter_of
+from .validation import as_mask, as_vector, check_weights
+
+
+@dataclass(frozen=True, eq=False)
+class Attachment:
+    """What was attached to a dataset, one entry per row; None: nothing."""
+
+    item_weight: NDArray[Any] | None = None
+    loser_weight: NDArray[Any] | None = None
+    mask: NDArray[np.bool_] | None = None
+
+    def take(self, rows: ArrayLike) -> Attachment:
+        """The attachment of a dataset made of some rows of this one's."""
+        index = np.asarray(rows, dtype=np.int64)
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Attachment(**{name: None if array is None else array[index] for name, array in arrays.items()})
+
+
+_ATTACHED: WeakKeyDictionary[Any, Attachment] = WeakKeyDictionary()
+
+
+def attach(
+    dataset: Any,
+    *,
+    item_weight: ArrayLike | None = None,
+    loser_weight: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+) -> None:
+    """Attach to a booster's dataset what it cannot hold itself.
+
+    An XGBoost DMatrix with groups holds one weight per query only, and neither booster knows loser weights or
+    masks. The attachment lives as long as the dataset, follows ``lightgbm.Dataset.subset``,
+    ``xgboost.DMatrix.slice`` and the boosters' ``cv`` functions, and replaces what was attached before.
+
+    Parameters
+    ----------
+    dataset : lightgbm.Dataset or xgboost.DMatrix (or its kin)
+    item_weight : array of shape (n_rows,), optional
+        Weight of a row as the winner of its pairs (with ``item_weight="both"`` of the objective: as either).
+    loser_weight : array of shape (n_rows,), optional
+        Weight of a row as the loser of its pairs.
+    mask : bool array of shape (n_rows,), optional
+        False: the row takes no part in the objective or in our metrics.
+
+    Raises
+    ------
+    TypeError
+        If ``dataset`` is not a booster's dataset.
+    ValueError
+        If a length differs from the dataset's rows, or a weight is NaN, infinite or negative.
+    """
+    adapter = adapter_of(dataset)
+    if adapter is None:
+        raise TypeError(f"attach takes a lightgbm.Dataset or an xgboost.DMatrix, got a {type(dataset).__name__}")
+    n_rows = adapter.number_of_rows(dataset)
+    weights: dict[str, NDArray[Any] | None] = {"item_weight": None, "loser_weight": None}
+    for name, values in (("item_weight", item_weight), ("loser_weight", loser_weight)):
+        if values is not None:
+            array = np.array(as_vector(values, name, n_rows))
+            check_weights(array, name)
+            weights[name] = array
+    taking_part = None
+    if mask is not None:
+        shape = np.shape(mask) if n_rows is None else (n_rows,)
+        taking_part = np.array(as_mask(mask, "mask", shape))
+    set_attachment(dataset, Attachment(mask=taking_part, **weights))
+
+
+def set_attachment(dataset: Any, attachment: Attachment) -> None:
+    """Put an attachment beside a dataset, and see to it that it follows when the dataset is cut."""
+    _ATTACHED[dataset] = attachment
+    adapter = adapter_of(dataset)
+    adapter.follow_cuts(dataset)
+
+
+def get_attachment(dataset: Any) -> Attachment | None:
+    """What was attached to this very dataset."""
+    return _ATTACHED.get(dataset)

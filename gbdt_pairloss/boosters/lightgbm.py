@@ -1,0 +1,364 @@
+"""LightGBM: reading a Dataset, and the ranker."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..attachments import Attachment, get_attachment
+from ..data import RankingData
+from ..groups import Groups
+from ..objectives import PairwiseObjective
+from ..training import TrainingWatch
+from ..validation import as_vector
+from . import import_booster
+from .ranker import (
+    Evaluation,
+    QuerySet,
+    RankerMixin,
+    as_list,
+    paired,
+    read_evaluation_sets,
+    read_query_set,
+    swapped,
+    take_qid_column,
+)
+
+lgb = import_booster("lightgbm")
+
+#: LightGBM's default of ``min_sum_hessian_in_leaf``.
+MIN_CHILD_HESSIAN = 1e-3
+
+_MIN_CHILD_HESSIAN_NAMES = (
+    "min_child_weight",
+    "min_sum_hessian_in_leaf",
+    "min_sum_hessian_per_leaf",
+    "min_sum_hessian",
+    "min_hessian",
+)
+_METRIC_NAMES = ("metric", "metrics", "metric_types")
+
+
+def read_dataset(dataset: Any) -> RankingData:
+    """Labels, groups and weights of a Dataset; its row weights are item weights.
+
+    Raises
+    ------
+    ValueError
+        If it has no groups or no labels, or item weights both of its own and attached.
+    """
+    labels, sizes, weight = dataset.get_label(), dataset.get_group(), dataset.get_weight()
+    if labels is None:
+        raise ValueError("the LightGBM Dataset has no labels: lightgbm.Dataset(X, label=...)")
+    if sizes is None:
+        raise ValueError(
+            "the LightGBM Dataset has no query groups, and a ranking objective needs them: "
+            "lightgbm.Dataset(X, label=y, group=sizes), with the number of rows of each query"
+        )
+    labels = as_vector(labels, "the Dataset's label")
+    attached = _attachment_of(dataset) or Attachment()
+    if weight is not None and attached.item_weight is not None:
+        raise ValueError("item weights are given twice: as the Dataset's weight and attached")
+    return RankingData(
+        labels,
+        Groups.from_sizes(sizes, labels.shape[0], "the Dataset's group"),
+        item_weight=attached.item_weight if weight is None else as_vector(weight, "the Dataset's weight"),
+        loser_weight=attached.loser_weight,
+        mask=attached.mask,
+    )
+
+
+def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float, bool]:
+    """What ``feval`` returns."""
+    return name, value, maximize
+
+
+def check_trainable(dataset: Any) -> None:
+    """Refuse ``bagging_by_query``: LightGBM then never draws a bag for a custom objective, and grows empty trees."""
+    if _is_on((dataset.params or {}).get("bagging_by_query", False)):
+        raise ValueError(
+            "bagging_by_query does not work with a custom objective: LightGBM draws no bag and grows empty trees. "
+            "Leave it out; bagging_fraction with bagging_freq works (gradients still see every row)"
+        )
+
+
+def number_of_rows(dataset: Any) -> int | None:
+    """Rows of a Dataset; None before it is constructed."""
+    return None if dataset._handle is None else int(dataset.num_data())
+
+
+def follow_cuts(dataset: Any) -> None:
+    """Nothing to arrange: a subset knows its parent and its rows."""
+
+
+def _attachment_of(dataset: Any) -> Attachment | None:
+    attached = get_attachment(dataset)
+    if attached is None and dataset.used_indices is not None and dataset.reference is not None:
+        parent = _attachment_of(dataset.reference)
+        attached = None if parent is None else parent.take(dataset.used_indices)
+    return attached
+
+
+def _is_on(value: Any) -> bool:
+    return str(value).lower() in ("true", "1", "+")
+
+
+class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined]
+    """LightGBM's ranker with exact pairwise objectives.
+
+    Every parameter, attribute and native objective of ``lightgbm.LGBMRanker`` is kept, with these differences:
+
+    - ``objective`` also takes our names and objects; the default is "pairwise_logistic". Nested parameters such as
+      ``objective__temperature`` reach the objective.
+    - ``fit`` takes ``qid`` (one id per row, any dtype, any order) besides ``group``; so does a DataFrame column
+      ``qid``. ``sample_weight`` is per row (item weights) or per query.
+    - With our objectives no metric of LightGBM's is evaluated unless asked for, so that its limits (10,000 rows a
+      query, whole-number labels below 31) are gone.
+    - ``score`` exists: the mean NDCG (or another metric) of the queries.
+
+    A saved booster loads into plain LightGBM and predicts the same.
+
+    Parameters
+    ----------
+    objective : str or PairwiseObjective or callable, default="pairwise_logistic"
+        "pairwise_logistic", "bpr", an object of ours, or whatever ``lightgbm.LGBMRanker`` takes, such as
+        "lambdarank"; None is LightGBM's default.
+    **kwargs
+        The parameters of ``lightgbm.LGBMRanker``. ``metric=`` asks LightGBM for metrics of its own.
+    """
+
+    def __init__(self, *, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
+        super().__init__(objective=objective, **kwargs)
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        qid: Any = None,
+        group: Any = None,
+        sample_weight: Any = None,
+        init_score: Any = None,
+        eval_set: Any = None,
+        eval_names: list[str] | None = None,
+        eval_sample_weight: Any = None,
+        eval_init_score: Any = None,
+        eval_qid: Any = None,
+        eval_group: Any = None,
+        eval_metric: Any = None,
+        eval_at: Any = None,
+        feature_name: Any = "auto",
+        categorical_feature: Any = "auto",
+        callbacks: list[Callable[..., Any]] | None = None,
+        init_model: Any = None,
+        eval_X: Any = None,
+        eval_y: Any = None,
+    ) -> LGBMRanker:
+        """Train the ranker.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
+            A column ``qid`` of a DataFrame holds the query ids.
+        y : array of shape (n_rows,)
+            Labels: larger is better. Any finite numbers for our objectives.
+        qid : array of shape (n_rows,), optional
+            Query id of each row: any dtype, any order; rows are regrouped inside.
+        group : array of shape (n_queries,), optional
+            Rows of each query, instead of ``qid``. Without either all rows are one query, with a warning.
+        sample_weight : array, optional
+            One per row (item weights) or one per query.
+        init_score : array of shape (n_rows,), optional
+        eval_set : list of (X, y), optional
+        eval_names, eval_sample_weight, eval_init_score, eval_qid, eval_group : lists, optional
+            One entry for each evaluation set.
+        eval_metric : str, Metric, callable or list of these, optional
+            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables as LightGBM takes them.
+            Default, with our objectives: NDCG at ``eval_at``, or the objective's own loss where labels do not suit
+            NDCG.
+        eval_at : sequence of int, optional
+            Ranks at which "ndcg" and "map" without one are evaluated; the default metric uses 1 to 5.
+        feature_name, categorical_feature, callbacks, init_model
+            As in ``lightgbm.LGBMRanker.fit``. Early stopping: ``callbacks=[lightgbm.early_stopping(20)]``.
+        eval_X, eval_y : array-likes or tuples of these, optional
+            ``eval_set`` in the form of LightGBM 4.7.
+
+        Returns
+        -------
+        self : LGBMRanker
+
+        Raises
+        ------
+        ValueError
+            If groups, labels or weights are malformed, or a parameter does not work with our objectives
+            (``bagging_by_query``, ``class_weight``).
+        """
+        objective = self.pairwise_objective()
+        if objective is not None:
+            self._check_supported()
+        train = read_query_set(X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective)
+        if eval_X is not None or eval_y is not None:
+            if eval_set is not None:
+                raise ValueError("evaluation sets are given twice: as eval_set and as eval_X, eval_y")
+            eval_set = list(zip(_as_tuple(eval_X), _as_tuple(eval_y), strict=True))
+        sets = read_evaluation_sets(
+            eval_set,
+            (X, y, train),
+            eval_qid=eval_qid,
+            eval_group=eval_group,
+            eval_weight=eval_sample_weight,
+            weight_name="eval_sample_weight",
+            objective=objective,
+        )
+        ours, native = self._evaluations(
+            _at_ranks(eval_metric, eval_at) if objective is not None else eval_metric,
+            default=[f"ndcg@{k}" for k in (eval_at or (1, 2, 3, 4, 5))],
+            sets=sets,
+            is_native=lambda name: "@" not in name and name not in ("mrr", "pair_accuracy", "spearman"),
+        )
+        if ours:
+            native.append(_evaluator(ours, [train, *sets]))
+        # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
+        in_use = self.objective if objective is None else _gradients(self, objective, train)
+        with swapped(self, _objective=in_use):
+            super().fit(
+                train.X,
+                train.data.labels,
+                sample_weight=train.row_weight(),
+                init_score=train.take(init_score),
+                group=train.data.groups.sizes,
+                **_evaluation_arguments(sets, eval_init_score),
+                eval_names=eval_names,
+                eval_metric=native or None,
+                eval_at=eval_at or (1, 2, 3, 4, 5),
+                feature_name=feature_name,
+                categorical_feature=categorical_feature,
+                callbacks=callbacks,
+                init_model=init_model,
+            )
+        if objective is not None:
+            self._objective = objective
+        self.n_queries_ = train.data.groups.n_queries
+        return self
+
+    def predict(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Scores of rows, as ``lightgbm.LGBMRanker.predict``; a DataFrame column ``qid`` is left out."""
+        return super().predict(
+            take_qid_column(X)[0],
+            raw_score=raw_score,
+            start_iteration=start_iteration,
+            num_iteration=num_iteration,
+            pred_leaf=pred_leaf,
+            pred_contrib=pred_contrib,
+            validate_features=validate_features,
+            **kwargs,
+        )
+
+    def _process_params(self, stage: str) -> dict[str, Any]:
+        # LightGBM turns all parameters, nested ones too, into its own.
+        params = {name: value for name, value in super()._process_params(stage).items() if "__" not in name}
+        # LightGBM's default "ndcg" refuses queries of 10,000 rows and labels that are no small whole numbers.
+        given = self.get_params(deep=False)
+        if self.pairwise_objective() is not None and not any(name in given for name in _METRIC_NAMES):
+            params["metric"] = "None" if stage == "predict" else []
+        return params
+
+    def _check_supported(self) -> None:
+        params = self.get_params(deep=False)
+        if _is_on(params.get("bagging_by_query", False)):
+            raise ValueError(
+                "bagging_by_query does not work with a custom objective: LightGBM draws no bag and grows empty trees. "
+                "Leave it out; subsample with subsample_freq works (gradients still see every row)"
+            )
+        if params.get("class_weight") is not None:
+            raise ValueError("class_weight does not apply to our objectives; use sample_weight")
+
+
+def _gradients(ranker: LGBMRanker, objective: PairwiseObjective, train: QuerySet) -> Callable[..., Any]:
+    """The objective as LightGBM's estimators call it: exactly four parameters.
+
+    A function, since LightGBM deep-copies a callable several times and leaves functions as they are.
+    """
+    plan = objective.plan(train.data)
+    params = ranker.get_params(deep=False)
+    given = [params[name] for name in _MIN_CHILD_HESSIAN_NAMES if name in params]
+    watch = TrainingWatch(float(given[-1]) if given else MIN_CHILD_HESSIAN)
+
+    def gradients(y_true: Any, y_pred: Any, weight: Any, group: Any) -> Any:
+        return objective.boost(plan, y_pred, watch)
+
+    return gradients
+
+
+def _evaluator(evaluations: list[Evaluation], sets: list[QuerySet]) -> Callable[..., Any]:
+    """Our metrics as LightGBM's estimators call them; it does not say which set it hands over."""
+
+    def evaluate(y_true: Any, y_pred: Any, weight: Any, group: Any) -> list[tuple[str, float, bool]]:
+        data = _find_set(sets, y_true, weight, group).data
+        scores = np.asarray(y_pred)
+        return [metric_result(e.name, e(data, scores), e.maximize) for e in evaluations]
+
+    return evaluate
+
+
+def _find_set(sets: list[QuerySet], labels: NDArray[Any], weight: Any, group: Any) -> QuerySet:
+    """The set with these labels, weights and groups: sets alike in all of them evaluate alike."""
+    for candidate in sets:
+        data = candidate.data
+        row_weight = candidate.row_weight()
+        if (
+            np.array_equal(data.groups.sizes, group)
+            and np.array_equal(data.labels, labels)
+            # LightGBM drops weights that are all 1.
+            and np.array_equal(_float32_ones(row_weight, labels), _float32_ones(weight, labels))
+        ):
+            return candidate
+    raise RuntimeError("LightGBM evaluates a set that fit was not given")
+
+
+def _float32_ones(weight: NDArray[Any] | None, labels: NDArray[Any]) -> NDArray[np.float32]:
+    return np.ones(labels.shape, dtype=np.float32) if weight is None else weight.astype(np.float32)
+
+
+def _evaluation_arguments(sets: list[QuerySet], init_scores: Any) -> dict[str, Any]:
+    """The evaluation sets as this version of LightGBM takes them: as ``eval_X`` and ``eval_y`` since 4.7."""
+    if not sets:
+        return {}
+    arguments: dict[str, Any] = {
+        "eval_sample_weight": [s.row_weight() for s in sets],
+        "eval_init_score": [
+            s.take(score) for s, score in zip(sets, paired(init_scores, "eval_init_score", len(sets)), strict=True)
+        ],
+        "eval_group": [s.data.groups.sizes for s in sets],
+    }
+    if "eval_X" in inspect.signature(lgb.LGBMRanker.fit).parameters:
+        return {**arguments, "eval_X": tuple(s.X for s in sets), "eval_y": tuple(s.data.labels for s in sets)}
+    return {**arguments, "eval_set": [(s.X, s.data.labels) for s in sets]}
+
+
+def _at_ranks(eval_metric: Any, eval_at: Any) -> list[Any]:
+    """LightGBM's ``eval_at``: "ndcg" and "map" without a rank are evaluated at each of these."""
+    names = as_list(eval_metric)
+    if eval_at is None:
+        return names
+    return [
+        name for entry in names for name in ([f"{entry}@{k}" for k in eval_at] if entry in ("ndcg", "map") else [entry])
+    ]
+
+
+def _as_tuple(values: Any) -> tuple[Any, ...]:
+    return values if isinstance(values, tuple) else (values,)

@@ -1,0 +1,104 @@
+"""The definition: numpy, float64, every pair of every query by brute force.
+
+For a pair (i, j) of one query with y_i > y_j and d_ij = (s_i - s_j) / T::
+
+    loss      = sum_pairs  omega_ij  l(d_ij)
+    gradient  : winner += omega_ij l'(d_ij) / T     loser -= omega_ij l'(d_ij) / T
+    Hessian   : both   += omega_ij l''(d_ij) / T^2                     (its diagonal)
+    omega_ij  = query weight * winner weight_i * loser weight_j * phi_ij * normaliser of the query
+    phi_ij    = 1
+
+It does not look at the plan's blocks but compares labels, so that it can vouch for them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..plan import Plan
+from . import Float64Array, PairSum
+
+# Pairs looked at in one go: 8 MB per temporary, so that a query of any size needs bounded memory.
+_TILE = 1 << 20
+
+
+class ReferenceEngine:
+    """Sums over pairs as they are defined; O(pairs) time, O(n) memory."""
+
+    def gradient_hessian(self, plan: Plan, scores: Float64Array, pairs: PairSum) -> tuple[Float64Array, Float64Array]:
+        gradient = np.zeros(scores.shape)
+        hessian = np.zeros(scores.shape)
+        for query, rows in _queries(plan):
+            g, h = gradient[rows], hessian[rows]  # views
+            w, v = plan.winner_weight[rows], plan.loser_weight[rows]
+            strength = 0.0  # of all pairs before weights: sum of phi |l'| / T
+            for tile, d, wins in _tiles(plan, scores, rows, pairs.temperature):
+                _, first, second = pairs.pair_loss(d)
+                first = np.where(wins, first, 0.0)
+                strength += np.abs(first).sum() / pairs.temperature
+                weight = w[tile, None] * v[None, :]
+                first *= weight
+                second = np.where(wins, second, 0.0) * weight
+                g[tile] += first.sum(axis=1)
+                g -= first.sum(axis=0)
+                h[tile] += second.sum(axis=1)
+                h += second.sum(axis=0)
+            factor = _query_factor(plan, query, strength, pairs)
+            g *= factor / pairs.temperature
+            h *= factor / pairs.temperature**2
+        return gradient, hessian
+
+    def winner_loss(self, plan: Plan, scores: Float64Array, pairs: PairSum) -> tuple[Float64Array, Float64Array]:
+        loss = np.zeros(scores.shape)
+        weight = np.zeros(scores.shape)
+        for query, rows in _queries(plan):
+            w, v = plan.winner_weight[rows], plan.loser_weight[rows]
+            strength = 0.0
+            for tile, d, wins in _tiles(plan, scores, rows, pairs.temperature):
+                value, first, _ = pairs.pair_loss(d)
+                strength += np.abs(np.where(wins, first, 0.0)).sum() / pairs.temperature
+                pair_weight = np.where(wins, w[tile, None] * v[None, :], 0.0)
+                loss[rows][tile] = np.where(pair_weight > 0, value * pair_weight, 0.0).sum(axis=1)
+                weight[rows][tile] = pair_weight.sum(axis=1)
+            factor = _query_factor(plan, query, strength, pairs)
+            loss[rows] *= factor
+            weight[rows] *= factor
+        return loss, weight
+
+
+def _queries(plan: Plan) -> Iterator[tuple[int, slice]]:
+    """The queries that have a pair, and their positions."""
+    for query in np.flatnonzero(plan.n_pairs):
+        yield int(query), slice(int(plan.ptr[query]), int(plan.ptr[query + 1]))
+
+
+def _tiles(
+    plan: Plan, scores: Float64Array, rows: slice, temperature: float
+) -> Iterator[tuple[slice, Float64Array, NDArray[np.bool_]]]:
+    """Some rows of a query against all of its rows: their positions, d_ij, and whether i beats j."""
+    y, s = plan.labels[rows], scores[rows]
+    step = max(1, _TILE // y.size)
+    for start in range(0, y.size, step):
+        tile = slice(start, min(start + step, y.size))
+        with np.errstate(over="ignore"):  # scores 1e308 apart: d is infinite, and so may the loss be
+            d = (s[tile, None] - s[None, :]) / temperature
+        yield tile, d, y[tile, None] > y[None, :]
+
+
+def _query_factor(plan: Plan, query: int, strength: float, pairs: PairSum) -> float:
+    """Query weight times normaliser.
+
+    "query": n_q / sum of phi, with n_q the rows that take part. "log": LightGBM's log2(1 + S) / S with
+    S = 2 sum |lambda| (rank_objective.hpp, lambdarank_norm), which tends to 1 / ln 2 as S vanishes.
+    """
+    weight = float(plan.query_weight[query])
+    if pairs.normalize == "query":
+        return weight * float(plan.ptr[query + 1] - plan.ptr[query]) / float(plan.n_pairs[query])
+    if pairs.normalize == "log":
+        total = 2.0 * strength
+        return weight * (math.log1p(total) / total if total > 0 else 1.0) / math.log(2.0)
+    return weight

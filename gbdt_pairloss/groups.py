@@ -1,0 +1,190 @@
+"""Query groups: sizes, a query id per row, XGBoost's group_ptr or 2-D lists, all to one validated form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Which rows belong to which query.
+
+    Attributes
+    ----------
+    sizes : int64 array of shape (n_queries,)
+        Rows of each query; zero is allowed.
+    n_rows : int
+    scattered_codes : int64 array of shape (n_rows,) or None
+        The query's number of each row, where the rows of a query do not all stand together.
+    ids : array of shape (n_queries,) or None
+        The caller's own ids, for messages; None if queries are known by position only.
+    """
+
+    sizes: IntArray
+    n_rows: int
+    scattered_codes: IntArray | None = None
+    ids: NDArray[Any] | None = None
+
+    @property
+    def n_queries(self) -> int:
+        return int(self.sizes.shape[0])
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether the rows of every query stand together, in the order of the queries."""
+        return self.scattered_codes is None
+
+    @cached_property
+    def codes(self) -> IntArray:
+        """The query's number (0 to n_queries - 1, by first appearance) of each row, in the caller's order."""
+        if self.scattered_codes is not None:
+            return self.scattered_codes
+        return np.repeat(np.arange(self.n_queries, dtype=np.int64), self.sizes)
+
+    @cached_property
+    def ptr(self) -> IntArray:
+        """Where each query starts in grouped order, and the end: shape (n_queries + 1,)."""
+        return np.concatenate(([0], np.cumsum(self.sizes)))
+
+    @cached_property
+    def order(self) -> IntArray:
+        """The caller's rows in grouped order: query by query, each query's rows in the caller's order."""
+        if self.contiguous:
+            return np.arange(self.n_rows, dtype=np.int64)
+        return np.argsort(self.codes, kind="stable")
+
+    def name(self, query: int) -> str:
+        """How to name a query in a message."""
+        return f"query {query} (counted from 0)" if self.ids is None else f"query {self.ids[query]!r}"
+
+    def mean(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """The mean per query of one value per row; 0 for a query without rows."""
+        total = np.bincount(self.codes, weights=values, minlength=self.n_queries)
+        return np.asarray(total / np.maximum(self.sizes, 1))
+
+    @classmethod
+    def from_sizes(cls, sizes: Any, n_rows: int, name: str = "group") -> Groups:
+        """Groups from the number of rows of each query.
+
+        Raises
+        ------
+        ValueError
+            If sizes are not integers, are negative, or do not sum to ``n_rows``.
+        """
+        array = np.atleast_1d(np.asarray(sizes))
+        if array.ndim != 1 or array.dtype.kind not in "iuf":
+            raise ValueError(f"{name} must be a one-dimensional array with the number of rows of each query")
+        if array.dtype.kind == "f":
+            broken = np.flatnonzero(~(np.isfinite(array) & (array == np.floor(array))))
+            if broken.size:
+                query = int(broken[0])
+                raise ValueError(f"{name}[{query}] is {array[query]}; a query's size must be a whole number of rows")
+        whole = array.astype(np.int64)
+        if (whole < 0).any():
+            query = int(np.flatnonzero(whole < 0)[0])
+            raise ValueError(f"{name}[{query}] is {whole[query]}; a query's size must not be negative")
+        if int(whole.sum()) != n_rows:
+            raise ValueError(
+                f"{name} sums to {int(whole.sum())}, but there are {n_rows} rows: it takes the number of rows of each "
+                "query, in order; if these are query ids, one per row, pass them as qid="
+            )
+        return cls(sizes=whole, n_rows=n_rows)
+
+    @classmethod
+    def from_ptr(cls, ptr: Any, n_rows: int, name: str = "group_ptr") -> Groups:
+        """Groups from XGBoost's ``group_ptr``: the first row of each query, then the number of rows."""
+        # uint32 differences wrap around: widen first.
+        array = np.asarray(ptr).astype(np.int64)
+        if array.size == 0 or array[0] != 0:
+            raise ValueError(f"{name} must start with 0")
+        return cls.from_sizes(np.diff(array), n_rows, name)
+
+    @classmethod
+    def from_qid(cls, qid: Any, n_rows: int, name: str = "qid") -> Groups:
+        """Groups from one query id per row, of any dtype and in any order.
+
+        Raises
+        ------
+        ValueError
+            If ids are missing, not one-dimensional, or not ``n_rows`` many.
+        """
+        array = np.asarray(qid)
+        if array.ndim == 2 and array.shape[1] == 1:
+            array = array[:, 0]
+        if array.ndim != 1:
+            raise ValueError(f"{name} has shape {array.shape}; it must have one query id per row")
+        if array.shape[0] != n_rows:
+            raise ValueError(
+                f"{name} has {array.shape[0]} entries, but there are {n_rows} rows: it takes one query id per row; "
+                "if these are the sizes of the queries, pass them as group="
+            )
+        _check_no_missing(array, name)
+        if n_rows == 0:
+            return cls(sizes=np.empty(0, dtype=np.int64), n_rows=0, ids=array)
+        # Runs of equal ids first: on rows that already stand together, only one id per query is looked at.
+        starts = np.flatnonzero(np.concatenate(([True], array[1:] != array[:-1])))
+        ids, run_codes = _factorize(array[starts])
+        codes = np.repeat(run_codes, np.diff(np.append(starts, n_rows)))
+        sizes = np.bincount(codes, minlength=ids.size).astype(np.int64)
+        return cls(sizes=sizes, n_rows=n_rows, scattered_codes=None if ids.size == starts.size else codes, ids=ids)
+
+
+def make_groups(n_rows: int, *, group: Any = None, qid: Any = None) -> Groups:
+    """Groups from sizes or ids; without either, all rows are one query.
+
+    Raises
+    ------
+    ValueError
+        If both are given, or either is malformed.
+    """
+    if group is not None and qid is not None:
+        raise ValueError("group and qid are both given: give the sizes of the queries or one id per row, not both")
+    if group is not None:
+        return Groups.from_sizes(group, n_rows)
+    if qid is not None:
+        return Groups.from_qid(qid, n_rows)
+    return Groups.from_sizes([n_rows], n_rows)
+
+
+def _factorize(values: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
+    """Distinct values in order of first appearance, and the number of each entry's value among them."""
+    if values.dtype.kind == "O":  # strings, mixed types, tuples: whatever can be hashed
+        numbers: dict[Any, int] = {}
+        object_codes = np.fromiter((numbers.setdefault(v, len(numbers)) for v in values), np.int64, values.size)
+        distinct = np.empty(len(numbers), dtype=object)
+        distinct[:] = list(numbers)
+        return distinct, object_codes
+    sorted_ids, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+    by_appearance = np.argsort(first, kind="stable")
+    rank = np.empty(by_appearance.size, dtype=np.int64)
+    rank[by_appearance] = np.arange(by_appearance.size)
+    return sorted_ids[by_appearance], rank[inverse.reshape(-1)]
+
+
+def _check_no_missing(array: NDArray[Any], name: str) -> None:
+    if array.dtype.kind == "f":
+        missing = np.isnan(array)
+    elif array.dtype.kind in "mM":
+        missing = np.isnat(array)
+    elif array.dtype.kind == "O":
+        missing = np.fromiter((_is_missing(value) for value in array), np.bool_, array.size)
+    else:
+        return
+    if missing.any():
+        raise ValueError(f"{name} is missing at row {int(np.flatnonzero(missing)[0])}: every row needs a query id")
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        return bool(value != value)  # NaN and NaT differ from themselves
+    except TypeError:  # pandas.NA refuses to be a truth value
+        return True

@@ -1,0 +1,30 @@
+"""Ranking metrics, exact under ties and vectorised over queries, by function (``ndcg``) or by name (``"ndcg@10"``).
+
+To add one: write its kernel, ``(data, scores, **options) -> one value per query``, and below it the public function
+under ``@register`` (see ``_binary.py``); then list the function here.
+"""
+
+from __future__ import annotations
+
+from ._binary import average_precision, hit_rate, precision, recall, reciprocal_rank
+from ._graded import err, ndcg
+from ._names import Metric, feval, get_metric
+from ._pairs import auc, pair_accuracy, spearman
+from ._registry import METRICS
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "auc",
+    "average_precision",
+    "err",
+    "feval",
+    "get_metric",
+    "hit_rate",
+    "ndcg",
+    "pair_accuracy",
+    "precision",
+    "recall",
+    "reciprocal_rank",
+    "spearman",
+]

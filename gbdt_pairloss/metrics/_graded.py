@@ -1,0 +1,208 @@
+"""Metrics of graded labels: normalised discounted cumulative gain and expected reciprocal rank."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..data import RankingData
+from ._ranking import Float64Array, rank_rows, ratio, running_product
+from ._registry import evaluate, register
+
+# 2**53: beyond it a gain of 1 is lost in float64.
+_LARGEST_EXPONENT = 53
+
+
+def _labels(data: RankingData, metric: str, largest: float, cure: str) -> Float64Array:
+    """The labels of all rows, 0 for those that take no part; a ValueError names the first outside [0, largest]."""
+    labels = data.labels.astype(np.float64)
+    if data.mask is not None:
+        labels[~data.mask] = 0.0
+    bad = np.flatnonzero((labels < 0) | (labels > largest))
+    if bad.size:
+        row = int(bad[0])
+        where = f"the label is {data.labels[row]} at row {row}, {data.groups.name(data.groups.codes[row])}"
+        if labels[row] < 0:
+            raise ValueError(
+                f"{where}; {metric} needs labels of 0 or more (mask= leaves rows out; spearman and pair_accuracy take "
+                "negative labels)"
+            )
+        raise ValueError(f"{where}; 2**label is exact to 1 in float64 up to a label of {_LARGEST_EXPONENT}: {cure}")
+    return labels
+
+
+def _ndcg(data: RankingData, scores: Any, *, k: int | None, gain: str, ties: str) -> Float64Array:
+    if gain == "exp2":
+        gains = np.exp2(_labels(data, "ndcg", _LARGEST_EXPONENT, 'use gain="linear", or smaller grades')) - 1.0
+    else:
+        gains = _labels(data, "ndcg", np.inf, "")
+    by_score, by_gain = rank_rows(data, scores, ties), rank_rows(data, gains, "order")
+    # Both orders have the same queries at the same positions, so one discount serves both.
+    discount = 1.0 / np.log2(1.0 + by_score.rank)
+    if k is not None:
+        discount[by_score.rank > k] = 0.0
+    # Each of m tied rows stands at each of the run's m ranks with probability 1/m.
+    run_dcg = by_score.run_sum(gains[by_score.row]) * by_score.run_sum(discount) / by_score.size
+    dcg = by_score.query_sum(run_dcg)
+    ideal = by_gain.query_sum(gains[by_gain.row] * discount)
+    return np.minimum(ratio(dcg, ideal), 1.0)  # rounding in the mean of a run may exceed the ideal by an ulp
+
+
+def _err(data: RankingData, scores: Any, *, k: int | None, max_label: float | None) -> Float64Array:
+    labels = _labels(data, "err", _LARGEST_EXPONENT, "use smaller grades")
+    largest = labels.max(initial=0.0)
+    if max_label is None:
+        max_label = largest
+    elif max_label < largest:
+        raise ValueError(f"max_label is {max_label}, but there is a label of {largest}")
+    elif max_label > _LARGEST_EXPONENT:
+        raise ValueError(f"max_label is {max_label}; it must be at most {_LARGEST_EXPONENT}")
+    ranking = rank_rows(data, scores, "order")
+    stop = (np.exp2(labels[ranking.row]) - 1.0) * np.exp2(-max_label)
+    defined = ranking.query_sum(stop) > 0
+    if k is not None:
+        stop = stop[ranking.rank <= k]
+    rank = ranking.rank if k is None else ranking.rank[ranking.rank <= k]
+    query = ranking.query if k is None else ranking.query[ranking.rank <= k]
+    reach = np.ones(rank.size)  # the probability that the user comes as far as this row
+    reach[1:] = running_product(1.0 - stop, rank - 1)[:-1]
+    reach[rank == 1] = 1.0
+    values = np.bincount(query, weights=reach * stop / rank, minlength=ranking.n_queries)
+    return np.where(defined, values, np.nan)
+
+
+@register(kernel=_ndcg, needs="a label above 0", choices={"gain": ("exp2", "linear"), "ties": ("average", "order")})
+def ndcg(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    group: Any = None,
+    qid: Any = None,
+    mask: Any = None,
+    query_weight: Any = None,
+    per_query: bool = False,
+    k: int | None = None,
+    gain: str = "exp2",
+    ties: str = "average",
+    empty: float | str = 0.0,
+) -> float | Float64Array:
+    """Normalised discounted cumulative gain.
+
+    ::
+
+        DCG@k = sum over ranks r <= k of gain(y_r) / log2(1 + r)        NDCG@k = DCG@k / (DCG@k of the ideal order)
+
+    Undefined for a query whose labels are all 0. Labels are any numbers from 0 up, at most 53 with gain="exp2".
+
+    Parameters
+    ----------
+    %(input)s
+    %(k)s
+    gain : {"exp2", "linear"}, default="exp2"
+        ``2**y - 1``, or ``y``.
+    %(ties)s
+    %(empty)s
+
+    Returns
+    -------
+    %(returns)s
+
+    Raises
+    ------
+    %(raises)s
+        If a label is negative, or above 53 with gain="exp2".
+
+    References
+    ----------
+    Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 20 (2002).
+    Burges et al., "Learning to rank using gradient descent", ICML 2005 (the gain ``2**y - 1``).
+    McSherry and Najork, "Computing information retrieval performance measures efficiently in the presence of tied
+    scores", ECIR 2008.
+
+    Examples
+    --------
+    >>> round(ndcg([2, 0, 1], [0.3, 0.2, 0.1]), 6)
+    0.96394
+    >>> ndcg([1, 0, 0, 1], [0.9, 0.1, 0.1, 0.9], group=[2, 2], k=1, per_query=True)
+    array([1., 1.])
+    """
+    return evaluate(
+        "ndcg",
+        y_true,
+        y_pred,
+        group=group,
+        qid=qid,
+        mask=mask,
+        query_weight=query_weight,
+        per_query=per_query,
+        k=k,
+        gain=gain,
+        ties=ties,
+        empty=empty,
+    )
+
+
+@register(kernel=_err, needs="a label above 0")
+def err(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    group: Any = None,
+    qid: Any = None,
+    mask: Any = None,
+    query_weight: Any = None,
+    per_query: bool = False,
+    k: int | None = None,
+    max_label: float | None = None,
+    empty: float | str = 0.0,
+) -> float | Float64Array:
+    """Expected reciprocal rank of the row at which a user, going down the list, stops.
+
+    ::
+
+        R_i = (2**y_i - 1) / 2**max_label        ERR@k = sum over ranks r <= k of R_r / r prod over i < r of (1 - R_i)
+
+    Undefined for a query whose labels are all 0. Labels are any numbers from 0 to 53. Equally scored rows stay in the
+    order in which they are given.
+
+    Parameters
+    ----------
+    %(input)s
+    %(k)s
+    max_label : float, optional
+        The best grade there can be; None: the largest label of ``y_true``. Give it to compare figures between data
+        sets.
+    %(empty)s
+
+    Returns
+    -------
+    %(returns)s
+
+    Raises
+    ------
+    %(raises)s
+        If a label is negative, above 53 or above ``max_label``.
+
+    References
+    ----------
+    Chapelle, Metzler, Zhang and Grinspan, "Expected reciprocal rank for graded relevance", CIKM 2009.
+
+    Examples
+    --------
+    >>> err([0, 1], [0.2, 0.1])
+    0.25
+    """
+    return evaluate(
+        "err",
+        y_true,
+        y_pred,
+        group=group,
+        qid=qid,
+        mask=mask,
+        query_weight=query_weight,
+        per_query=per_query,
+        k=k,
+        max_label=max_label,
+        empty=empty,
+    )

@@ -1,0 +1,154 @@
+"""Metrics by name, ``"ndcg@10"``, and in the form that the boosters call."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data import RankingData
+from ._ranking import Float64Array
+from ._registry import METRICS, check_scores
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric with its options; made by :func:`get_metric`. Pickles, copies, compares by value.
+
+    Attributes
+    ----------
+    name : str
+        As asked for, such as "ndcg@10".
+    definition : str
+        The metric's name in ``METRICS``.
+    options : tuple of (str, value)
+        All options, defaults included.
+    maximize : bool
+        Larger is better: True for all metrics of this package.
+    """
+
+    name: str
+    definition: str
+    options: tuple[tuple[str, Any], ...]
+    maximize: bool = True
+
+    def __call__(self, data: RankingData, scores: Any) -> float:
+        """The mean over the queries, weighted by ``data.evaluation_weight()``."""
+        return METRICS[self.definition].mean(self.per_query(data, scores), data)
+
+    def per_query(self, data: RankingData, scores: Any) -> Float64Array:
+        """One value per query, shape (n_queries,); NaN for the queries that are left out."""
+        return METRICS[self.definition].per_query(data, check_scores(data, scores), dict(self.options))
+
+
+def get_metric(name: str, **options: Any) -> Metric:
+    """The metric of a name, with ``@k`` where it has a cut: "ndcg@10", "map", "mrr", "precision@5", "spearman".
+
+    Parameters
+    ----------
+    name : str
+        A name of ``METRICS``, with or without ``@k``.
+    **options
+        The function's own options: ``gain``, ``ties``, ``relevant``, ``max_label``, ``empty``.
+
+    Returns
+    -------
+    Metric
+        Called with ``(RankingData, scores)``.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, ``@k`` is no positive integer or the metric has no cut, or an option's value is wrong.
+    TypeError
+        If the metric has no such option.
+
+    Examples
+    --------
+    >>> get_metric("ndcg@10", gain="linear").name
+    'ndcg@10'
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"a metric's name must be a string such as 'ndcg@10', got {name!r}")
+    key, at, cut = name.partition("@")
+    if key not in METRICS:
+        close = difflib.get_close_matches(key, METRICS, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise ValueError(f"unknown metric {name!r}{hint}; the names are {', '.join(sorted(METRICS))}, some with @k")
+    definition = METRICS[key]
+    if "k" in options and "k" in definition.defaults:
+        raise TypeError(f"the cut of {key!r} goes into its name: {key + '@' + str(options['k'])!r}, not k=")
+    if at:
+        if "k" not in definition.defaults:
+            raise ValueError(f"{name!r}: {key} takes no @k, it looks at the whole list")
+        if not (cut.isascii() and cut.isdecimal() and int(cut) >= 1):
+            raise ValueError(f"{name!r}: what follows the @ must be a positive integer")
+        options = {**options, "k": int(cut)}
+    return Metric(name, definition.name, tuple(definition.complete(options).items()))
+
+
+@dataclass(frozen=True)
+class Feval:
+    """What :func:`feval` returns: a callable of predictions and a booster's dataset."""
+
+    metrics: tuple[Metric, ...]
+
+    def __call__(self, preds: Any, dataset: Any) -> list[Any]:
+        """Every metric on the dataset, in the form that its booster takes."""
+        from ..boosters import adapter_of  # here, so that metrics need no booster
+
+        adapter = adapter_of(dataset)
+        data = adapter.read_dataset(dataset)
+        scores = np.asarray(preds)
+        return [adapter.metric_result(m.name, m(data, scores), m.maximize) for m in self.metrics]
+
+
+def feval(*names: str | Metric, **options: Any) -> Feval:
+    """Metrics for ``lightgbm.train(feval=...)`` and ``xgboost.train(custom_metric=...)``.
+
+    XGBoost guesses from a custom metric's name whether larger is better: for early stopping pass ``maximize=True`` to
+    ``xgboost.train`` or to its ``EarlyStopping`` callback.
+
+    Parameters
+    ----------
+    *names : str or Metric
+        As for :func:`get_metric`.
+    **options
+        Options of :func:`get_metric`; with several names each goes to the metrics that have it.
+
+    Returns
+    -------
+    callable
+        ``(preds, dataset) -> list`` of what the booster takes as results; it pickles. Queries count by their weight
+        times the mean of their item weights. It raises a ValueError that names the row if a prediction is not finite.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for :func:`get_metric`; if no metric is given, or none has an option.
+
+    Examples
+    --------
+    ::
+
+        lightgbm.train(params, train, valid_sets=[valid], feval=feval("ndcg@10", "map"))
+        xgboost.train(params, train, evals=[(valid, "valid")], custom_metric=feval("ndcg@10"), maximize=True)
+    """
+    if not names:
+        raise ValueError("feval needs at least one metric name, such as 'ndcg@10'")
+    made = []
+    used: set[str] = set()
+    for name in names:
+        if isinstance(name, Metric):
+            made.append(name)
+            continue
+        plain = get_metric(name)
+        own = {option: value for option, value in options.items() if option in dict(plain.options)}
+        used |= set(own)
+        made.append(get_metric(name, **own))
+    unused = sorted(set(options) - used)
+    if unused:
+        raise TypeError(f"no metric of {', '.join(repr(m.name) for m in made)} has the option {unused[0]!r}")
+    return Feval(tuple(made))

@@ -1,0 +1,227 @@
+"""What a metric is (a kernel, its options, the public function over them), and the one path that all of them take."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..data import RankingData, read_arrays
+from ..validation import as_vector, check_choice, check_finite, check_positive
+from ._ranking import Float64Array, rows_per_query
+
+METRICS: dict[str, MetricDefinition] = {}
+"""Every metric by each of its names; filled by ``register``."""
+
+_INPUT = ("y_true", "y_pred", "group", "qid", "mask", "query_weight", "per_query")
+
+
+@dataclass(frozen=True, eq=False)
+class MetricDefinition:
+    """One metric.
+
+    Attributes
+    ----------
+    name : str
+        The name that messages use.
+    function : callable
+        The public function, ``f(y_true, y_pred, *, group=None, ...)``.
+    kernel : callable
+        ``(data, scores, **options) -> float64 array of shape (n_queries,)``, NaN where the metric is undefined. It
+        gets checked data, finite scores, and every option except ``empty``.
+    needs : str
+        What a query must have for the metric to be defined.
+    defaults : mapping
+        The options and their defaults, as in the function's signature.
+    choices : mapping
+        The values that an option may take, for those that have a list of them.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    kernel: Callable[..., Float64Array]
+    needs: str
+    defaults: Mapping[str, Any]
+    choices: Mapping[str, tuple[str, ...]]
+
+    def complete(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """All options, checked, the ones not given at their defaults."""
+        for option in options:
+            if option not in self.defaults:
+                raise TypeError(f"{self.name} has no option {option!r}; it takes {', '.join(self.defaults)}")
+        full = {**self.defaults, **options}
+        for option, value in full.items():
+            if option in self.choices:
+                check_choice(value, option, self.choices[option])
+            else:
+                _CHECKS[option](value, option)
+        return full
+
+    def per_query(self, data: RankingData, scores: Any, options: Mapping[str, Any]) -> Float64Array:
+        """One value per query; NaN for the queries that are left out. ``options`` come from ``complete``."""
+        kernel_options = {option: value for option, value in options.items() if option != "empty"}
+        values = self.kernel(data, scores, **kernel_options)
+        if options["empty"] != "skip":
+            values[np.isnan(values) & (rows_per_query(data) > 0)] = options["empty"]
+        return values
+
+    def mean(self, values: Float64Array, data: RankingData) -> float:
+        """The mean over the queries that are not left out, weighted by ``data.evaluation_weight()``."""
+        counted = ~np.isnan(values)
+        if not counted.any():
+            if not rows_per_query(data).any():
+                raise ValueError(f"{self.name} has nothing to average: no row takes part")
+            raise ValueError(
+                f"{self.name} is undefined for every query: it needs {self.needs} in at least one "
+                "(empty=0.0 or empty=1.0 counts such queries instead of leaving them out)"
+            )
+        weight = data.evaluation_weight()
+        if weight is None:
+            return float(values[counted].mean())
+        total = weight[counted].sum()
+        if total == 0:
+            raise ValueError(f"the query weights are all 0 for the queries that count: {self.name} has no mean")
+        return float(weight[counted] @ values[counted] / total)
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def register(
+    *names: str,
+    kernel: Callable[..., Float64Array],
+    needs: str,
+    choices: Mapping[str, tuple[str, ...]] | None = None,
+) -> Callable[[Function], Function]:
+    """Enter the decorated public function under ``names``; its keyword defaults become the metric's options.
+
+    ``%(input)s`` and the like in its docstring are replaced by the texts that all metrics share.
+    """
+
+    def enter(function: Function) -> Function:
+        parameters = inspect.signature(function).parameters
+        definition = MetricDefinition(
+            name=function.__name__,
+            function=function,
+            kernel=kernel,
+            needs=needs,
+            defaults=MappingProxyType({p.name: p.default for p in parameters.values() if p.name not in _INPUT}),
+            choices=MappingProxyType(dict(choices or {})),
+        )
+        METRICS.update(dict.fromkeys((function.__name__, *names), definition))
+        if function.__doc__:  # python -OO drops docstrings
+            function.__doc__ = inspect.cleandoc(function.__doc__) % _SHARED_TEXT
+        return function
+
+    return enter
+
+
+def evaluate(
+    name: str,
+    y_true: Any,
+    y_pred: Any,
+    *,
+    group: Any,
+    qid: Any,
+    mask: Any,
+    query_weight: Any,
+    per_query: bool,
+    **options: Any,
+) -> float | Float64Array:
+    """The body of every public function: check the arrays, run the kernel, take the mean."""
+    definition = METRICS[name]
+    options = definition.complete(options)
+    given = read_arrays(y_true, y_pred, group=group, qid=qid, mask=mask)
+    data = given.data
+    if query_weight is not None:
+        data = replace(data, query_weight=as_vector(query_weight, "query_weight"))
+    values = definition.per_query(data, given.scores, options)
+    return values if per_query else definition.mean(values, data)
+
+
+def check_scores(data: RankingData, scores: Any) -> Any:
+    """Scores from a booster as a float vector; a ValueError that names the row if one is NaN or infinite."""
+    vector = as_vector(scores, "the score", data.groups.n_rows)
+    check_finite(vector, "the score", data.mask)
+    return vector
+
+
+def _check_k(value: Any, name: str) -> None:
+    if value is None:
+        return
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, or None for the whole list; got {value!r}")
+
+
+def _check_empty(value: Any, name: str) -> None:
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not (is_number and value in (0.0, 1.0)):
+        check_choice(value, name, (0.0, 1.0, "skip"))
+
+
+def _check_relevant(value: Any, name: str) -> None:
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not (is_number and np.isfinite(value)):
+        raise ValueError(f"{name} must be a finite number, the smallest label that is relevant; got {value!r}")
+
+
+def _check_max_label(value: Any, name: str) -> None:
+    if value is not None:
+        check_positive(value, name)
+
+
+_CHECKS: dict[str, Callable[[Any, str], None]] = {
+    "k": _check_k,
+    "empty": _check_empty,
+    "relevant": _check_relevant,
+    "max_label": _check_max_label,
+}
+
+_SHARED_TEXT = {
+    "input": """\
+y_true : array-like of shape (n_rows,) or (n_lists, list_size), or a dict
+    Labels; or ``{"labels": ..., "mask": ...}``.
+y_pred : array-like of the same shape
+    Scores, larger is better.
+group : array-like of shape (n_queries,), optional
+    Rows of each query, in order. 1-D input without ``group`` and ``qid`` is one query.
+qid : array-like of shape (n_rows,), optional
+    The query of each row, of any dtype, in any order.
+mask : bool array-like of the shape of y_true, optional
+    False: the row takes no part and may hold anything, NaN included.
+query_weight : array-like of shape (n_queries,), optional
+    Weight of each query in the mean; with ``qid``, in order of first appearance.
+per_query : bool, default=False
+    Return one value per query instead of the mean.""",
+    "k": """\
+k : int, optional
+    Count the first ``k`` ranks only; None: the whole list.""",
+    "relevant": """\
+relevant : float, default=1.0
+    A row is relevant if its label is at least this.""",
+    "ties": """\
+ties : {"average", "order"}, default="average"
+    "average": the exact expectation over all orders of equally scored rows. "order": equally scored rows stay in
+    the order in which they are given.""",
+    "empty": """\
+empty : {0.0, 1.0, "skip"}, default=0.0
+    What a query counts for which the metric is undefined (see above); "skip" leaves it out of the mean (NaN in
+    ``per_query``). Queries without rows are always left out.""",
+    "empty_skip": """\
+empty : {0.0, 1.0, "skip"}, default="skip"
+    What a query counts for which the metric is undefined (see above); "skip" leaves it out of the mean (NaN in
+    ``per_query``). Queries without rows are always left out.""",
+    "returns": """\
+float, or float64 array of shape (n_queries,) if ``per_query``""",
+    "raises": """\
+ValueError
+    If shapes, groups, weights or an option are malformed, a label or score that takes part is not finite, every
+    query is left out, or those that count all have weight 0.""",
+    "warns": """\
+UserWarning
+    If no label of the whole input reaches ``relevant``.""",
+}

@@ -1,0 +1,361 @@
+"""The machinery that all pairwise objectives share: parameters, plans, weights, reductions, what boosters call."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Hashable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+
+from .boosters import adapter_of
+from .data import RankingData, read_arrays
+from .engine import Engine, Float64Array, PairSum, get_engine
+from .plan import Plan, build_plan, cached_plan
+from .training import TrainingWatch
+from .validation import check_choice, check_positive
+
+REDUCTIONS = ("sum", "mean", "sum_over_batch_size", "mean_with_sample_weight", "none", "pairs", "pair_weights")
+
+_REGISTRY: dict[str, type[PairwiseObjective]] = {}
+
+
+def register(objective: type[PairwiseObjective]) -> type[PairwiseObjective]:
+    """Make an objective known to :func:`get_objective` and to the rankers by its ``name``."""
+    _REGISTRY[objective.name] = objective
+    return objective
+
+
+def objective_names() -> tuple[str, ...]:
+    """The names that :func:`get_objective` and the rankers' ``objective=`` take."""
+    return tuple(_REGISTRY)
+
+
+def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjective:
+    """Make an objective from its name.
+
+    Parameters
+    ----------
+    name : {"pairwise_logistic", "bpr"} or PairwiseObjective
+        An objective is returned as it is (and then takes no parameters).
+    **params
+        The objective's parameters.
+
+    Raises
+    ------
+    ValueError
+        If there is no objective of that name.
+    """
+    if isinstance(name, PairwiseObjective):
+        if params:
+            raise ValueError("parameters go with an objective's name; use set_params on an objective")
+        return name
+    if name not in _REGISTRY:
+        raise ValueError(f"there is no objective {name!r}; known: {', '.join(_REGISTRY)}")
+    return _REGISTRY[name](**params)
+
+
+class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
+    """Shared machinery of the pairwise objectives; see :class:`PairwiseLogistic` for the parameters.
+
+    A subclass sets ``name``, ``pair_loss`` and, if labels are not taken as they are, ``_ranking_labels``.
+    """
+
+    name: ClassVar[str]
+
+    @staticmethod
+    @abstractmethod
+    def pair_loss(d: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
+        """Loss of a pair at d = (s_winner - s_loser) / T, with its first and second derivative in d."""
+
+    def __init__(
+        self,
+        *,
+        temperature: float = 1.0,
+        pair_weight: str = "uniform",
+        normalize: str = "query",
+        hessian_scale: float = 1.0,
+        ignore_negative_labels: bool | None = None,
+        item_weight: str = "winner",
+        n_threads: int | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.temperature = temperature
+        self.pair_weight = pair_weight
+        self.normalize = normalize
+        self.hessian_scale = hessian_scale
+        self.ignore_negative_labels = ignore_negative_labels
+        self.item_weight = item_weight
+        self.n_threads = n_threads
+        self.device = device
+        self._check_params()
+
+    def set_params(self, **params: Any) -> PairwiseObjective:
+        """Set parameters by name; a ValueError if one does not exist or its value is not allowed."""
+        before = self.get_params(deep=False)
+        try:
+            super().set_params(**params)
+            self._check_params()
+        except ValueError:
+            super().set_params(**before)
+            raise
+        return self
+
+    # What the boosters call.
+
+    def __call__(self, preds: NDArray[Any], dataset: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Gradient and Hessian for ``lgb.train`` and ``xgb.train``.
+
+        Parameters
+        ----------
+        preds : array of shape (n_rows,)
+            Raw scores.
+        dataset : lightgbm.Dataset or xgboost.DMatrix (or its kin)
+            With groups. LightGBM's row weights are item weights, XGBoost's weights are query weights;
+            :func:`gbdt_pairloss.attach` adds what the dataset cannot hold.
+
+        Returns
+        -------
+        gradient, hessian : float32 arrays of shape (n_rows,), C-contiguous
+            Weights are applied (neither booster applies them to a custom objective).
+
+        Raises
+        ------
+        TypeError
+            If ``dataset`` is not a booster's dataset.
+        ValueError
+            If the dataset has no groups, or labels, weights or scores are bad.
+        """
+        adapter = self._adapter(dataset)
+        adapter.check_trainable(dataset)
+        cached = cached_plan(dataset, adapter.read_dataset(dataset), self.plan_key(), self.plan)
+        if cached.watch is None:
+            cached.watch = TrainingWatch(adapter.MIN_CHILD_HESSIAN)
+        return self.boost(cached.plan, np.asarray(preds), cached.watch)
+
+    def metric(self, preds: NDArray[Any], dataset: Any) -> Any:
+        """The mean loss of a pair, sum of omega l / sum of omega, for ``feval=`` and ``custom_metric=``.
+
+        Returns
+        -------
+        result : tuple
+            ``(name, value, False)`` for LightGBM, ``(name, value)`` for XGBoost; smaller is better.
+        """
+        adapter = self._adapter(dataset)
+        plan = cached_plan(dataset, adapter.read_dataset(dataset), self.plan_key(), self.plan).plan
+        return adapter.metric_result(self.name, self.mean_pair_loss(plan, np.asarray(preds)), False)
+
+    # What anybody calls.
+
+    def gradient_hessian(
+        self,
+        y_true: ArrayLike | dict[str, Any],
+        y_pred: ArrayLike,
+        *,
+        group: ArrayLike | None = None,
+        qid: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Gradient and diagonal Hessian of ``loss(..., reduction="sum")`` with respect to the scores.
+
+        Parameters
+        ----------
+        y_true, y_pred : arrays of shape (n_rows,) or (n_lists, list_length)
+            Labels and scores. 1-D with ``group`` or ``qid``, else one list; 2-D: each row is a list.
+            ``y_true`` may be ``{"labels": ..., "mask": ...}``.
+        group : array of shape (n_queries,), optional
+            Rows of each query, in order.
+        qid : array of shape (n_rows,), optional
+            Query id of each row: any dtype, any order.
+        sample_weight : array, optional
+            One per row: item weights. One per query, with ``group`` (or 2-D, of shape (n_lists, 1)): query weights.
+        mask : bool array of the shape of ``y_pred``, optional
+            False: the row takes no part; its label, score and weight may be anything, NaN included.
+
+        Returns
+        -------
+        gradient, hessian : arrays of the shape of ``y_pred``
+            float32 if ``y_pred`` is, else float64. The Hessian is multiplied by ``hessian_scale``.
+
+        Raises
+        ------
+        ValueError
+            If shapes or groups do not fit, or a label, score or weight is NaN, infinite or negative where it
+            must not be.
+        """
+        given = read_arrays(y_true, y_pred, group=group, qid=qid, sample_weight=sample_weight, mask=mask)
+        plan = self.plan(given.data)
+        dtype = given.scores.dtype
+        gradient, hessian = self._gradient_hessian(plan, given.scores)
+        return (
+            plan.scatter(gradient, dtype).reshape(given.shape),
+            plan.scatter(hessian, dtype).reshape(given.shape),
+        )
+
+    def loss(
+        self,
+        y_true: ArrayLike | dict[str, Any],
+        y_pred: ArrayLike,
+        *,
+        group: ArrayLike | None = None,
+        qid: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        reduction: str = "sum",
+    ) -> Any:
+        """The loss of given scores.
+
+        Parameters
+        ----------
+        y_true, y_pred, group, qid, sample_weight, mask
+            As in :meth:`gradient_hessian`.
+        reduction : str
+            What the weighted losses of the pairs (normaliser included) become:
+
+            - ``"sum"``: their sum, which :meth:`gradient_hessian` differentiates;
+            - ``"mean"`` or ``"sum_over_batch_size"``: sum / number of array cells, ignored ones too (KerasRS);
+            - ``"mean_with_sample_weight"``: sum / sum of ``sample_weight`` as given, over all cells; over the
+              lists if there is one weight per list; without weights the number of cells (KerasRS);
+            - ``"none"``: an array of the shape of ``y_pred``, each row's sum over the pairs that it wins (KerasRS);
+            - ``"pairs"``: sum / number of pairs (Rax);
+            - ``"pair_weights"``: sum / sum of omega (CatBoost's PairLogit); this is what :meth:`metric` reports.
+
+            A divisor of zero gives 0.
+
+        Returns
+        -------
+        loss : float, or float64 array for ``reduction="none"``
+
+        Raises
+        ------
+        ValueError
+            As :meth:`gradient_hessian`, and for an unknown reduction.
+
+        Notes
+        -----
+        ``normalize="log"`` rescales a gradient and has no potential: its factor is taken at ``y_pred`` and held fixed.
+        """
+        check_choice(reduction, "reduction", REDUCTIONS)
+        given = read_arrays(y_true, y_pred, group=group, qid=qid, sample_weight=sample_weight, mask=mask)
+        plan = self.plan(given.data)
+        loss, weight = self._engine().winner_loss(plan, plan.gather(given.scores), self._pairs())
+        if reduction == "none":
+            return plan.scatter(loss).reshape(given.shape)
+        divisor = {
+            "sum": 1.0,
+            "mean": float(given.scores.size),
+            "sum_over_batch_size": float(given.scores.size),
+            "mean_with_sample_weight": given.sum_of_weights,
+            "pairs": float(plan.n_pairs.sum()),
+            "pair_weights": float(weight.sum()),
+        }[reduction]
+        return float(loss.sum()) / divisor if divisor > 0 else 0.0
+
+    # What the rankers call, with plans of their own making.
+
+    def boost(
+        self, plan: Plan, scores: NDArray[Any], watch: TrainingWatch | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Gradient and Hessian of a plan as a booster takes them: float32, in the caller's order, checked."""
+        scores = self._check_scores(plan, scores)
+        gradient, hessian = self._gradient_hessian(plan, scores)
+        largest = max(np.abs(gradient).max(initial=0.0), hessian.max(initial=0.0))
+        if not largest <= np.finfo(np.float32).max:
+            raise ValueError(
+                f"the gradient or Hessian reaches {largest:.3g}, beyond the boosters' float32: scale the weights down"
+            )
+        if watch is not None:
+            watch.look(plan, self._nothing_to_learn(), scores, gradient, hessian)
+        return plan.scatter(gradient, np.float32), plan.scatter(hessian, np.float32)
+
+    def mean_pair_loss(self, plan: Plan, scores: NDArray[Any]) -> float:
+        """``loss`` with ``reduction="pair_weights"`` on a plan."""
+        scores = self._check_scores(plan, scores)
+        loss, weight = self._engine().winner_loss(plan, plan.gather(scores), self._pairs())
+        total = float(weight.sum())
+        return float(loss.sum()) / total if total > 0 else 0.0
+
+    def plan(self, data: RankingData) -> Plan:
+        """The plan of checked data, as this objective sees its labels."""
+        mask = self.rows_taking_part(data.labels, data.mask)
+        return build_plan(data, self._ranking_labels(data.labels), mask, self.item_weight)
+
+    def rows_taking_part(self, labels: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+        """The mask with the rows of ignored (negative) labels taken out; None if all rows take part.
+
+        Raises
+        ------
+        ValueError
+            If a label is negative and ``ignore_negative_labels`` is None.
+        """
+        if self.ignore_negative_labels is False:
+            return mask
+        negative = labels < 0 if mask is None else (labels < 0) & mask
+        if not negative.any():
+            return mask
+        if self.ignore_negative_labels is None:
+            row = int(np.flatnonzero(negative)[0])
+            raise ValueError(
+                f"the label is {labels[row]} at row {row}, and what a negative label means is not said: "
+                "set ignore_negative_labels=True (such rows take no part, as in KerasRS) or "
+                "ignore_negative_labels=False (a label like any other, as in XGBoost)"
+            )
+        return ~negative if mask is None else mask & ~negative
+
+    # Inside.
+
+    def _ranking_labels(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """The labels whose order makes the pairs."""
+        return labels
+
+    def _nothing_to_learn(self) -> str:
+        """Why no pair exists, in the words of this objective's labels."""
+        return "no query has two rows with different labels"
+
+    def plan_key(self) -> Hashable:
+        """The parameters that a plan depends on."""
+        return (self.ignore_negative_labels, self.item_weight)
+
+    def _gradient_hessian(self, plan: Plan, scores: NDArray[Any]) -> tuple[Float64Array, Float64Array]:
+        gradient, hessian = self._engine().gradient_hessian(plan, plan.gather(scores), self._pairs())
+        return gradient, hessian * self.hessian_scale
+
+    def _pairs(self) -> PairSum:
+        return PairSum(self.pair_loss, float(self.temperature), self.normalize)
+
+    def _engine(self) -> Engine:
+        return get_engine(self.device)
+
+    def _adapter(self, dataset: Any) -> Any:
+        adapter = adapter_of(dataset)
+        if adapter is None:
+            raise TypeError(
+                f"{type(self).__name__} takes (preds, dataset) with a lightgbm.Dataset or an xgboost.DMatrix, got a "
+                f"{type(dataset).__name__}. In an estimator, use gbdt_pairloss.LGBMRanker or "
+                "gbdt_pairloss.XGBRanker: the boosters' own hand over arrays without the query groups. "
+                "For arrays, call gradient_hessian(y_true, y_pred, ...)."
+            )
+        return adapter
+
+    def _check_scores(self, plan: Plan, scores: NDArray[Any]) -> NDArray[Any]:
+        if scores.shape != (plan.n_rows,):
+            raise ValueError(
+                f"scores have shape {scores.shape}, but the dataset has {plan.n_rows} rows: a ranking objective "
+                "takes one score per row"
+            )
+        plan.check_scores(scores)
+        return scores
+
+    def _check_params(self) -> None:
+        check_positive(self.temperature, "temperature")
+        check_positive(self.hessian_scale, "hessian_scale")
+        check_choice(self.pair_weight, "pair_weight", ("uniform",))
+        check_choice(self.normalize, "normalize", ("none", "query", "log"))
+        check_choice(self.ignore_negative_labels, "ignore_negative_labels", (None, True, False))
+        check_choice(self.item_weight, "item_weight", ("winner", "both"))
+        check_choice(self.device, "device", ("auto", "cpu", "cuda"))
+        if self.n_threads is not None:
+            check_positive(self.n_threads, "n_threads")

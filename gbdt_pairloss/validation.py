@@ -1,0 +1,119 @@
+"""Arrays in, checked arrays out: every message names the argument, the row, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating[Any]]
+BoolArray = NDArray[np.bool_]
+
+
+def as_numeric(values: Any, name: str) -> FloatArray:
+    """Return ``values`` as a float array of any shape; float32 and float64 keep their dtype.
+
+    Raises
+    ------
+    ValueError
+        If the values are not numbers, are complex, or are lists of unequal lengths.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(
+            f"{name} is a ragged list of lists: give one flat array and the length of each list as group=, "
+            "or pad the lists and give mask="
+        ) from None
+    if array.dtype in (np.float32, np.float64):
+        return array
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} is complex; it must be real numbers")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} has dtype {array.dtype}; it must be numbers") from None
+
+
+def as_vector(values: Any, name: str, n_rows: int | None = None) -> FloatArray:
+    """Return ``values`` as a 1-D float array of ``n_rows`` entries; a single column is flattened.
+
+    Raises
+    ------
+    ValueError
+        If the values are not numbers, not one-dimensional, or not ``n_rows`` many.
+    """
+    array = as_numeric(values, name)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} has shape {array.shape}; it must be one-dimensional, one entry per row")
+    if n_rows is not None and array.shape[0] != n_rows:
+        raise ValueError(f"{name} has {array.shape[0]} entries, but there are {n_rows} rows")
+    return array
+
+
+def as_mask(values: Any, name: str, shape: tuple[int, ...]) -> BoolArray:
+    """Return ``values`` as a boolean array of the given shape (True: the row takes part)."""
+    array = np.asarray(values)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, but the labels have shape {shape}")
+    if array.dtype != np.bool_:
+        if array.dtype.kind not in "iuf" or not np.isin(array, (0, 1)).all():
+            raise ValueError(f"{name} must be boolean (True: the row takes part)")
+        array = array.astype(np.bool_)
+    return array
+
+
+def check_finite(array: FloatArray, name: str, mask: BoolArray | None = None) -> None:
+    """Raise a ValueError that names the first row (among the masked-in ones) that is NaN or infinite."""
+    # One pass without a temporary: a sum is finite only if every term is (or it overflowed: look closer).
+    with np.errstate(over="ignore", invalid="ignore"):
+        if mask is None and np.isfinite(array.sum(dtype=np.float64)):
+            return
+    bad = ~np.isfinite(array)
+    if mask is not None:
+        bad &= mask
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ValueError(
+            f"{name} is {array.ravel()[row]} at {_position(row, array.shape)}; it must be finite "
+            f"({int(bad.sum())} such entries; mask= leaves rows out)"
+        )
+
+
+def check_weights(array: FloatArray, name: str, mask: BoolArray | None = None) -> None:
+    """Raise a ValueError that names the first weight that is NaN, infinite or negative."""
+    check_finite(array, name, mask)
+    bad = array < 0
+    if mask is not None:
+        bad &= mask
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ValueError(
+            f"{name} is {array.ravel()[row]} at {_position(row, array.shape)}; weights must not be negative"
+        )
+
+
+def check_positive(value: Any, name: str) -> float:
+    """Return ``value`` as a float; a ValueError if it is not a finite number above 0."""
+    if isinstance(value, bool) or not np.isscalar(value) or not isinstance(value, (int, float, np.number)):
+        raise ValueError(f"{name} must be a number above 0, got {value!r}")
+    if not 0 < float(value) < np.inf:
+        raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
+    return float(value)
+
+
+def check_choice(value: Any, name: str, choices: tuple[Any, ...]) -> None:
+    """Raise a ValueError that lists the choices if ``value`` is none of them."""
+    if not any(value is choice or (isinstance(choice, str) and value == choice) for choice in choices):
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} must be one of {listed}; got {value!r}")
+
+
+def _position(flat_row: int, shape: tuple[int, ...]) -> str:
+    if len(shape) == 1:
+        return f"row {flat_row}"
+    row, column = np.unravel_index(flat_row, shape)
+    return f"list {row}, position {column}"
