@@ -329,7 +329,7 @@ def _number(word: bytes) -> float | None:
 
 
 def _show(word: bytes) -> str:
-    return repr(word[:40].decode("utf-8", "backslashreplace") + ("..." if len(word) > 40 else ""))
+    return repr(word[:40] + (b"..." if len(word) > 40 else b""))[1:]  # without the b
 
 
 def _pair_features(query: NDArray[np.float64], candidates: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -62,7 +62,7 @@ class Groups:
 
     def name(self, query: int) -> str:
         """How to name a query in a message."""
-        return f"query {query} (counted from 0)" if self.ids is None else f"query {self.ids[query]!r}"
+        return f"query {query} (counted from 0)" if self.ids is None else f"query {self.ids[query]}"
 
     def mean(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """The mean per query of one value per row; 0 for a query without rows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Hashable
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -268,7 +269,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
                 f"the gradient or Hessian reaches {largest:.3g}, beyond the boosters' float32: scale the weights down"
             )
         if watch is not None:
-            watch.look(plan, self._nothing_to_learn(), scores, gradient, hessian)
+            watch.look(plan, self._nothing_to_learn(), gradient, hessian)
         return plan.scatter(gradient, np.float32), plan.scatter(hessian, np.float32)
 
     def mean_pair_loss(self, plan: Plan, scores: NDArray[Any]) -> float:
@@ -357,5 +358,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         check_choice(self.ignore_negative_labels, "ignore_negative_labels", (None, True, False))
         check_choice(self.item_weight, "item_weight", ("winner", "both"))
         check_choice(self.device, "device", ("auto", "cpu", "cuda"))
-        if self.n_threads is not None:
-            check_positive(self.n_threads, "n_threads")
+        if self.n_threads is not None and (
+            isinstance(self.n_threads, bool) or not isinstance(self.n_threads, Integral) or self.n_threads < 1
+        ):
+            raise ValueError(f"n_threads must be a whole number above 0 or None, got {self.n_threads!r}")

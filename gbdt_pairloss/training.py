@@ -27,11 +27,9 @@ class TrainingWatch:
     def __init__(self, min_child_hessian: float) -> None:
         self.min_child_hessian = min_child_hessian
         self._rounds = 0
-        self._first_scores = 0
+        self._first_gradient: NDArray[np.float32] | None = None
 
-    def look(
-        self, plan: Plan, reason: str, scores: NDArray[Any], gradient: NDArray[Any], hessian: NDArray[Any]
-    ) -> None:
+    def look(self, plan: Plan, reason: str, gradient: NDArray[Any], hessian: NDArray[Any]) -> None:
         """Warn in the first round if nothing can be learned, in the second if nothing was.
 
         Parameters
@@ -39,7 +37,6 @@ class TrainingWatch:
         plan : Plan
         reason : str
             Why, in the objective's words, there would be no pair.
-        scores : array of shape (n_rows,)
         gradient, hessian : arrays in plan order
 
         Raises
@@ -49,16 +46,20 @@ class TrainingWatch:
         """
         self._rounds += 1
         if self._rounds == 1:
-            self._first_scores = hash(scores.tobytes())
+            self._first_gradient = gradient.astype(np.float32)
             self._before_first_tree(plan, reason, float(hessian.sum()))
-        elif self._rounds == 2 and self._first_scores == hash(scores.tobytes()) and gradient.any():
-            warnings.warn(
-                "the first tree changed no score although the gradient is not zero: no split was allowed. Look at "
-                "min_child_weight / min_sum_hessian_in_leaf, min_data_in_leaf, the features, and (LightGBM) "
-                "bagging_by_query, which does not work with a custom objective",
-                UserWarning,
-                stacklevel=4,
-            )
+        elif self._rounds == 2:
+            # The gradient sees differences of scores only: a tree of one leaf leaves it as it was.
+            first = self._first_gradient
+            if gradient.any() and first is not None and np.allclose(gradient, first, rtol=1e-6, atol=0.0):
+                warnings.warn(
+                    "the first tree changed no difference of scores although the gradient is not zero: no split was "
+                    "allowed. Look at min_child_weight / min_sum_hessian_in_leaf, min_data_in_leaf, the features, "
+                    "and (LightGBM) bagging_by_query, which does not work with a custom objective",
+                    UserWarning,
+                    stacklevel=4,
+                )
+            self._first_gradient = None
 
     def _before_first_tree(self, plan: Plan, reason: str, total_hessian: float) -> None:
         if not plan.n_pairs.any():

@@ -40,7 +40,15 @@ _MIN_CHILD_HESSIAN_NAMES = (
     "min_sum_hessian",
     "min_hessian",
 )
-_METRIC_NAMES = ("metric", "metrics", "metric_types")
+_METRIC_PARAMETERS = ("metric", "metrics", "metric_types")
+#: LightGBM's metrics, aliases included. It says nothing about a name that it does not know.
+_NATIVE_METRICS = frozenset(
+    "l1 mean_absolute_error mae regression_l1 l2 mean_squared_error mse regression_l2 regression rmse "
+    "root_mean_squared_error l2_root r2 quantile mape mean_absolute_percentage_error huber fair poisson gamma "
+    "gamma_deviance tweedie ndcg lambdarank rank_xendcg xendcg xe_ndcg xe_ndcg_mart xendcg_mart map "
+    "mean_average_precision auc average_precision binary_logloss binary binary_error cross_entropy xentropy "
+    "cross_entropy_lambda xentlambda kullback_leibler kldiv".split()
+)
 
 
 def read_dataset(dataset: Any) -> RankingData:
@@ -214,11 +222,16 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             weight_name="eval_sample_weight",
             objective=objective,
         )
+        metrics = as_list(eval_metric)
+        if objective is None:
+            metrics, eval_at = _ranks_apart(metrics, eval_at)
+        elif eval_at is not None:
+            metrics = _at_ranks(metrics, eval_at)
         ours, native = self._evaluations(
-            _at_ranks(eval_metric, eval_at) if objective is not None else eval_metric,
+            metrics,
             default=[f"ndcg@{k}" for k in (eval_at or (1, 2, 3, 4, 5))],
             sets=sets,
-            is_native=lambda name: "@" not in name and name not in ("mrr", "pair_accuracy", "spearman"),
+            is_native=_NATIVE_METRICS.__contains__,
         )
         if ours:
             native.append(_evaluator(ours, [train, *sets]))
@@ -273,7 +286,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         params = {name: value for name, value in super()._process_params(stage).items() if "__" not in name}
         # LightGBM's default "ndcg" refuses queries of 10,000 rows and labels that are no small whole numbers.
         given = self.get_params(deep=False)
-        if self.pairwise_objective() is not None and not any(name in given for name in _METRIC_NAMES):
+        if self.pairwise_objective() is not None and not any(name in given for name in _METRIC_PARAMETERS):
             params["metric"] = "None" if stage == "predict" else []
         return params
 
@@ -350,14 +363,23 @@ def _evaluation_arguments(sets: list[QuerySet], init_scores: Any) -> dict[str, A
     return {**arguments, "eval_set": [(s.X, s.data.labels) for s in sets]}
 
 
-def _at_ranks(eval_metric: Any, eval_at: Any) -> list[Any]:
-    """LightGBM's ``eval_at``: "ndcg" and "map" without a rank are evaluated at each of these."""
-    names = as_list(eval_metric)
-    if eval_at is None:
-        return names
-    return [
-        name for entry in names for name in ([f"{entry}@{k}" for k in eval_at] if entry in ("ndcg", "map") else [entry])
-    ]
+def _at_ranks(metrics: list[Any], eval_at: Any) -> list[Any]:
+    """LightGBM's ``eval_at`` for our metrics: "ndcg" and "map" without a rank, at each of these."""
+    ranked = [[f"{metric}@{k}" for k in eval_at] if metric in ("ndcg", "map") else [metric] for metric in metrics]
+    return [metric for names in ranked for metric in names]
+
+
+def _ranks_apart(metrics: list[Any], eval_at: Any) -> tuple[list[Any], Any]:
+    """Our "ndcg@10" for LightGBM's metrics: their names, and the ranks apart in ``eval_at``."""
+    names, ranks = [], list(eval_at or ())
+    for metric in metrics:
+        name, at, rank = metric.partition("@") if isinstance(metric, str) else (metric, "", "")
+        if at and name in ("ndcg", "map") and rank.isdecimal() and int(rank) > 0:
+            ranks.append(int(rank))
+            names.append(name)
+        else:
+            names.append(metric)
+    return list(dict.fromkeys(names)), sorted(set(ranks)) or None
 
 
 def _as_tuple(values: Any) -> tuple[Any, ...]:

@@ -247,17 +247,17 @@ class RankerMixin:
         ours: list[Evaluation] = []
         native: list[Any] = []
         for name in names:
-            if isinstance(name, Metric):
+            if hasattr(name, "maximize"):  # a Metric, or what a ranker made of a callable
                 ours.append(name)
             elif not isinstance(name, str) or (objective is None and is_native(name)):
                 native.append(name)
             elif name in objective_names():
                 same = objective is not None and objective.name == name
                 ours.append(LossMetric(objective if same and objective is not None else get_objective(name)))
-            elif name.partition("@")[0] in METRICS or not is_native(name):
-                ours.append(get_metric(name))  # an unknown name is refused here
-            else:
+            elif is_native(name) and name.partition("@")[0] not in METRICS:
                 native.append(name)
+            else:
+                ours.append(get_metric(name))  # an unknown name is refused here
         return ours, native
 
 

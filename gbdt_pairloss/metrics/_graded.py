@@ -42,11 +42,14 @@ def _ndcg(data: RankingData, scores: Any, *, k: int | None, gain: str, ties: str
     discount = 1.0 / np.log2(1.0 + by_score.rank)
     if k is not None:
         discount[by_score.rank > k] = 0.0
-    # Each of m tied rows stands at each of the run's m ranks with probability 1/m.
-    run_dcg = by_score.run_sum(gains[by_score.row]) * by_score.run_sum(discount) / by_score.size
-    dcg = by_score.query_sum(run_dcg)
-    ideal = by_gain.query_sum(gains[by_gain.row] * discount)
-    return np.minimum(ratio(dcg, ideal), 1.0)  # rounding in the mean of a run may exceed the ideal by an ulp
+    # Each of m tied rows stands at each of the run's m ranks with probability 1/m: at every rank, the mean gain. Row by
+    # row, as the ideal is summed, so that a right order of whole grades comes to exactly 1.
+    expected = np.repeat(by_score.run_sum(gains[by_score.row]) / by_score.size, by_score.size)
+    dcg, ideal = (
+        np.bincount(by_score.query, weights=ranked_gains * discount, minlength=by_score.n_queries)
+        for ranked_gains in (expected, gains[by_gain.row])
+    )
+    return np.minimum(ratio(dcg, ideal), 1.0)  # the mean of a run's equal fractions may be an ulp larger than they are
 
 
 def _err(data: RankingData, scores: Any, *, k: int | None, max_label: float | None) -> Float64Array:

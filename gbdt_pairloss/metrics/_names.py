@@ -100,6 +100,11 @@ class Feval:
         from ..boosters import adapter_of  # here, so that metrics need no booster
 
         adapter = adapter_of(dataset)
+        if adapter is None:
+            raise TypeError(
+                f"the metrics of feval are called with predictions and a LightGBM Dataset or an XGBoost DMatrix, "
+                f"not a {type(dataset).__name__}; for arrays use the functions of gbdt_pairloss.metrics"
+            )
         data = adapter.read_dataset(dataset)
         scores = np.asarray(preds)
         return [adapter.metric_result(m.name, m(data, scores), m.maximize) for m in self.metrics]

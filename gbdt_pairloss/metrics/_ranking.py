@@ -130,7 +130,7 @@ def running_product(factors: Float64Array, offset: IntArray) -> Float64Array:
     By doubling: log2(longest segment) passes. Sums of logarithms would lose digits to the segments before, and
     log(0) to itself.
     """
-    product = factors.copy()
+    product = np.array(factors)
     longest = int(offset.max(initial=-1)) + 1
     step = 1
     while step < longest:

@@ -42,7 +42,8 @@ def relevant_rows(data: RankingData, relevant: float) -> NDArray[np.bool_]:
     rows = data.labels >= relevant
     if data.mask is not None:
         rows &= data.mask
-    if rows.size and not rows.any():
+    takes_part = rows.size > 0 if data.mask is None else bool(data.mask.any())
+    if takes_part and not rows.any():
         warnings.warn(
             f"no label reaches relevant={relevant}, so no row counts: set relevant= to the smallest relevant label",
             UserWarning,

@@ -1,0 +1,108 @@
+"""Bad input ends in an error that names the argument, the row or the query, and the mend."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gbdt_pairloss import BPR, PairwiseLogistic
+
+Y, S = [2.0, 0.0, 1.0, 1.0], [0.1, 0.2, 0.3, 0.4]
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"temperature": 0}, "temperature must be a finite number above 0, got 0"),
+        ({"temperature": -1.0}, "temperature must be a finite number above 0"),
+        ({"temperature": np.nan}, "temperature must be a finite number above 0"),
+        ({"temperature": np.inf}, "temperature must be a finite number above 0"),
+        ({"temperature": "1"}, "temperature must be a number above 0, got '1'"),
+        ({"temperature": True}, "temperature must be a number above 0"),
+        ({"hessian_scale": 0}, "hessian_scale must be a finite number above 0"),
+        ({"normalize": "pairs"}, "normalize must be one of 'none', 'query', 'log'; got 'pairs'"),
+        ({"normalize": None}, "normalize must be one of"),
+        ({"item_weight": "loser"}, "item_weight must be one of 'winner', 'both'"),
+        ({"pair_weight": "nonsense"}, "pair_weight must be one of 'uniform'"),
+        ({"ignore_negative_labels": "yes"}, "ignore_negative_labels must be one of None, True, False"),
+        ({"ignore_negative_labels": 1}, "ignore_negative_labels must be one of None, True, False"),
+        ({"device": "tpu"}, "device must be one of"),
+        ({"n_threads": 0}, "n_threads must be a whole number above 0"),
+        ({"n_threads": 1.5}, "n_threads must be a whole number above 0"),
+    ],
+)
+def test_bad_parameters_of_an_objective(params, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        PairwiseLogistic(**params)
+    objective = PairwiseLogistic(temperature=0.5)
+    with pytest.raises(ValueError, match=message):
+        objective.set_params(**params)
+    assert objective.get_params() == PairwiseLogistic(temperature=0.5).get_params()
+
+
+def test_bad_parameters_of_bpr() -> None:
+    with pytest.raises(ValueError, match="threshold must be a finite number"):
+        BPR(threshold=np.nan)
+    with pytest.raises(ValueError, match="negatives must be one of 'all'"):
+        BPR(negatives=5)
+    with pytest.raises(TypeError, match="margin"):
+        BPR(margin=1.0)
+    with pytest.raises(ValueError, match="positives_scores has shape"):
+        BPR().compute([1.0, 2.0], [[1.0], [2.0]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"y_true": [1, 0]}, r"y_true has shape \(2,\), but y_pred has shape \(4,\)"),
+        ({"y_true": [1, np.nan, 0, 0]}, "y_true is nan at row 1"),
+        ({"y_true": [1, 0, np.inf, 0]}, "y_true is inf at row 2"),
+        ({"y_true": ["a", "b", "c", "d"]}, "y_true has dtype .*; it must be numbers"),
+        ({"y_true": [1, -1, 0, 0]}, "the label is -1.0 at row 1.*ignore_negative_labels=True"),
+        ({"y_true": [[1, 0], [0]], "y_pred": [[1, 0], [0]]}, "ragged list of lists"),
+        ({"y_true": {"label": Y}}, 'keys "labels"'),
+        ({"y_true": {"labels": Y, "mask": [True] * 4}, "mask": [True] * 4}, "mask is given twice"),
+        ({"y_pred": [0.1, np.nan, 0.3, 0.4]}, "y_pred is nan at row 1"),
+        ({"y_pred": [0.1, 0.2, 0.3, -np.inf]}, "y_pred is -inf at row 3"),
+        ({"y_pred": [1j, 0, 0, 0]}, "y_pred is complex"),
+        ({"y_pred": 3.0, "y_true": 3.0}, r"y_pred has shape \(\)"),
+        ({"y_pred": np.zeros((2, 2)), "y_true": np.eye(2), "group": [2, 2]}, "2-D arrays have one list per row"),
+        ({"y_pred": [[0, np.nan]], "y_true": [[1, 0]]}, "y_pred is nan at list 0, position 1"),
+        ({"group": [2, 3]}, "group sums to 5, but there are 4 rows"),
+        ({"qid": [1, 1, 2]}, "qid has 3 entries, but there are 4 rows"),
+        ({"sample_weight": [1, -1, 1, 1]}, "sample_weight is -1.0 at row 1; weights must not be negative"),
+        ({"sample_weight": [1, np.nan, 1, 1]}, "sample_weight is nan at row 1"),
+        ({"sample_weight": [1, 1, 1]}, r"sample_weight has 3 entries; it takes one per row \(4\)"),
+        ({"sample_weight": -2.0}, "weights must not be negative"),
+        ({"sample_weight": [1, 2], "qid": [1, 2, 1, 2]}, "the rows of a query are scattered"),
+        ({"mask": [True, False]}, r"mask has shape \(2,\)"),
+        ({"mask": [0.5, 1, 1, 1]}, "mask must be boolean"),
+    ],
+)
+@pytest.mark.parametrize("method", ["gradient_hessian", "loss"])
+def test_bad_arrays(method, arguments, message) -> None:
+    given = {"y_true": Y, "y_pred": S, **arguments}
+    with pytest.raises(ValueError, match=message):
+        getattr(PairwiseLogistic(), method)(given.pop("y_true"), given.pop("y_pred"), **given)
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 3), (1, 2)])
+def test_weights_of_lists_are_never_guessed(shape) -> None:
+    # KerasRS takes a (B,) weight on square (B, B) lists as weights of positions, silently.
+    with pytest.raises(ValueError, match=r"sample_weight has shape .*; with lists of shape \(2, 2\)"):
+        PairwiseLogistic().loss(np.eye(2), np.zeros((2, 2)), sample_weight=np.ones(shape))
+
+
+def test_unknown_reduction() -> None:
+    with pytest.raises(ValueError, match="reduction must be one of 'sum', 'mean'"):
+        PairwiseLogistic().loss(Y, S, reduction="average")
+
+
+def test_cuda_says_that_it_is_not_there() -> None:
+    with pytest.raises(ValueError, match='device="cuda" has no engine in this version'):
+        PairwiseLogistic(device="cuda").gradient_hessian(Y, S)
+
+
+def test_arrays_from_a_boosters_own_ranker_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"gbdt_pairloss\.LGBMRanker or gbdt_pairloss\.XGBRanker"):
+        PairwiseLogistic()(np.array(Y), np.array(S))
