@@ -79,7 +79,7 @@ def check_finite(array: FloatArray, name: str, mask: BoolArray | None = None) ->
         row = int(np.flatnonzero(bad)[0])
         raise ValueError(
             f"{name} is {array.ravel()[row]} at {_position(row, array.shape)}; it must be finite "
-            f"({int(bad.sum())} such entries; mask= leaves rows out)"
+            f"({int(bad.sum())} such of {array.size})"
         )
 
 

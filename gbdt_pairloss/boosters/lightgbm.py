@@ -57,7 +57,12 @@ def read_dataset(dataset: Any) -> RankingData:
     Raises
     ------
     ValueError
-        If it has no groups or no labels, or item weights both of its own and attached.
+        If it has no groups or no labels, or item weights both of its own and attached, or an infinite value.
+
+    Notes
+    -----
+    LightGBM itself makes 0 of a label or weight that is NaN when it constructs the Dataset, and nothing is left to
+    see of it. The ranker checks before that.
     """
     labels, sizes, weight = dataset.get_label(), dataset.get_group(), dataset.get_weight()
     if labels is None:
@@ -67,14 +72,14 @@ def read_dataset(dataset: Any) -> RankingData:
             "the LightGBM Dataset has no query groups, and a ranking objective needs them: "
             "lightgbm.Dataset(X, label=y, group=sizes), with the number of rows of each query"
         )
-    labels = as_vector(labels, "the Dataset's label")
+    labels = _as_given(labels, "the Dataset's label")
     attached = _attachment_of(dataset) or Attachment()
     if weight is not None and attached.item_weight is not None:
         raise ValueError("item weights are given twice: as the Dataset's weight and attached")
     return RankingData(
         labels,
         Groups.from_sizes(sizes, labels.shape[0], "the Dataset's group"),
-        item_weight=attached.item_weight if weight is None else as_vector(weight, "the Dataset's weight"),
+        item_weight=attached.item_weight if weight is None else _as_given(weight, "the Dataset's weight"),
         loser_weight=attached.loser_weight,
         mask=attached.mask,
     )
@@ -101,6 +106,15 @@ def number_of_rows(dataset: Any) -> int | None:
 
 def follow_cuts(dataset: Any) -> None:
     """Nothing to arrange: a subset knows its parent and its rows."""
+
+
+def _as_given(values: Any, name: str) -> NDArray[Any]:
+    """A field of a Dataset as an array; LightGBM makes +-1e38 of an infinite value."""
+    array = as_vector(values, name)
+    clamped = np.abs(array) >= np.float32(1e38)
+    if clamped.any():
+        raise ValueError(f"{name} is infinite at row {int(np.flatnonzero(clamped)[0])}; it must be finite")
+    return array
 
 
 def _attachment_of(dataset: Any) -> Attachment | None:
@@ -242,7 +256,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
                 train.X,
                 train.data.labels,
                 sample_weight=train.row_weight(),
-                init_score=train.take(init_score),
+                init_score=train.take_scores(init_score, "init_score"),
                 group=train.data.groups.sizes,
                 **_evaluation_arguments(sets, eval_init_score),
                 eval_names=eval_names,
@@ -354,7 +368,8 @@ def _evaluation_arguments(sets: list[QuerySet], init_scores: Any) -> dict[str, A
     arguments: dict[str, Any] = {
         "eval_sample_weight": [s.row_weight() for s in sets],
         "eval_init_score": [
-            s.take(score) for s, score in zip(sets, paired(init_scores, "eval_init_score", len(sets)), strict=True)
+            s.take_scores(score, f"eval_init_score[{i}]")
+            for i, (s, score) in enumerate(zip(sets, paired(init_scores, "eval_init_score", len(sets)), strict=True))
         ],
         "eval_group": [s.data.groups.sizes for s in sets],
     }

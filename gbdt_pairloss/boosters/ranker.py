@@ -19,7 +19,7 @@ from ..metrics import METRICS, Metric, get_metric
 from ..objectives import PairwiseObjective, get_objective, objective_names
 from ..plan import cached_plan
 from ..training import check_exact_in_float32
-from ..validation import as_vector
+from ..validation import as_vector, check_finite
 
 #: A value of the evaluation: ``(data, scores) -> float``, with a name and a direction.
 Evaluation = Any
@@ -47,11 +47,13 @@ class QuerySet:
     data: RankingData
     order: NDArray[np.int64] | None  # the caller's row of each row here; None: as given
 
-    def take(self, values: Any) -> Any:
-        """An array of the caller's, one entry per row, in the order of the rows here."""
-        if values is None or self.order is None:
-            return values
-        return _safe_indexing(values, self.order)
+    def take_scores(self, values: Any, name: str) -> NDArray[Any] | None:
+        """Initial scores of the caller's, one per row, checked and in the order of the rows here."""
+        if values is None:
+            return None
+        scores = as_vector(values, name, self.data.groups.n_rows)
+        check_finite(scores, name)
+        return scores if self.order is None else scores[self.order]
 
     def row_weight(self) -> NDArray[Any] | None:
         """All weights as one per row, for a booster that knows no others."""
@@ -90,6 +92,7 @@ def read_query_set(
         item_weight, query_weight = split_weights(sample_weight, groups)
         with np.errstate(over="ignore"):  # a label beyond float32 becomes infinite, and is then named
             labels = as_vector(labels, "y", n_rows).astype(np.float32)
+        check_finite(labels, "y")
         mask = None if objective is None else objective.rows_taking_part(labels, None)
         data = RankingData(labels, groups, item_weight=item_weight, query_weight=query_weight, mask=mask)
     except ValueError as error:
@@ -100,8 +103,10 @@ def read_query_set(
             UserWarning,
             stacklevel=4,
         )
-    order = None if groups.contiguous else groups.order
-    return QuerySet(X if order is None else _safe_indexing(X, order), data.grouped(), order)
+    if groups.contiguous:
+        return QuerySet(X, data.grouped(), None)
+    rows = X.tocsr() if hasattr(X, "tocsr") else X  # not every sparse format can be indexed
+    return QuerySet(_safe_indexing(rows, groups.order), data.grouped(), groups.order)
 
 
 def take_qid_column(X: Any, qid: Any = None) -> tuple[Any, Any]:

@@ -211,7 +211,10 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             extra["eval_set"] = [(s.X, s.data.labels) for s in sets]
             extra["eval_group"] = [s.data.groups.sizes for s in sets]
             extra["sample_weight_eval_set"] = [s.data.query_weight for s in sets]
-            extra["base_margin_eval_set"] = [s.take(m) for s, m in zip(sets, margins, strict=True)]
+            extra["base_margin_eval_set"] = [
+                s.take_scores(margin, f"base_margin_eval_set[{i}]")
+                for i, (s, margin) in enumerate(zip(sets, margins, strict=True))
+            ]
         with swapped(
             self,
             objective=self.objective,  # the base class replaces it by the native name
@@ -228,7 +231,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 train.data.labels,
                 group=train.data.groups.sizes,
                 sample_weight=train.data.query_weight,
-                base_margin=train.take(base_margin),
+                base_margin=train.take_scores(base_margin, "base_margin"),
                 verbose=verbose,
                 xgb_model=xgb_model,
                 **extra,

@@ -1,0 +1,380 @@
+"""The one objective in lgb.train and xgb.train."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GroupKFold
+
+from gbdt_pairloss import BPR, PairwiseLogistic, attach, metrics
+
+lgb = pytest.importorskip("lightgbm", minversion="4.0")
+xgb = pytest.importorskip("xgboost")
+
+LGB = {"verbose": -1, "num_threads": 1, "deterministic": True, "min_data_in_leaf": 5}
+XGB = {"nthread": 1, "base_score": 0.0, "disable_default_eval_metric": True}
+BOOSTERS = ["lightgbm", "xgboost"]
+
+
+def dataset_of(booster, problem, weight=None, X=None, y=None):
+    X, y = problem.X if X is None else X, problem.y if y is None else y
+    if booster == "lightgbm":
+        return lgb.Dataset(X, y, group=problem.sizes, weight=weight, params={"verbose": -1})
+    return xgb.DMatrix(X, y, group=problem.sizes, weight=weight, nthread=1)
+
+
+def train(booster, objective, dataset, rounds=10, **params):
+    if booster == "lightgbm":
+        return lgb.train({**LGB, "objective": objective, **params}, dataset, rounds)
+    return xgb.train({**XGB, **params}, dataset, rounds, obj=objective)
+
+
+def predict(booster, model, X):
+    return model.predict(X) if booster == "lightgbm" else model.predict(xgb.DMatrix(X, nthread=1))
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+@pytest.mark.parametrize("objective", [PairwiseLogistic(), BPR(threshold=1.0), PairwiseLogistic(normalize="log")])
+def test_training_lowers_the_metric_of_the_objective(booster, objective, problem) -> None:
+    dataset = dataset_of(booster, problem)
+    history = {}
+    if booster == "lightgbm":
+        callbacks = [lgb.record_evaluation(history)]
+        lgb.train(
+            {**LGB, "objective": objective}, dataset, 15, [dataset], ["data"], feval=objective.metric, callbacks=callbacks
+        )
+    else:
+        xgb.train(
+            XGB,
+            dataset,
+            15,
+            obj=objective,
+            custom_metric=objective.metric,
+            evals=[(dataset, "data")],
+            evals_result=history,
+            verbose_eval=False,
+        )
+    losses = history["data"][objective.name]
+    assert len(losses) == 15
+    assert losses[-1] < 0.7 * losses[0]
+    assert losses[0] < np.log(2)
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+def test_metric_is_the_loss_in_the_boosters_own_form(booster, problem) -> None:
+    objective = PairwiseLogistic()
+    dataset = dataset_of(booster, problem)
+    if booster == "lightgbm":
+        dataset.construct()
+    result = objective.metric(problem.scores, dataset)
+    value = objective.loss(problem.y, problem.scores, group=problem.sizes, reduction="pair_weights")
+    expected = ("pairwise_logistic", value, False) if booster == "lightgbm" else ("pairwise_logistic", value)
+    assert result == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+def test_gradients_are_contiguous_float32(booster, problem) -> None:
+    dataset = dataset_of(booster, problem)
+    if booster == "lightgbm":
+        dataset.construct()
+    arrays = PairwiseLogistic()(problem.scores, dataset)
+    expected = PairwiseLogistic().gradient_hessian(problem.y, problem.scores, group=problem.sizes)
+    for array, exact in zip(arrays, expected, strict=True):
+        assert array.dtype == np.float32
+        assert array.flags.c_contiguous
+        np.testing.assert_allclose(array, exact, rtol=1e-6, atol=1e-30)
+
+
+def test_lightgbms_row_weights_are_item_weights(problem) -> None:
+    w = np.random.default_rng(0).uniform(0.2, 3, problem.y.size).astype(np.float32)
+    for item_weight in ("winner", "both"):
+        objective = PairwiseLogistic(item_weight=item_weight)
+        ours = objective(problem.scores, dataset_of("lightgbm", problem, weight=w).construct())
+        expected = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes, sample_weight=w)
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-8)
+
+
+def test_xgboosts_weights_are_query_weights_and_items_are_attached(problem) -> None:
+    rng = np.random.default_rng(0)
+    q = rng.uniform(0.2, 3, problem.sizes.size).astype(np.float32)
+    w = rng.uniform(0.2, 3, problem.y.size)
+    objective = PairwiseLogistic()
+    dataset = dataset_of("xgboost", problem, weight=q)
+    by_query = objective(problem.scores, dataset)
+    expected = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes, sample_weight=q)
+    np.testing.assert_allclose(by_query, expected, rtol=1e-5, atol=1e-8)
+    attach(dataset, item_weight=w)
+    both = objective(problem.scores, dataset)
+    weight = w * np.repeat(q, problem.sizes)
+    expected = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes, sample_weight=weight)
+    np.testing.assert_allclose(both, expected, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+def test_an_attached_mask_and_loser_weight(booster, problem) -> None:
+    rng = np.random.default_rng(0)
+    mask = rng.random(problem.y.size) < 0.7
+    v = rng.uniform(0.2, 3, problem.y.size)
+    dataset = dataset_of(booster, problem)
+    if booster == "lightgbm":
+        dataset.construct()
+    objective = PairwiseLogistic(normalize="none")
+    attach(dataset, mask=mask)
+    masked = objective(problem.scores, dataset)
+    expected = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes, mask=mask)
+    np.testing.assert_allclose(masked, expected, rtol=1e-5, atol=1e-8)
+    attach(dataset, loser_weight=v)
+    gradient, _ = objective(problem.scores, dataset)
+    by_hand = np.zeros(problem.y.size)
+    for start, stop in zip(problem.starts[:-1], problem.starts[1:], strict=True):
+        y, s, w = problem.y[start:stop], problem.scores[start:stop], v[start:stop]
+        rho = (y[:, None] > y) * w / (1 + np.exp(s[:, None] - s))
+        by_hand[start:stop] = rho.sum(axis=0) - rho.sum(axis=1)
+    np.testing.assert_allclose(gradient, by_hand, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+def test_attachments_follow_a_cut(booster, problem) -> None:
+    w = np.random.default_rng(0).uniform(0.2, 3, problem.y.size)
+    whole = dataset_of(booster, problem)
+    attach(whole, item_weight=w)
+    n_queries = 7
+    n_rows = int(problem.sizes[:n_queries].sum())
+    if booster == "lightgbm":
+        part = whole.construct().subset(list(range(n_rows))).construct()
+    else:
+        part = whole.slice(np.arange(n_rows), allow_groups=True)
+        part.set_group(problem.sizes[:n_queries])
+    del whole
+    y, s = problem.y[:n_rows], problem.scores[:n_rows]
+    expected = PairwiseLogistic().gradient_hessian(y, s, group=problem.sizes[:n_queries], sample_weight=w[:n_rows])
+    np.testing.assert_allclose(PairwiseLogistic()(s, part), expected, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+def test_attachments_follow_cross_validation(booster, problem, monkeypatch) -> None:
+    attached = np.random.default_rng(0).integers(1, 1000, problem.y.size).astype(float)
+    seen = []
+
+    class Spy(PairwiseLogistic):
+        def plan(self, data):
+            seen.append((data.labels.copy(), data.item_weight))
+            return super().plan(data)
+
+    dataset = dataset_of(booster, problem)
+    attach(dataset, item_weight=attached)
+    folds = list(GroupKFold(3).split(problem.X, groups=problem.qid))
+    if booster == "lightgbm":
+        lgb.cv({**LGB, "objective": Spy(), "metric": "None"}, dataset, 2, folds=folds, feval=metrics.feval("ndcg"))
+    else:
+        xgb.cv(XGB, dataset, 2, nfold=3, obj=Spy(), custom_metric=metrics.feval("ndcg"))
+    weight_of_label = {}
+    for label, weight in zip(problem.y, attached, strict=True):
+        weight_of_label.setdefault(label, set()).add(weight)
+    assert len(seen) == 3
+    for labels, weights in seen:
+        assert labels.size < problem.y.size
+        assert all(w in weight_of_label[label] for label, w in zip(labels, weights, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["QuantileDMatrix", "ExtMemQuantileDMatrix", "DMatrix with qid"])
+def test_every_kind_of_dmatrix(kind, problem, tmp_path) -> None:
+    objective = PairwiseLogistic()
+    expected = dataset_of("xgboost", problem)
+    reference = objective(problem.scores, expected)
+    if kind == "QuantileDMatrix":
+        dataset = xgb.QuantileDMatrix(problem.X, problem.y, group=problem.sizes, nthread=1)
+    elif kind == "DMatrix with qid":
+        dataset = xgb.DMatrix(problem.X, problem.y, qid=problem.qid, nthread=1)
+    else:
+        half = problem.starts[problem.sizes.size // 2]
+        batches = [slice(0, half), slice(half, None)]
+
+        class Batches(xgb.DataIter):
+            def __init__(self) -> None:
+                self.at = 0
+                super().__init__(cache_prefix=str(tmp_path / "cache"))
+
+            def reset(self) -> None:
+                self.at = 0
+
+            def next(self, input_data) -> bool:
+                if self.at == len(batches):
+                    return False
+                rows = batches[self.at]
+                input_data(data=problem.X[rows], label=problem.y[rows], qid=problem.qid[rows])
+                self.at += 1
+                return True
+
+        dataset = xgb.ExtMemQuantileDMatrix(Batches(), nthread=1)
+    np.testing.assert_array_equal(objective(problem.scores, dataset), reference)
+    model = train("xgboost", objective, dataset, 5)
+    np.testing.assert_allclose(
+        predict("xgboost", model, problem.X),
+        predict("xgboost", train("xgboost", objective, expected, 5), problem.X),
+        rtol=1e-5,
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize(("labels", "n_queries", "mean_size"), [("grades", 25, 12), ("binary", 8, 60)])
+def test_untruncated_rank_pairwise_grows_the_same_trees(make, labels, n_queries, mean_size) -> None:
+    # facts of XGBoost: all pairs, no normalisers, and twice the diagonal Hessian.
+    problem = make(5, labels, n_queries, mean_size)
+    native = {
+        **XGB,
+        "objective": "rank:pairwise",
+        "lambdarank_pair_method": "topk",
+        "lambdarank_num_pair_per_sample": int(problem.sizes.max()),
+        "lambdarank_normalization": False,
+        "lambdarank_score_normalization": False,
+        "tree_method": "exact",
+    }
+    dataset = dataset_of("xgboost", problem)
+    theirs = predict("xgboost", xgb.train(native, dataset, 20), problem.X)
+    objective = PairwiseLogistic(normalize="none", hessian_scale=2)
+    ours = predict("xgboost", train("xgboost", objective, dataset, 20, tree_method="exact"), problem.X)
+    assert np.ptp(theirs) > 1
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6 * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+def test_labels_and_groups_set_anew_are_seen(booster, problem) -> None:
+    objective = PairwiseLogistic()
+    dataset = dataset_of(booster, problem)
+    if booster == "lightgbm":
+        dataset.construct()
+    objective(problem.scores, dataset)
+    y = problem.y[::-1].copy()
+    dataset.set_label(y)
+    expected = objective.gradient_hessian(y, problem.scores, group=problem.sizes)
+    np.testing.assert_allclose(objective(problem.scores, dataset), expected, rtol=1e-5, atol=1e-8)
+    dataset.set_group(problem.sizes[::-1].copy())
+    expected = objective.gradient_hessian(y, problem.scores, group=problem.sizes[::-1])
+    np.testing.assert_allclose(objective(problem.scores, dataset), expected, rtol=1e-5, atol=1e-8)
+    one_per = problem.y.size if booster == "lightgbm" else problem.sizes.size
+    w = np.linspace(1, 2, one_per)
+    dataset.set_weight(w)
+    expected = objective.gradient_hessian(y, problem.scores, group=problem.sizes[::-1], sample_weight=w)
+    np.testing.assert_allclose(objective(problem.scores, dataset), expected, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+def test_feval_by_name_in_both_boosters(booster, problem) -> None:
+    dataset = dataset_of(booster, problem)
+    if booster == "lightgbm":
+        dataset.construct()
+    results = metrics.feval("ndcg@3", "map")(problem.scores, dataset)
+    assert [r[0] for r in results] == ["ndcg@3", "map"]
+    assert results[0][1] == pytest.approx(metrics.ndcg(problem.y, problem.scores, group=problem.sizes, k=3))
+    assert all(len(r) == (3 if booster == "lightgbm" else 2) for r in results)
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+class TestRefusals:
+    def test_no_groups(self, booster, problem) -> None:
+        dataset = lgb.Dataset(problem.X, problem.y) if booster == "lightgbm" else xgb.DMatrix(problem.X, problem.y)
+        with pytest.raises(ValueError, match="has no query groups"):
+            train(booster, PairwiseLogistic(), dataset)
+
+    def test_negative_labels(self, booster, problem) -> None:
+        with pytest.raises(ValueError, match="the label is -1.0 at row .*ignore_negative_labels"):
+            train(booster, PairwiseLogistic(), dataset_of(booster, problem, y=problem.y - 1))
+
+    def test_weights_that_are_all_zero(self, booster, problem) -> None:
+        n = problem.y.size if booster == "lightgbm" else problem.sizes.size
+        with pytest.raises(ValueError, match="the weight of every pair is 0"):
+            train(booster, PairwiseLogistic(), dataset_of(booster, problem, weight=np.zeros(n)))
+
+    def test_weights_beyond_float32(self, booster, problem) -> None:
+        dataset = dataset_of(booster, problem)
+        attach(dataset, item_weight=np.full(problem.y.size, 1e200))
+        with pytest.raises(ValueError, match="beyond the boosters' float32: scale the weights down"):
+            train(booster, PairwiseLogistic(), dataset)
+
+    def test_labels_all_equal_are_a_warning(self, booster, problem) -> None:
+        with pytest.warns(UserWarning, match="nothing can be learned: no query has two rows with different labels"):
+            train(booster, PairwiseLogistic(), dataset_of(booster, problem, y=np.ones(problem.y.size)))
+
+    def test_a_threshold_that_leaves_no_positive_is_a_warning(self, booster, problem) -> None:
+        with pytest.warns(UserWarning, match=r"no query has both a positive \(label above threshold=9.0\)"):
+            train(booster, BPR(threshold=9.0), dataset_of(booster, problem))
+
+    def test_hessians_too_small_for_a_leaf_are_a_warning(self, booster, problem) -> None:
+        dataset = dataset_of(booster, problem)
+        attach(dataset, item_weight=np.full(problem.y.size, 1e-9))
+        with pytest.warns(UserWarning) as record:
+            train(booster, PairwiseLogistic(), dataset)
+        messages = [str(r.message) for r in record]
+        assert "the Hessians of all rows sum to" in messages[0]
+        assert "the first tree changed no difference of scores" in messages[1]
+        assert len(messages) == 2
+
+    def test_rank_pairwise_is_no_place_for_two_scores_per_row(self, booster, problem) -> None:
+        dataset = dataset_of(booster, problem)
+        if booster == "lightgbm":
+            dataset.construct()
+        with pytest.raises(ValueError, match="one score per row"):
+            PairwiseLogistic()(np.zeros((problem.y.size, 2)), dataset)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"item_weight": [1.0, 2.0]}, "item_weight has 2 entries"),
+            ({"item_weight": -np.ones(7)}, "item_weight"),
+            ({"mask": [True]}, "mask has shape"),
+        ],
+    )
+    def test_bad_attachments(self, booster, problem, arguments, message) -> None:
+        dataset = dataset_of(booster, problem)
+        if booster == "lightgbm":
+            dataset.construct()
+        with pytest.raises(ValueError, match=message):
+            attach(dataset, **arguments)
+
+
+def test_a_base_margin_that_is_nan(problem) -> None:
+    dataset = dataset_of("xgboost", problem)
+    margin = np.zeros(problem.y.size)
+    margin[3] = np.nan
+    dataset.set_base_margin(margin)
+    with pytest.raises(ValueError, match="the score is nan at row 3"):
+        train("xgboost", PairwiseLogistic(), dataset)
+
+
+@pytest.mark.parametrize("field", ["label", "weight"])
+def test_infinite_labels_and_weights_of_lightgbm(problem, field) -> None:
+    values = np.ones(problem.y.size)
+    values[5] = np.inf  # LightGBM makes 1e38 of it
+    dataset = dataset_of("lightgbm", problem).construct()
+    getattr(dataset, f"set_{field}")(values)
+    with pytest.raises(ValueError, match=f"the Dataset's {field} is infinite at row 5"):
+        PairwiseLogistic()(problem.scores, dataset)
+
+
+def test_bagging_by_query_is_refused(problem) -> None:
+    params = {"bagging_by_query": True, "bagging_fraction": 0.5, "bagging_freq": 1}
+    with pytest.raises(ValueError, match="bagging_by_query does not work with a custom objective"):
+        train("lightgbm", PairwiseLogistic(), dataset_of("lightgbm", problem), **params)
+    constructed = dataset_of("lightgbm", problem).construct()  # keeps no parameters of the training
+    params = {"objective": PairwiseLogistic(), "verbose": -1, "num_threads": 1, **params}
+    with pytest.warns(UserWarning, match="the first tree changed no difference of scores"):
+        lgb.train(params, constructed, 3)
+
+
+def test_item_weights_given_twice(problem) -> None:
+    dataset = dataset_of("lightgbm", problem, weight=np.linspace(1, 2, problem.y.size)).construct()
+    attach(dataset, item_weight=np.ones(problem.y.size))
+    with pytest.raises(ValueError, match="item weights are given twice"):
+        PairwiseLogistic()(problem.scores, dataset)
+
+
+def test_attach_takes_datasets_only() -> None:
+    with pytest.raises(TypeError, match="attach takes a lightgbm.Dataset or an xgboost.DMatrix, got a list"):
+        attach([1, 2], item_weight=[1, 2])
+
+
+def test_a_plain_lightgbm_ranker_is_told_where_to_go(problem) -> None:
+    ranker = lgb.LGBMRanker(objective=PairwiseLogistic(), n_estimators=2, n_jobs=1, verbose=-1)
+    with pytest.raises(TypeError, match=r"gbdt_pairloss\.LGBMRanker"):
+        ranker.fit(problem.X, problem.y, group=problem.sizes)
