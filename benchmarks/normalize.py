@@ -1,9 +1,10 @@
 """Which `normalize` should be the default? Cross-validation by query, equal trees for each, on ranking files.
 
-    python benchmarks/normalize.py FILE [FILE ...] [--folds 5] [--rounds 100]
+    python benchmarks/normalize.py FILE [FILE ...] [--folds 5] [--rounds 100] [--seeds 3]
 
 Every FILE is a LETOR / SVMlight file with qid (or LightGBM's form, with FILE.query beside it). Several files are one
-data set, fold by fold, if --files-are-folds is given. Prints a Markdown table of the mean over all held-out queries,
+data set, fold by fold, if --files-are-folds is given. Each seed samples 80% of the rows and columns for a tree anew;
+a query's value is the mean over the seeds. Prints a Markdown table of the mean over all held-out queries,
 and for each normaliser the paired bootstrap interval (95%, over queries) of its difference to "none".
 """
 
@@ -27,21 +28,33 @@ METRICS = {
 }
 
 
-def make_ranker(booster: str, normalize: str, rounds: int) -> Any:
-    objective = PairwiseLogistic(normalize=normalize)
+def make_ranker(booster: str, normalize: str, rounds: int, seed: int) -> Any:
+    common = {
+        "objective": PairwiseLogistic(normalize=normalize),
+        "n_estimators": rounds,
+        "learning_rate": 0.1,
+        "subsample": 0.8,
+        "colsample_bytree": 0.8,
+        "random_state": seed,
+        "n_jobs": 1,
+    }
     if booster == "lightgbm":
-        return LGBMRanker(objective=objective, n_estimators=rounds, learning_rate=0.1, num_leaves=31, verbose=-1)
-    return XGBRanker(objective=objective, n_estimators=rounds, learning_rate=0.1, max_depth=6)
+        return LGBMRanker(num_leaves=31, subsample_freq=1, verbose=-1, **common)
+    return XGBRanker(max_depth=6, **common)
 
 
-def evaluate(X: Any, y: Any, qid: Any, splits: Any, booster: str, normalize: str, rounds: int) -> dict[str, Any]:
+def evaluate(
+    X: Any, y: Any, qid: Any, splits: Any, booster: str, normalize: str, rounds: int, seeds: int
+) -> dict[str, Any]:
     """One value per held-out query and metric."""
     values: dict[str, list[Any]] = {name: [] for name in METRICS}
     for train, test in splits:
-        ranker = make_ranker(booster, normalize, rounds).fit(X[train], y[train], qid=qid[train])
-        scores = ranker.predict(X[test])
+        scores = [
+            make_ranker(booster, normalize, rounds, seed).fit(X[train], y[train], qid=qid[train]).predict(X[test])
+            for seed in range(seeds)
+        ]
         for name, metric in METRICS.items():
-            values[name].append(metric(y[test], scores, qid=qid[test], per_query=True))
+            values[name].append(np.mean([metric(y[test], s, qid=qid[test], per_query=True) for s in scores], axis=0))
     return {name: np.concatenate(parts) for name, parts in values.items()}
 
 
@@ -58,6 +71,7 @@ def main() -> None:
     parser.add_argument("files", nargs="+")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--files-are-folds", action="store_true")
     args = parser.parse_args()
 
@@ -72,12 +86,13 @@ def main() -> None:
     else:
         qid = np.array([f"{i}:{q}" for i, p in enumerate(parts) for q in p.qid])
         splits = list(GroupKFold(args.folds).split(X, y, qid))
-    print(f"{y.size} rows, {np.unique(qid).size} queries, {len(splits)} folds, {args.rounds} rounds\n")
+    print(f"{y.size} rows, {np.unique(qid).size} queries", end=", ")
+    print(f"{len(splits)} folds, {args.rounds} rounds, {args.seeds} seeds\n")
     print("| booster | normalize | " + " | ".join(METRICS) + " |\n|---|---|" + "---|" * len(METRICS))
     for booster in ("lightgbm", "xgboost"):
         baseline: dict[str, Any] = {}
         for normalize in NORMALIZERS:
-            values = evaluate(X, y, qid, splits, booster, normalize, args.rounds)
+            values = evaluate(X, y, qid, splits, booster, normalize, args.rounds, args.seeds)
             baseline = baseline or values
             cells = []
             for name, value in values.items():

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .groups import IntArray
+from .groups import IntArray, make_groups
 from .validation import FloatArray, check_choice
 
 # scikit-learn is imported where it is used: the synthetic shapes do without it.
@@ -39,6 +39,20 @@ class RankingSplit(NamedTuple):
     y: FloatArray  # relevance labels, shape (n_rows,)
     qid: IntArray  # the query of each row, shape (n_rows,)
     name: str
+
+    @property
+    def group(self) -> IntArray:
+        """Rows of each query, in order, as the boosters' own datasets take them.
+
+        Raises
+        ------
+        ValueError
+            If the rows of a query do not stand together.
+        """
+        groups = make_groups(len(self.y), qid=self.qid)
+        if not groups.contiguous:
+            raise ValueError(f"{self.name}: the rows of a query do not stand together; sort them by qid, or use qid")
+        return groups.sizes
 
 
 def load_letor(

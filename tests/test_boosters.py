@@ -40,9 +40,8 @@ def test_training_lowers_the_metric_of_the_objective(booster, objective, problem
     history = {}
     if booster == "lightgbm":
         callbacks = [lgb.record_evaluation(history)]
-        lgb.train(
-            {**LGB, "objective": objective}, dataset, 15, [dataset], ["data"], feval=objective.metric, callbacks=callbacks
-        )
+        params = {**LGB, "objective": objective}
+        lgb.train(params, dataset, 15, [dataset], ["data"], feval=objective.metric, callbacks=callbacks)
     else:
         xgb.train(
             XGB,
@@ -303,12 +302,11 @@ class TestRefusals:
     def test_hessians_too_small_for_a_leaf_are_a_warning(self, booster, problem) -> None:
         dataset = dataset_of(booster, problem)
         attach(dataset, item_weight=np.full(problem.y.size, 1e-9))
-        with pytest.warns(UserWarning) as record:
+        with (
+            pytest.warns(UserWarning, match="the Hessians of all rows sum to"),
+            pytest.warns(UserWarning, match="the first tree changed no difference of scores"),
+        ):
             train(booster, PairwiseLogistic(), dataset)
-        messages = [str(r.message) for r in record]
-        assert "the Hessians of all rows sum to" in messages[0]
-        assert "the first tree changed no difference of scores" in messages[1]
-        assert len(messages) == 2
 
     def test_rank_pairwise_is_no_place_for_two_scores_per_row(self, booster, problem) -> None:
         dataset = dataset_of(booster, problem)

@@ -459,3 +459,11 @@ def test_synthetic_features_tell_something_and_noise_hides_it(labels):
 def test_synthetic_arguments(argument, value):
     with pytest.raises(ValueError, match=f"{argument} must be"):
         make_ranking(**{argument: value})
+
+
+def test_group_is_the_rows_of_each_query() -> None:
+    split = make_ranking(n_queries=5, query_size=7, random_state=0)
+    np.testing.assert_array_equal(split.group, [7] * 5)
+    scattered = split._replace(qid=split.qid[::-1].reshape(5, 7).T.ravel())
+    with pytest.raises(ValueError, match="the rows of a query do not stand together"):
+        _ = scattered.group

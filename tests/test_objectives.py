@@ -111,9 +111,7 @@ def test_gradient_and_hessian_are_the_finite_differences_of_the_loss(p) -> None:
         up, down = p["s"].copy(), p["s"].copy()
         up[row] += step
         down[row] -= step
-        loss = [
-            float((objective.loss(p["y"], s, reduction="none", **arguments) * factor).sum()) for s in (up, down)
-        ]
+        loss = [float((objective.loss(p["y"], s, reduction="none", **arguments) * factor).sum()) for s in (up, down)]
         assert (loss[0] - loss[1]) / (2 * step) == pytest.approx(gradient[row], rel=1e-5, abs=1e-7)
         slope = [(objective.gradient_hessian(p["y"], s, **arguments)[0] * factor)[row] for s in (up, down)]
         assert (slope[0] - slope[1]) / (2 * step) == pytest.approx(hessian[row], rel=1e-5, abs=1e-7)
@@ -171,9 +169,7 @@ def test_negative_labels_take_no_part_or_are_labels(problem) -> None:
     ignoring = PairwiseLogistic(ignore_negative_labels=True).gradient_hessian(y, problem.scores, group=problem.sizes)
     masked = PairwiseLogistic().gradient_hessian(y, problem.scores, group=problem.sizes, mask=y >= 0)
     np.testing.assert_array_equal(ignoring, masked)
-    as_labels = PairwiseLogistic(ignore_negative_labels=False).gradient_hessian(
-        y, problem.scores, group=problem.sizes
-    )
+    as_labels = PairwiseLogistic(ignore_negative_labels=False).gradient_hessian(y, problem.scores, group=problem.sizes)
     shifted = PairwiseLogistic().gradient_hessian(problem.y, problem.scores, group=problem.sizes)
     np.testing.assert_array_equal(as_labels, shifted)
 
@@ -304,7 +300,8 @@ def test_reductions_divide_the_sum(problem) -> None:
         "pair_weights": total / sum(weight for weight, _ in by_hand),
     }
     for reduction, value in expected.items():
-        assert objective.loss(y, s, group=group, sample_weight=w, reduction=reduction) == pytest.approx(value, rel=1e-12)
+        loss = objective.loss(y, s, group=group, sample_weight=w, reduction=reduction)
+        assert loss == pytest.approx(value, rel=1e-12)
     rows = objective.loss(y, s, group=group, sample_weight=w, reduction="none")
     assert rows.shape == y.shape
     assert rows.sum() == pytest.approx(total, rel=1e-12)
@@ -329,9 +326,7 @@ def test_an_objective_lives_an_ordinary_life(objective, problem) -> None:
     ):
         assert twin is not objective
         assert twin.get_params() == objective.get_params()
-        np.testing.assert_array_equal(
-            twin.gradient_hessian(problem.y, problem.scores, group=problem.sizes), expected
-        )
+        np.testing.assert_array_equal(twin.gradient_hessian(problem.y, problem.scores, group=problem.sizes), expected)
     assert "0.5" in repr(objective) or "2.0" in repr(objective)
 
 

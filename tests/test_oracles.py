@@ -35,9 +35,7 @@ def test_the_oracles_are_all_there() -> None:
 @pytest.mark.parametrize("number", range(220))
 def test_keras_rs_loss_and_gradient(number: int) -> None:
     case = KERAS_RS[number]
-    objective = PairwiseLogistic(
-        temperature=float(case["temperature"]), normalize="none", ignore_negative_labels=True
-    )
+    objective = PairwiseLogistic(temperature=float(case["temperature"]), normalize="none", ignore_negative_labels=True)
     arguments = {}
     if case["has_mask"]:
         arguments["mask"] = case["mask"]

@@ -70,7 +70,8 @@ def test_rows_in_any_order_train_the_same_model(Ranker, problem, weighted) -> No
     # XGBoost's histograms depend on the weights of queries: look at every split instead.
     params = {"tree_method": "exact"} if Ranker is XGBRanker else {}
     one = make_ranker(Ranker, **params).fit(problem.X, problem.y, group=problem.sizes, **grouped)
-    two = make_ranker(Ranker, **params).fit(problem.X[order], problem.y[order], qid=names[problem.qid][order], **scattered)
+    qid = names[problem.qid][order]
+    two = make_ranker(Ranker, **params).fit(problem.X[order], problem.y[order], qid=qid, **scattered)
     # Queries come in another order, so that sums round differently.
     np.testing.assert_allclose(one.predict(problem.X), two.predict(problem.X), rtol=1e-3, atol=1e-3)
     assert one.n_queries_ == two.n_queries_ == problem.sizes.size
@@ -138,9 +139,7 @@ def test_metrics_by_name_are_ours(Ranker, problem) -> None:
 @BOTH
 def test_default_metric(Ranker, problem) -> None:
     ranker = make_ranker(Ranker)
-    ranker.fit(
-        problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X.copy(), problem.y)], eval_qid=[problem.qid]
-    )
+    ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X.copy(), problem.y)], eval_qid=[problem.qid])
     expected = [f"ndcg@{k}" for k in range(1, 6)] if Ranker is LGBMRanker else ["ndcg"]
     assert list(history_of(ranker)) == expected
     signed = make_ranker(Ranker, objective=PairwiseLogistic(ignore_negative_labels=False))
@@ -158,8 +157,9 @@ def test_early_stopping_knows_the_direction(Ranker, problem, make, metric) -> No
     params = {"n_estimators": 200, "learning_rate": 0.3}
     if Ranker is LGBMRanker:
         ranker = make_ranker(Ranker, **params)
-        kwargs["eval_metric"] = [metric]
-        ranker.fit(problem.X, problem.y, group=problem.sizes, callbacks=[lgb.early_stopping(5, verbose=False)], **kwargs)
+        kwargs["eval_metric"] = [metric]  # LightGBM stops when any one metric does
+        kwargs["callbacks"] = [lgb.early_stopping(5, verbose=False)]
+        ranker.fit(problem.X, problem.y, group=problem.sizes, **kwargs)
         best = ranker.best_iteration_ - 1
     else:
         ranker = make_ranker(Ranker, early_stopping_rounds=5, **params)

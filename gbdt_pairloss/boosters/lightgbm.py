@@ -41,14 +41,17 @@ _MIN_CHILD_HESSIAN_NAMES = (
     "min_hessian",
 )
 _METRIC_PARAMETERS = ("metric", "metrics", "metric_types")
-#: LightGBM's metrics, aliases included. It says nothing about a name that it does not know.
-_NATIVE_METRICS = frozenset(
-    "l1 mean_absolute_error mae regression_l1 l2 mean_squared_error mse regression_l2 regression rmse "
-    "root_mean_squared_error l2_root r2 quantile mape mean_absolute_percentage_error huber fair poisson gamma "
-    "gamma_deviance tweedie ndcg lambdarank rank_xendcg xendcg xe_ndcg xe_ndcg_mart xendcg_mart map "
-    "mean_average_precision auc average_precision binary_logloss binary binary_error cross_entropy xentropy "
-    "cross_entropy_lambda xentlambda kullback_leibler kldiv".split()
-)
+#: LightGBM's metrics, aliases included; it says nothing about a name that it does not know.
+# fmt: off
+_NATIVE_METRICS = frozenset((
+    "l1", "mean_absolute_error", "mae", "regression_l1", "l2", "mean_squared_error", "mse", "regression_l2",
+    "regression", "rmse", "root_mean_squared_error", "l2_root", "r2", "quantile", "mape",
+    "mean_absolute_percentage_error", "huber", "fair", "poisson", "gamma", "gamma_deviance", "tweedie", "ndcg",
+    "lambdarank", "rank_xendcg", "xendcg", "xe_ndcg", "xe_ndcg_mart", "xendcg_mart", "map",
+    "mean_average_precision", "auc", "average_precision", "binary_logloss", "binary", "binary_error",
+    "cross_entropy", "xentropy", "cross_entropy_lambda", "xentlambda", "kullback_leibler", "kldiv",
+))
+# fmt: on
 
 
 def read_dataset(dataset: Any) -> RankingData:
@@ -101,7 +104,10 @@ def check_trainable(dataset: Any) -> None:
 
 def number_of_rows(dataset: Any) -> int | None:
     """Rows of a Dataset; None before it is constructed."""
-    return None if dataset._handle is None else int(dataset.num_data())
+    try:
+        return int(dataset.num_data())
+    except lgb.basic.LightGBMError:
+        return None
 
 
 def follow_cuts(dataset: Any) -> None:

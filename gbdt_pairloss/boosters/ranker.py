@@ -14,7 +14,7 @@ from sklearn.utils import _safe_indexing, column_or_1d
 from sklearn.utils.validation import _num_samples
 
 from ..data import RankingData, split_weights
-from ..groups import Groups, make_groups
+from ..groups import make_groups
 from ..metrics import METRICS, Metric, get_metric
 from ..objectives import PairwiseObjective, get_objective, objective_names
 from ..plan import cached_plan
@@ -323,9 +323,3 @@ def read_evaluation_sets(
             )
         )
     return sets
-
-
-def group_sizes(query_set: QuerySet) -> NDArray[np.int64]:
-    """Rows of each query, as boosters take them."""
-    groups: Groups = query_set.data.groups
-    return groups.sizes

@@ -1,0 +1,60 @@
+"""The objectives in LightGBM 3.3: lgb.train(params, dataset, fobj=obj); run where that version is installed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gbdt_pairloss import BPR, PairwiseLogistic, attach, metrics
+
+lgb = pytest.importorskip("lightgbm")
+if int(lgb.__version__.split(".")[0]) >= 4:
+    pytest.skip("LightGBM 4 takes the objective as a parameter", allow_module_level=True)
+
+PARAMS = {"verbose": -1, "num_threads": 1, "min_data_in_leaf": 5, "deterministic": True}
+
+
+@pytest.mark.parametrize("objective", [PairwiseLogistic(), BPR(threshold=1.0)])
+def test_training_lowers_the_metric(objective, problem) -> None:
+    dataset = lgb.Dataset(problem.X, problem.y, group=problem.sizes)
+    history = {}
+    lgb.train(
+        PARAMS,
+        dataset,
+        15,
+        [dataset],
+        ["data"],
+        fobj=objective,
+        feval=[objective.metric, metrics.feval("ndcg@5")],
+        callbacks=[lgb.record_evaluation(history)],
+    )
+    losses = history["data"][objective.name]
+    assert losses[-1] < 0.7 * losses[0] < 0.7 * np.log(2)
+    assert history["data"]["ndcg@5"][-1] > history["data"]["ndcg@5"][0]
+
+
+def test_weights_are_applied_once(problem) -> None:
+    w = np.random.default_rng(0).uniform(0.5, 2, problem.y.size)
+    dataset = lgb.Dataset(problem.X, problem.y, group=list(problem.sizes), weight=w).construct()
+    gradient, hessian = PairwiseLogistic()(problem.scores, dataset)
+    expected = PairwiseLogistic().gradient_hessian(problem.y, problem.scores, group=problem.sizes, sample_weight=w)
+    np.testing.assert_allclose(gradient, expected[0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(hessian, expected[1], rtol=1e-4, atol=1e-6)
+
+
+def test_attachments_follow_a_subset(problem) -> None:
+    w = np.random.default_rng(0).uniform(0.5, 2, problem.y.size)
+    whole = lgb.Dataset(problem.X, problem.y, group=problem.sizes).construct()
+    attach(whole, item_weight=w)
+    n_rows = int(problem.sizes[:5].sum())
+    part = whole.subset(list(range(n_rows))).construct()
+    expected = PairwiseLogistic().gradient_hessian(
+        problem.y[:n_rows], problem.scores[:n_rows], group=problem.sizes[:5], sample_weight=w[:n_rows]
+    )
+    gradient, _ = PairwiseLogistic()(problem.scores[:n_rows], part)
+    np.testing.assert_allclose(gradient, expected[0], rtol=1e-5, atol=1e-7)
+
+
+def test_no_groups(problem) -> None:
+    with pytest.raises(ValueError, match="has no query groups"):
+        lgb.train(PARAMS, lgb.Dataset(problem.X, problem.y), 2, fobj=PairwiseLogistic())
