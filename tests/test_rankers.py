@@ -86,7 +86,8 @@ def test_columns_as_numpy_pandas_and_sparse(Ranker, problem) -> None:
     expected = make_ranker(Ranker).fit(X[order], y, qid=qid).predict(X)
     as_frame = make_ranker(Ranker).fit(frame.iloc[order], pd.Series(y), qid=pd.Series(qid))
     np.testing.assert_array_equal(as_frame.predict(frame), expected)
-    assert list(as_frame.feature_names_in_) == list(frame.columns)
+    names = as_frame.feature_name_ if Ranker is LGBMRanker else as_frame.feature_names_in_
+    assert list(names) == list(frame.columns)
     with_column = frame.assign(qid=problem.qid)
     by_column = make_ranker(Ranker).fit(with_column.iloc[order], y)
     np.testing.assert_array_equal(by_column.predict(with_column), expected)

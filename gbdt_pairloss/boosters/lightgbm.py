@@ -159,6 +159,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         The parameters of ``lightgbm.LGBMRanker``. ``metric=`` asks LightGBM for metrics of its own.
     """
 
+    _native_ranker = lgb.LGBMRanker
+
     def __init__(self, *, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
         super().__init__(objective=objective, **kwargs)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing, column_or_1d
 from sklearn.utils.validation import _num_samples
 
@@ -140,13 +141,20 @@ def swapped(estimator: Any, **attributes: Any) -> Iterator[None]:
 
 
 class RankerMixin:
-    """Objective, evaluation and score of our rankers; put before the booster's own ranker.
+    """Parameters, objective, evaluation and score of our rankers; put before the booster's own ranker."""
 
-    It must not define ``get_params``: both boosters walk through the base classes by that method.
-    """
-
+    #: The booster's own ranker.
+    _native_ranker: Any
     objective: Any
     n_queries_: int
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """All parameters: the booster's, and the objective's as ``objective__NAME`` if it is one of our objects."""
+        # Both boosters collect parameters by walking from a class to its bases, each version in another way: ask
+        # theirs for a ranker of theirs.
+        native = self._native_ranker.__new__(self._native_ranker)
+        native.__dict__.update(self.__dict__)
+        return {**native.get_params(deep=False), **BaseEstimator.get_params(self, deep)}
 
     def pairwise_objective(self) -> PairwiseObjective | None:
         """The objective if it is one of ours, by name or object; None if it is the booster's own."""

@@ -121,6 +121,9 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         The parameters of ``xgboost.XGBRanker``.
     """
 
+    _native_ranker = xgb.XGBRanker
+    _continues = False  # while training goes on from a model
+
     def __init__(self, *, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
         # The base class takes strings that start with "rank:" only.
         super().__init__(objective="rank:pairwise", **kwargs)
@@ -238,8 +241,6 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             )
         self.n_queries_ = train.data.groups.n_queries
         return self
-
-    _continues = False
 
     def get_xgb_params(self) -> dict[str, Any]:
         """The native parameters. With an objective of ours the model calls itself ``rank:pairwise``."""
