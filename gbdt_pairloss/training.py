@@ -70,7 +70,7 @@ class TrainingWatch:
             warnings.warn(
                 f"nothing can be learned: the Hessians of all rows sum to {total_hessian:.3g}, and a leaf needs "
                 f"{self.min_child_hessian:g} (XGBoost's min_child_weight, LightGBM's min_sum_hessian_in_leaf): lower "
-                "that limit, or raise hessian_scale or the weights, or lower the temperature",
+                "that limit, or raise hessian_scale or the weights",
                 UserWarning,
                 stacklevel=5,
             )

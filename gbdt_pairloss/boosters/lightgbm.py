@@ -94,12 +94,8 @@ def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float, 
 
 
 def check_trainable(dataset: Any) -> None:
-    """Refuse ``bagging_by_query``: LightGBM then never draws a bag for a custom objective, and grows empty trees."""
-    if _is_on((dataset.params or {}).get("bagging_by_query", False)):
-        raise ValueError(
-            "bagging_by_query does not work with a custom objective: LightGBM draws no bag and grows empty trees. "
-            "Leave it out; bagging_fraction with bagging_freq works (gradients still see every row)"
-        )
+    """Refuse ``bagging_by_query``, as far as the Dataset knows the parameters of the training."""
+    _refuse_bagging_by_query(dataset.params or {})
 
 
 def number_of_rows(dataset: Any) -> int | None:
@@ -131,8 +127,12 @@ def _attachment_of(dataset: Any) -> Attachment | None:
     return attached
 
 
-def _is_on(value: Any) -> bool:
-    return str(value).lower() in ("true", "1", "+")
+def _refuse_bagging_by_query(params: dict[str, Any]) -> None:
+    if str(params.get("bagging_by_query", False)).lower() in ("true", "1", "+"):
+        raise ValueError(
+            "bagging_by_query does not work with a custom objective: LightGBM draws no bag and grows empty trees. "
+            "Leave it out; bagging_fraction with bagging_freq works (gradients still see every row)"
+        )
 
 
 class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined]
@@ -314,11 +314,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     def _check_supported(self) -> None:
         params = self.get_params(deep=False)
-        if _is_on(params.get("bagging_by_query", False)):
-            raise ValueError(
-                "bagging_by_query does not work with a custom objective: LightGBM draws no bag and grows empty trees. "
-                "Leave it out; subsample with subsample_freq works (gradients still see every row)"
-            )
+        _refuse_bagging_by_query(params)
         if params.get("class_weight") is not None:
             raise ValueError("class_weight does not apply to our objectives; use sample_weight")
 

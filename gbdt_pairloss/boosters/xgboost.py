@@ -122,7 +122,6 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     """
 
     _native_ranker = xgb.XGBRanker
-    _continues = False  # while training goes on from a model
 
     def __init__(self, *, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
         # The base class takes strings that start with "rank:" only.
@@ -227,7 +226,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 _Injection(_gradients(self, objective, train), ours, sets),
                 *_directed(given_callbacks, asked, ours, self.early_stopping_rounds),
             ],
-            _continues=xgb_model is not None,
+            # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
+            base_score=0.0 if self.base_score is None and objective and xgb_model is None else self.base_score,
         ):
             super().fit(
                 train.X,
@@ -248,9 +248,6 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         if self.pairwise_objective() is not None:
             params["objective"] = "rank:pairwise"
             params["disable_default_eval_metric"] = True
-            if params.get("base_score") is None and not self._continues:
-                # A custom objective starts at 0.5 otherwise.
-                params["base_score"] = 0.0
         return params
 
     def predict(
