@@ -6,6 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -497,3 +498,40 @@ def test_ignored_labels_take_no_part_anywhere(Ranker, problem) -> None:
     ]
     assert [history[name][-1] for name in names] == pytest.approx(expected, rel=1e-5)
     assert ranker.score(problem.X, y, qid=problem.qid, metric="ndcg@5") == pytest.approx(expected[0])
+
+
+@BOTH
+def test_an_interrupted_training_leaves_no_trace(Ranker, problem) -> None:
+    ranker = make_ranker(Ranker, objective=PairwiseLogistic(temperature=0.5))
+    before = ranker.get_params()
+
+    if Ranker is LGBMRanker:
+
+        def interrupt(env) -> None:
+            raise KeyboardInterrupt
+    else:
+
+        class Interrupt(xgb.callback.TrainingCallback):
+            def after_iteration(self, model, epoch, evals_log):
+                raise KeyboardInterrupt
+
+        interrupt = Interrupt()
+    with pytest.raises(KeyboardInterrupt):
+        ranker.fit(problem.X, problem.y, qid=problem.qid, callbacks=[interrupt])
+    assert ranker.get_params() == before
+    assert not ranker.__sklearn_is_fitted__()
+    ranker.fit(problem.X, problem.y, qid=problem.qid)
+
+
+@BOTH
+def test_trainings_in_threads_share_an_objective(Ranker, make) -> None:
+    objective = PairwiseLogistic()
+    problems = [make(seed) for seed in range(6)]
+
+    def train(p):
+        return make_ranker(Ranker, objective=objective).fit(p.X, p.y, qid=p.qid).predict(p.X)
+
+    alone = [train(p) for p in problems]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(train, problems))
+    np.testing.assert_array_equal(np.concatenate(together), np.concatenate(alone))
