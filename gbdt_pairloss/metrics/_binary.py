@@ -127,20 +127,7 @@ def average_precision(
     >>> average_precision([1, 0, 0, 1], [0.9, 0.8, 0.7, 0.6])  # (1/1 + 2/4) / 2
     0.75
     """
-    return evaluate(
-        "average_precision",
-        y_true,
-        y_pred,
-        group=group,
-        qid=qid,
-        mask=mask,
-        query_weight=query_weight,
-        per_query=per_query,
-        k=k,
-        relevant=relevant,
-        ties=ties,
-        empty=empty,
-    )
+    return evaluate("average_precision", **locals())
 
 
 @register("mrr", kernel=_reciprocal_rank, needs=_NEEDS, choices=_CHOICES)
@@ -191,20 +178,7 @@ def reciprocal_rank(
     >>> reciprocal_rank([0, 1, 0, 1], [0.9, 0.8, 0.7, 0.6])
     0.5
     """
-    return evaluate(
-        "reciprocal_rank",
-        y_true,
-        y_pred,
-        group=group,
-        qid=qid,
-        mask=mask,
-        query_weight=query_weight,
-        per_query=per_query,
-        k=k,
-        relevant=relevant,
-        ties=ties,
-        empty=empty,
-    )
+    return evaluate("reciprocal_rank", **locals())
 
 
 @register("pre", kernel=_precision, needs=_NEEDS, choices=_CHOICES)
@@ -256,20 +230,7 @@ def precision(
     >>> precision([1, 0, 0, 1], [0.9, 0.8, 0.7, 0.6], k=2)
     0.5
     """
-    return evaluate(
-        "precision",
-        y_true,
-        y_pred,
-        group=group,
-        qid=qid,
-        mask=mask,
-        query_weight=query_weight,
-        per_query=per_query,
-        k=k,
-        relevant=relevant,
-        ties=ties,
-        empty=empty,
-    )
+    return evaluate("precision", **locals())
 
 
 @register(kernel=_recall, needs=_NEEDS, choices=_CHOICES)
@@ -320,20 +281,7 @@ def recall(
     >>> recall([1, 1, 0, 1], [0.9, 0.8, 0.7, 0.6], k=1, ties="order")
     0.3333333333333333
     """
-    return evaluate(
-        "recall",
-        y_true,
-        y_pred,
-        group=group,
-        qid=qid,
-        mask=mask,
-        query_weight=query_weight,
-        per_query=per_query,
-        k=k,
-        relevant=relevant,
-        ties=ties,
-        empty=empty,
-    )
+    return evaluate("recall", **locals())
 
 
 @register(kernel=_hit_rate, needs=_NEEDS, choices=_CHOICES)
@@ -380,17 +328,4 @@ def hit_rate(
     >>> hit_rate([0, 1], [0.5, 0.5], k=1)
     0.5
     """
-    return evaluate(
-        "hit_rate",
-        y_true,
-        y_pred,
-        group=group,
-        qid=qid,
-        mask=mask,
-        query_weight=query_weight,
-        per_query=per_query,
-        k=k,
-        relevant=relevant,
-        ties=ties,
-        empty=empty,
-    )
+    return evaluate("hit_rate", **locals())

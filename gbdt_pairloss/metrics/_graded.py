@@ -130,20 +130,7 @@ def ndcg(
     >>> ndcg([1, 0, 0, 1], [0.9, 0.1, 0.1, 0.9], group=[2, 2], k=1, per_query=True)
     array([1., 1.])
     """
-    return evaluate(
-        "ndcg",
-        y_true,
-        y_pred,
-        group=group,
-        qid=qid,
-        mask=mask,
-        query_weight=query_weight,
-        per_query=per_query,
-        k=k,
-        gain=gain,
-        ties=ties,
-        empty=empty,
-    )
+    return evaluate("ndcg", **locals())
 
 
 @register(kernel=_err, needs="a label above 0")
@@ -196,16 +183,4 @@ def err(
     >>> err([0, 1], [0.2, 0.1])
     0.25
     """
-    return evaluate(
-        "err",
-        y_true,
-        y_pred,
-        group=group,
-        qid=qid,
-        mask=mask,
-        query_weight=query_weight,
-        per_query=per_query,
-        k=k,
-        max_label=max_label,
-        empty=empty,
-    )
+    return evaluate("err", **locals())

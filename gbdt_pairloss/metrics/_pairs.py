@@ -126,18 +126,7 @@ def pair_accuracy(
     >>> pair_accuracy([3, 2, 1, 0], [0.9, 0.1, 0.5, 0.1])  # 4.5 of 6 pairs
     0.75
     """
-    return evaluate(
-        "pair_accuracy",
-        y_true,
-        y_pred,
-        group=group,
-        qid=qid,
-        mask=mask,
-        query_weight=query_weight,
-        per_query=per_query,
-        ties=ties,
-        empty=empty,
-    )
+    return evaluate("pair_accuracy", **locals())
 
 
 @register(kernel=_auc, needs="a relevant row and another", choices={"ties": _TIES})
@@ -187,19 +176,7 @@ def auc(
     >>> auc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.6])
     0.75
     """
-    return evaluate(
-        "auc",
-        y_true,
-        y_pred,
-        group=group,
-        qid=qid,
-        mask=mask,
-        query_weight=query_weight,
-        per_query=per_query,
-        relevant=relevant,
-        ties=ties,
-        empty=empty,
-    )
+    return evaluate("auc", **locals())
 
 
 @register(kernel=_spearman, needs="two different labels")
@@ -241,14 +218,4 @@ def spearman(
     >>> spearman([-0.02, 0.01, 0.05], [1.0, 3.0, 2.0])
     0.5
     """
-    return evaluate(
-        "spearman",
-        y_true,
-        y_pred,
-        group=group,
-        qid=qid,
-        mask=mask,
-        query_weight=query_weight,
-        per_query=per_query,
-        empty=empty,
-    )
+    return evaluate("spearman", **locals())

@@ -132,7 +132,7 @@ def evaluate(
     per_query: bool,
     **options: Any,
 ) -> float | Float64Array:
-    """The body of every public function: check the arrays, run the kernel, take the mean."""
+    """The body of every public function, called with its arguments: check the arrays, run the kernel, take the mean."""
     definition = METRICS[name]
     options = definition.complete(options)
     given = read_arrays(y_true, y_pred, group=group, qid=qid, mask=mask)
