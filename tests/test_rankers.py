@@ -193,6 +193,9 @@ def test_nested_parameters_reach_the_objective(Ranker, problem) -> None:
     np.testing.assert_array_equal(
         fitted.predict(problem.X), by_object.fit(problem.X, problem.y, qid=problem.qid).predict(problem.X)
     )
+    at_once = make_ranker(Ranker, objective__temperature=2.0, learning_rate=0.05)
+    assert at_once.get_params()["objective__temperature"] == 2.0
+    assert repr(clone(at_once)) == repr(at_once)
     twin = clone(ranker)
     twin.set_params(objective__temperature=3.0)
     assert ranker.get_params()["objective__temperature"] == 2.0

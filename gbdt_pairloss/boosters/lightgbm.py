@@ -17,6 +17,7 @@ from ..training import TrainingWatch
 from ..validation import as_vector
 from . import import_booster
 from .ranker import (
+    NESTED,
     Evaluation,
     QuerySet,
     RankerMixin,
@@ -305,7 +306,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     def _process_params(self, stage: str) -> dict[str, Any]:
         # LightGBM turns all parameters, nested ones too, into its own.
-        params = {name: value for name, value in super()._process_params(stage).items() if "__" not in name}
+        params = super()._process_params(stage)
+        params = {name: value for name, value in params.items() if not name.startswith(NESTED)}
         # LightGBM's default "ndcg" refuses queries of 10,000 rows and labels that are no small whole numbers.
         given = self.get_params(deep=False)
         if self.pairwise_objective() is not None and not any(name in given for name in _METRIC_PARAMETERS):

@@ -22,6 +22,9 @@ from ..plan import cached_plan
 from ..training import check_exact_in_float32
 from ..validation import as_vector, check_finite
 
+#: How the objective's parameters begin among a ranker's.
+NESTED = "objective__"
+
 #: A value of the evaluation: ``(data, scores) -> float``, with a name and a direction.
 Evaluation = Any
 
@@ -172,9 +175,8 @@ class RankerMixin:
         ValueError
             If the objective has no such parameter, or is the booster's own.
         """
-        prefix = "objective__"
-        nested = {name[len(prefix) :]: value for name, value in params.items() if name.startswith(prefix)}
-        own = {name: value for name, value in params.items() if not name.startswith(prefix)}
+        nested = {name[len(NESTED) :]: value for name, value in params.items() if name.startswith(NESTED)}
+        own = {name: value for name, value in params.items() if not name.startswith(NESTED)}
         if own:
             super().set_params(**own)  # type: ignore[misc]
         if nested:

@@ -18,6 +18,7 @@ from ..training import TrainingWatch
 from ..validation import as_vector
 from . import import_booster
 from .ranker import (
+    NESTED,
     Evaluation,
     QuerySet,
     RankerMixin,
@@ -124,9 +125,11 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     _native_ranker = xgb.XGBRanker
 
     def __init__(self, *, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
+        nested = {name: kwargs.pop(name) for name in list(kwargs) if name.startswith(NESTED)}
         # The base class takes strings that start with "rank:" only.
         super().__init__(objective="rank:pairwise", **kwargs)
         self.objective = objective
+        self.set_params(**nested)
 
     def fit(
         self,
@@ -244,7 +247,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     def get_xgb_params(self) -> dict[str, Any]:
         """The native parameters. With an objective of ours the model calls itself ``rank:pairwise``."""
-        params = {name: value for name, value in super().get_xgb_params().items() if "__" not in name}
+        params = {name: value for name, value in super().get_xgb_params().items() if not name.startswith(NESTED)}
         if self.pairwise_objective() is not None:
             params["objective"] = "rank:pairwise"
             params["disable_default_eval_metric"] = True
