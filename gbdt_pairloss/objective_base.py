@@ -76,7 +76,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         *,
         temperature: float = 1.0,
         pair_weight: str = "uniform",
-        normalize: str = "query",
+        normalize: str = "log",
         hessian_scale: float = 1.0,
         ignore_negative_labels: bool | None = None,
         item_weight: str = "winner",
@@ -354,7 +354,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         check_positive(self.temperature, "temperature")
         check_positive(self.hessian_scale, "hessian_scale")
         check_choice(self.pair_weight, "pair_weight", ("uniform",))
-        check_choice(self.normalize, "normalize", ("none", "query", "log"))
+        check_choice(self.normalize, "normalize", ("log", "query", "none"))
         check_choice(self.ignore_negative_labels, "ignore_negative_labels", (None, True, False))
         check_choice(self.item_weight, "item_weight", ("winner", "both"))
         check_choice(self.device, "device", ("auto", "cpu", "cuda"))

@@ -20,7 +20,7 @@ Y, S = [2.0, 0.0, 1.0, 1.0], [0.1, 0.2, 0.3, 0.4]
         ({"temperature": "1"}, "temperature must be a number above 0, got '1'"),
         ({"temperature": True}, "temperature must be a number above 0"),
         ({"hessian_scale": 0}, "hessian_scale must be a finite number above 0"),
-        ({"normalize": "pairs"}, "normalize must be one of 'none', 'query', 'log'; got 'pairs'"),
+        ({"normalize": "pairs"}, "normalize must be one of 'log', 'query', 'none'; got 'pairs'"),
         ({"normalize": None}, "normalize must be one of"),
         ({"item_weight": "loser"}, "item_weight must be one of 'winner', 'both'"),
         ({"pair_weight": "nonsense"}, "pair_weight must be one of 'uniform'"),

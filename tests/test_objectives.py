@@ -197,8 +197,8 @@ def test_scaling_the_weights_scales_gradient_and_hessian(problem, normalize, ite
 
 def test_temperature_divides_the_scores(problem) -> None:
     T = 0.4
-    hot = PairwiseLogistic(temperature=T)
-    cold = PairwiseLogistic()
+    hot = PairwiseLogistic(temperature=T, normalize="query")
+    cold = PairwiseLogistic(normalize="query")
     y, s, group = problem.y, problem.scores, problem.sizes
     assert hot.loss(y, s, group=group) == pytest.approx(cold.loss(y, s / T, group=group), rel=1e-12)
     gradient, hessian = hot.gradient_hessian(y, s, group=group)
