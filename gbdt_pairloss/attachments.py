@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +27,8 @@ class Attachment:
         return Attachment(**{name: None if array is None else array[index] for name, array in arrays.items()})
 
 
-_ATTACHED: WeakKeyDictionary[Any, Attachment] = WeakKeyDictionary()
+#: The dataset's own attribute: copies and pickles of a dataset then take the attachment along.
+_ATTRIBUTE = "_gbdt_pairloss_attachment"
 
 
 def attach(
@@ -41,8 +41,9 @@ def attach(
     """Attach to a booster's dataset what it cannot hold itself.
 
     An XGBoost DMatrix with groups holds one weight per query only, and neither booster knows loser weights or
-    masks. The attachment lives as long as the dataset, follows ``lightgbm.Dataset.subset``,
-    ``xgboost.DMatrix.slice`` and the boosters' ``cv`` functions, and replaces what was attached before.
+    masks. The attachment lives as long as the dataset, and follows its copies, ``lightgbm.Dataset.subset``,
+    ``xgboost.DMatrix.slice`` and the boosters' ``cv`` functions (a file that the dataset is saved to does not hold
+    it). What is given replaces what was attached before; the rest stays.
 
     Parameters
     ----------
@@ -65,26 +66,24 @@ def attach(
     if adapter is None:
         raise TypeError(f"attach takes a lightgbm.Dataset or an xgboost.DMatrix, got a {type(dataset).__name__}")
     n_rows = adapter.number_of_rows(dataset)
-    weights: dict[str, NDArray[Any] | None] = {"item_weight": None, "loser_weight": None}
+    given: dict[str, NDArray[Any]] = {}
+    if mask is not None:
+        given["mask"] = np.array(as_mask(mask, "mask", np.shape(mask) if n_rows is None else (n_rows,)))
     for name, values in (("item_weight", item_weight), ("loser_weight", loser_weight)):
         if values is not None:
-            array = np.array(as_vector(values, name, n_rows))
-            check_weights(array, name)
-            weights[name] = array
-    taking_part = None
-    if mask is not None:
-        shape = np.shape(mask) if n_rows is None else (n_rows,)
-        taking_part = np.array(as_mask(mask, "mask", shape))
-    set_attachment(dataset, Attachment(mask=taking_part, **weights))
+            given[name] = np.array(as_vector(values, name, n_rows))
+            check_weights(given[name], name, given.get("mask"))
+    set_attachment(dataset, replace(get_attachment(dataset) or Attachment(), **given))
 
 
 def set_attachment(dataset: Any, attachment: Attachment) -> None:
     """Put an attachment beside a dataset, and see to it that it follows when the dataset is cut."""
-    _ATTACHED[dataset] = attachment
+    setattr(dataset, _ATTRIBUTE, attachment)
     adapter = adapter_of(dataset)
-    adapter.follow_cuts(dataset)
+    if adapter is not None:
+        adapter.follow_cuts(dataset)
 
 
 def get_attachment(dataset: Any) -> Attachment | None:
-    """What was attached to this very dataset."""
-    return _ATTACHED.get(dataset)
+    """What was attached to this very dataset, or to the one that it is a copy of."""
+    return getattr(dataset, _ATTRIBUTE, None)

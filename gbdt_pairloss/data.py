@@ -50,7 +50,7 @@ class RankingData:
         if self.loser_weight is not None:
             check_weights(self.loser_weight, "the loser weight", self.mask)
         if self.query_weight is not None:
-            check_weights(self.query_weight, "the query weight")
+            check_weights(self.query_weight, "the query weight", unit="query")
 
     def evaluation_weight(self) -> NDArray[np.float64] | None:
         """How much each query counts in a mean over queries; None: all alike.
@@ -166,19 +166,22 @@ def read_arrays(
     return RankingInput(data, scores.ravel(), shape, total)
 
 
-def split_weights(sample_weight: Any, groups: Groups) -> tuple[FloatArray | None, FloatArray | None]:
+def split_weights(
+    sample_weight: Any, groups: Groups, mask: BoolArray | None = None
+) -> tuple[FloatArray | None, FloatArray | None]:
     """Tell item weights (one per row) from query weights (one per query): ``(item_weight, query_weight)``.
 
     Raises
     ------
     ValueError
         If the length fits neither, or there is one per query but the rows of a query are scattered, so that
-        the order of the queries is not plain.
+        the order of the queries is not plain; if a weight is NaN, infinite or negative.
     """
     if sample_weight is None:
         return None, None
     weights = as_vector(sample_weight, "sample_weight")
     if weights.size == groups.n_rows:
+        check_weights(weights, "sample_weight", mask)
         return weights, None
     if weights.size != groups.n_queries:
         raise ValueError(
@@ -190,6 +193,7 @@ def split_weights(sample_weight: Any, groups: Groups) -> tuple[FloatArray | None
             "sample_weight has one entry per query, but the rows of a query are scattered: "
             "give one weight per row, or put each query's rows together"
         )
+    check_weights(weights, "sample_weight", unit="query")
     return None, weights
 
 
@@ -228,6 +232,5 @@ def _read_weights(
                 f"or {(shape[0], 1)} (one per list)"
             )
     else:
-        item_weight, query_weight = split_weights(weights, groups)
-        check_weights(weights, "sample_weight", mask if query_weight is None else None)
+        item_weight, query_weight = split_weights(weights, groups, mask)
     return item_weight, query_weight, float(weights.sum(dtype=np.float64))

@@ -115,7 +115,7 @@ class Groups:
         ValueError
             If ids are missing, not one-dimensional, or not ``n_rows`` many.
         """
-        array = np.asarray(qid)
+        array = _as_ids(qid)
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0]
         if array.ndim != 1:
@@ -151,6 +151,18 @@ def make_groups(n_rows: int, *, group: Any = None, qid: Any = None) -> Groups:
     if qid is not None:
         return Groups.from_qid(qid, n_rows)
     return Groups.from_sizes([n_rows], n_rows)
+
+
+def _as_ids(qid: Any) -> NDArray[Any]:
+    """Ids as an array that keeps apart what is different: numpy makes "1" of a 1 that stands beside strings, and
+    rounds whole numbers that fit no integer type."""
+    array = np.asarray(qid)
+    if isinstance(qid, (list, tuple)) and array.ndim == 1:
+        types = {type(value) for value in qid}
+        if len(types) > 1 or (types == {int} and array.dtype.kind == "f"):
+            array = np.empty(len(qid), dtype=object)
+            array[:] = qid
+    return array
 
 
 def _factorize(values: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:

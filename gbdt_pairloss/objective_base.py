@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Hashable
 from numbers import Integral
 from typing import Any, ClassVar
@@ -13,9 +12,9 @@ from sklearn.base import BaseEstimator
 
 from .boosters import adapter_of
 from .data import RankingData, read_arrays
-from .engine import Engine, Float64Array, PairSum, get_engine
+from .engine import Engine, PairLoss, PairSum, get_engine
 from .plan import Plan, build_plan, cached_plan
-from .training import TrainingWatch
+from .training import TrainingWatch, check_learnable
 from .validation import check_choice, check_positive
 
 REDUCTIONS = ("sum", "mean", "sum_over_batch_size", "mean_with_sample_weight", "none", "pairs", "pair_weights")
@@ -65,11 +64,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     """
 
     name: ClassVar[str]
-
-    @staticmethod
-    @abstractmethod
-    def pair_loss(d: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
-        """Loss of a pair at d = (s_winner - s_loser) / T, with its first and second derivative in d."""
+    pair_loss: ClassVar[PairLoss]
 
     def __init__(
         self,
@@ -127,7 +122,12 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         TypeError
             If ``dataset`` is not a booster's dataset.
         ValueError
-            If the dataset has no groups, or labels, weights or scores are bad.
+            If the dataset has no groups, or labels, weights or scores are bad, or every pair has weight 0.
+
+        Warns
+        -----
+        UserWarning
+            If nothing can be learned: no pair, or Hessians too small for a split; or if the first tree has no split.
         """
         adapter = self._adapter(dataset)
         adapter.check_trainable(dataset)
@@ -190,11 +190,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         given = read_arrays(y_true, y_pred, group=group, qid=qid, sample_weight=sample_weight, mask=mask)
         plan = self.plan(given.data)
         dtype = given.scores.dtype
-        gradient, hessian = self._gradient_hessian(plan, given.scores)
-        return (
-            plan.scatter(gradient, dtype).reshape(given.shape),
-            plan.scatter(hessian, dtype).reshape(given.shape),
-        )
+        gradient, hessian = self._gradient_hessian(plan, given.scores, dtype)
+        return gradient.reshape(given.shape), hessian.reshape(given.shape)
 
     def loss(
         self,
@@ -242,9 +239,9 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         check_choice(reduction, "reduction", REDUCTIONS)
         given = read_arrays(y_true, y_pred, group=group, qid=qid, sample_weight=sample_weight, mask=mask)
         plan = self.plan(given.data)
-        loss, weight = self._engine().winner_loss(plan, plan.gather(given.scores), self._pairs())
+        loss, weight = self._engine().winner_loss(plan, given.scores, self._pairs())
         if reduction == "none":
-            return plan.scatter(loss).reshape(given.shape)
+            return loss.reshape(given.shape)
         divisor = {
             "sum": 1.0,
             "mean": float(given.scores.size),
@@ -260,24 +257,27 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     def boost(
         self, plan: Plan, scores: NDArray[Any], watch: TrainingWatch | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Gradient and Hessian of a plan as a booster takes them: float32, in the caller's order, checked."""
-        scores = self._check_scores(plan, scores)
-        gradient, hessian = self._gradient_hessian(plan, scores)
-        largest = max(np.abs(gradient).max(initial=0.0), hessian.max(initial=0.0))
-        if not largest <= np.finfo(np.float32).max:
-            raise ValueError(
-                f"the gradient or Hessian reaches {largest:.3g}, beyond the boosters' float32: scale the weights down"
-            )
-        if watch is not None:
-            watch.look(plan, self._nothing_to_learn(), gradient, hessian)
-        return plan.scatter(gradient, np.float32), plan.scatter(hessian, np.float32)
+        """Gradient and Hessian of a plan as a booster takes them: float32, checked, and watched if asked for."""
+        check_learnable(plan, self._nothing_to_learn())
+        self._check_scores(plan, scores)
+        gradient, hessian = self._gradient_hessian(plan, scores, np.float32)
+        if watch is not None and plan.has_weighted_pair:
+            watch.look(scores, gradient, hessian)
+        return gradient, hessian
 
     def mean_pair_loss(self, plan: Plan, scores: NDArray[Any]) -> float:
-        """``loss`` with ``reduction="pair_weights"`` on a plan."""
-        scores = self._check_scores(plan, scores)
-        loss, weight = self._engine().winner_loss(plan, plan.gather(scores), self._pairs())
-        total = float(weight.sum())
-        return float(loss.sum()) / total if total > 0 else 0.0
+        """``loss`` with ``reduction="pair_weights"`` on a plan.
+
+        Raises
+        ------
+        ValueError
+            If there is no pair with a weight.
+        """
+        self._check_scores(plan, scores)
+        if not plan.has_weighted_pair:
+            raise ValueError(f"{self.name} is undefined: {self._nothing_to_learn()}, or all weights are 0")
+        loss, weight = self._engine().winner_loss(plan, scores, self._pairs())
+        return float(loss.sum()) / float(weight.sum())
 
     def plan(self, data: RankingData) -> Plan:
         """The plan of checked data, as this objective sees its labels."""
@@ -292,7 +292,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         ValueError
             If a label is negative and ``ignore_negative_labels`` is None.
         """
-        if self.ignore_negative_labels is False:
+        if self.ignore_negative_labels is not None and not self.ignore_negative_labels:
             return mask
         negative = labels < 0 if mask is None else (labels < 0) & mask
         if not negative.any():
@@ -301,7 +301,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             row = int(np.flatnonzero(negative)[0])
             raise ValueError(
                 f"the label is {labels[row]} at row {row}, and what a negative label means is not said: "
-                "set ignore_negative_labels=True (such rows take no part, as in KerasRS) or "
+                "give the objective ignore_negative_labels=True (such rows take no part, as in KerasRS) or "
                 "ignore_negative_labels=False (a label like any other, as in XGBoost)"
             )
         return ~negative if mask is None else mask & ~negative
@@ -320,15 +320,23 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """The parameters that a plan depends on."""
         return (self.ignore_negative_labels, self.item_weight)
 
-    def _gradient_hessian(self, plan: Plan, scores: NDArray[Any]) -> tuple[Float64Array, Float64Array]:
-        gradient, hessian = self._engine().gradient_hessian(plan, plan.gather(scores), self._pairs())
-        return gradient, hessian * self.hessian_scale
+    def _gradient_hessian(self, plan: Plan, scores: NDArray[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            arrays = self._engine().gradient_hessian(plan, scores, self._pairs())
+            gradient, hessian = (np.ascontiguousarray(array, dtype=dtype) for array in arrays)
+            finite = np.isfinite(gradient.sum(dtype=np.float64) + hessian.sum(dtype=np.float64))
+        if not finite:
+            raise ValueError(
+                f"the gradient or Hessian leaves the range of {np.dtype(dtype).name}: scale the weights down, or the "
+                "temperature up"
+            )
+        return gradient, hessian
 
     def _pairs(self) -> PairSum:
-        return PairSum(self.pair_loss, float(self.temperature), self.normalize)
+        return PairSum(self.pair_loss, float(self.temperature), self.normalize, float(self.hessian_scale))
 
     def _engine(self) -> Engine:
-        return get_engine(self.device)
+        return get_engine(self.device, self.n_threads)
 
     def _adapter(self, dataset: Any) -> Any:
         adapter = adapter_of(dataset)
@@ -341,21 +349,21 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             )
         return adapter
 
-    def _check_scores(self, plan: Plan, scores: NDArray[Any]) -> NDArray[Any]:
+    def _check_scores(self, plan: Plan, scores: NDArray[Any]) -> None:
         if scores.shape != (plan.n_rows,):
             raise ValueError(
                 f"scores have shape {scores.shape}, but the dataset has {plan.n_rows} rows: a ranking objective "
                 "takes one score per row"
             )
         plan.check_scores(scores)
-        return scores
 
     def _check_params(self) -> None:
         check_positive(self.temperature, "temperature")
         check_positive(self.hessian_scale, "hessian_scale")
         check_choice(self.pair_weight, "pair_weight", ("uniform",))
         check_choice(self.normalize, "normalize", ("log", "query", "none"))
-        check_choice(self.ignore_negative_labels, "ignore_negative_labels", (None, True, False))
+        if not isinstance(self.ignore_negative_labels, np.bool_):  # what a grid over an array gives
+            check_choice(self.ignore_negative_labels, "ignore_negative_labels", (None, True, False))
         check_choice(self.item_weight, "item_weight", ("winner", "both"))
         check_choice(self.device, "device", ("auto", "cpu", "cuda"))
         if self.n_threads is not None and (

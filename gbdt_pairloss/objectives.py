@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .engine import Float64Array
+from .engine import Float64Array, PairLoss
 from .objective_base import PairwiseObjective, get_objective, objective_names, register
 from .validation import as_numeric, check_choice
 
@@ -30,6 +30,9 @@ def logistic(d: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]
     value = np.maximum(-d, 0.0) + np.log1p(e)
     wrong = np.where(d >= 0, e, 1.0) / (1.0 + e)  # sigma(-d): how wrongly the pair is ordered
     return value, -wrong, e / (1.0 + e) ** 2
+
+
+LOGISTIC = PairLoss("logistic", logistic)
 
 
 @register
@@ -94,7 +97,7 @@ class PairwiseLogistic(PairwiseObjective):
     """
 
     name = "pairwise_logistic"
-    pair_loss = staticmethod(logistic)
+    pair_loss = LOGISTIC
 
 
 @register
@@ -120,7 +123,7 @@ class BPR(PairwiseObjective):
     """
 
     name = "bpr"
-    pair_loss = staticmethod(logistic)
+    pair_loss = LOGISTIC
 
     def __init__(
         self,
@@ -174,7 +177,7 @@ class BPR(PairwiseObjective):
                 f"positives_scores has shape {positives.shape} and negatives_scores {negatives.shape}; "
                 "they must be (n_rows, 1) and (n_rows, n_negatives)"
             )
-        return self.pair_loss((positives - negatives) / self.temperature)[0]
+        return self.pair_loss.derivatives((positives - negatives) / self.temperature)[0]
 
     def _ranking_labels(self, labels: NDArray[Any]) -> NDArray[Any]:
         return (labels > self.threshold).astype(np.float64)

@@ -92,6 +92,14 @@ class Plan:
         result[self.rows] = values
         return result
 
+    @cached_property
+    def has_weighted_pair(self) -> bool:
+        """Whether any pair has a weight above 0."""
+        query = np.repeat(np.arange(self.n_queries), np.diff(self.ptr))
+        losers = np.concatenate(([0], np.cumsum(self.loser_weight > 0)))
+        weighted_losers = losers[self.ptr[query + 1]] - losers[self.runs[1]]
+        return bool(np.any((weighted_losers > 0) & (self.winner_weight > 0) & (self.query_weight[query] > 0)))
+
     def check_scores(self, scores: NDArray[Any]) -> None:
         """Raise a ValueError that names the first row taking part whose score is not finite."""
         mask = None
@@ -99,13 +107,6 @@ class Plan:
             mask = np.zeros(self.n_rows, dtype=np.bool_)
             mask[self.rows] = True
         check_finite(scores, "the score", mask)
-
-    def has_weighted_pair(self) -> bool:
-        """Whether any pair has a weight above 0."""
-        query = np.repeat(np.arange(self.n_queries), np.diff(self.ptr))
-        losers = np.concatenate(([0], np.cumsum(self.loser_weight > 0)))
-        weighted_losers = losers[self.ptr[query + 1]] - losers[self.runs[1]]
-        return bool(np.any((weighted_losers > 0) & (self.winner_weight > 0) & (self.query_weight[query] > 0)))
 
 
 def build_plan(data: RankingData, labels: NDArray[Any], mask: NDArray[np.bool_] | None, item_weight: str) -> Plan:
@@ -188,7 +189,7 @@ def _or_ones(weight: NDArray[Any] | None, rows: IntArray) -> Float64Array:
 
 @dataclass
 class CachedPlan:
-    """A plan, and what watches the first rounds of training on it (see training.py)."""
+    """A plan, and what watches the first rounds of every training on it (see training.py)."""
 
     plan: Plan
     watch: TrainingWatch | None = None

@@ -1,7 +1,7 @@
 """Training that would learn nothing without a word: the ways into it, and what is said about each.
 
 Both boosters take any gradient: one that is all zero, or too small for a leaf, gives trees of a single leaf, and the
-model predicts a constant. These checks run in the first rounds of a training only.
+model predicts a constant.
 """
 
 from __future__ import annotations
@@ -15,75 +15,88 @@ from numpy.typing import NDArray
 from .plan import Plan
 
 
+def check_learnable(plan: Plan, reason: str) -> None:
+    """Say so if no gradient of this plan can be anything but zero.
+
+    Parameters
+    ----------
+    plan : Plan
+    reason : str
+        Why, in the objective's words, there would be no pair.
+
+    Raises
+    ------
+    ValueError
+        If there are pairs, but every one has weight 0.
+
+    Warns
+    -----
+    UserWarning
+        If there is no pair.
+    """
+    if plan.has_weighted_pair:
+        return
+    if plan.n_pairs.any():
+        raise ValueError("nothing can be learned: the weight of every pair is 0; look at the weights")
+    warnings.warn(f"nothing can be learned: {reason}", UserWarning, stacklevel=4)
+
+
 class TrainingWatch:
-    """Looks at the first two rounds of one training.
+    """Looks at the first rounds of every training on a plan.
+
+    Nobody tells an objective when a training begins: it is taken to begin where the scores are those of the very first
+    call again.
 
     Parameters
     ----------
     min_child_hessian : float
-        The smallest sum of Hessians that the booster allows in a leaf: as set, or else its default.
+        The smallest sum of Hessians that the booster allows in a leaf: as set if that is known, else its default.
+    splits : bool, default=True
+        Whether to look for a split in the first tree; who can see the trees need not guess.
     """
 
-    def __init__(self, min_child_hessian: float) -> None:
+    def __init__(self, min_child_hessian: float, splits: bool = True) -> None:
         self.min_child_hessian = min_child_hessian
-        self._rounds = 0
+        self.splits = splits
+        self._begin: bytes | None = None
         self._first_gradient: NDArray[np.float32] | None = None
 
-    def look(self, plan: Plan, reason: str, gradient: NDArray[Any], hessian: NDArray[Any]) -> None:
-        """Warn in the first round if nothing can be learned, in the second if nothing was.
-
-        Parameters
-        ----------
-        plan : Plan
-        reason : str
-            Why, in the objective's words, there would be no pair.
-        gradient, hessian : arrays in plan order
-
-        Raises
-        ------
-        ValueError
-            If there are pairs, but every one has weight 0.
-        """
-        self._rounds += 1
-        if self._rounds == 1:
-            self._first_gradient = gradient.astype(np.float32)
-            self._before_first_tree(plan, reason, float(hessian.sum()))
-        elif self._rounds == 2:
+    def look(self, scores: NDArray[Any], gradient: NDArray[Any], hessian: NDArray[Any]) -> None:
+        """Warn in the first round if no split will be possible, in the second if none was made."""
+        sample = scores[:: 1 + scores.shape[0] // 1024].tobytes()
+        if self._begin is None or self._begin == sample:
+            self._begin = sample
+            self._first_gradient = gradient.astype(np.float32) if self.splits else None
+            self._check_hessian(float(hessian.sum(dtype=np.float64)))
+        elif self._first_gradient is not None:
+            first, self._first_gradient = self._first_gradient, None
             # The gradient sees differences of scores only: a tree of one leaf leaves it as it was.
-            first = self._first_gradient
-            if gradient.any() and first is not None and np.allclose(gradient, first, rtol=1e-6, atol=0.0):
+            if gradient.any() and np.allclose(gradient, first, rtol=1e-6, atol=0.0):
                 warnings.warn(
-                    "the first tree changed no difference of scores although the gradient is not zero: no split was "
-                    "allowed. Look at min_child_weight / min_sum_hessian_in_leaf, min_data_in_leaf, the features, "
-                    "and (LightGBM) bagging_by_query, which does not work with a custom objective",
+                    "the first tree moved all scores of a query alike, although the gradient is not zero: it seems to "
+                    "have no split. Look at min_child_weight / min_sum_hessian_in_leaf, min_data_in_leaf, the "
+                    "features, and (LightGBM) bagging_by_query, which does not work with a custom objective",
                     UserWarning,
                     stacklevel=4,
                 )
-            self._first_gradient = None
 
-    def _before_first_tree(self, plan: Plan, reason: str, total_hessian: float) -> None:
-        if not plan.n_pairs.any():
-            warnings.warn(f"nothing can be learned: {reason}", UserWarning, stacklevel=5)
-        elif not plan.has_weighted_pair():
-            raise ValueError("nothing can be learned: the weight of every pair is 0; look at the weights")
-        elif total_hessian < 2 * self.min_child_hessian:
+    def _check_hessian(self, total: float) -> None:
+        if 0 < total < 2 * self.min_child_hessian or (total == 0 and self.min_child_hessian > 0):
             warnings.warn(
-                f"nothing can be learned: the Hessians of all rows sum to {total_hessian:.3g}, and a leaf needs "
-                f"{self.min_child_hessian:g} (XGBoost's min_child_weight, LightGBM's min_sum_hessian_in_leaf): lower "
+                f"the Hessians of all rows sum to {total:.3g}: no tree can split if a leaf needs "
+                f"{self.min_child_hessian:g} (XGBoost's min_child_weight, LightGBM's min_sum_hessian_in_leaf). Lower "
                 "that limit, or raise hessian_scale or the weights",
                 UserWarning,
                 stacklevel=5,
             )
 
 
-def check_exact_in_float32(labels: NDArray[Any], name: str) -> None:
-    """Raise a ValueError if whole-number labels would run together in float32, the boosters' type of a label."""
-    if labels.dtype.kind not in "iu":
-        return
-    beyond = np.abs(labels.astype(np.float64)) > 2**24
-    if beyond.any():
-        row = int(np.flatnonzero(beyond)[0])
-        raise ValueError(
-            f"{name} is {labels[row]} at row {row}: beyond 2**24 whole numbers run together in float32, the boosters' "
-            "type of a label. Only the order within a query matters: subtract its smallest label, or use ranks"
+def warn_without_split(n_splits: float) -> None:
+    """Warn if the trees of a trained model have no split at all."""
+    if n_splits == 0:
+        warnings.warn(
+            "no tree of the model has a split, so that all rows score alike. Look at min_child_weight, the smallest "
+            "number of rows in a leaf, regularisation, and whether the features vary within the queries",
+            UserWarning,
+            stacklevel=3,
         )

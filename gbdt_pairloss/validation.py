@@ -17,7 +17,7 @@ def as_numeric(values: Any, name: str) -> FloatArray:
     Raises
     ------
     ValueError
-        If the values are not numbers, are complex, or are lists of unequal lengths.
+        If the values are not real numbers, or are lists of unequal lengths.
     """
     try:
         array = np.asarray(values)
@@ -28,12 +28,12 @@ def as_numeric(values: Any, name: str) -> FloatArray:
         ) from None
     if array.dtype in (np.float32, np.float64):
         return array
-    if array.dtype.kind == "c":
-        raise ValueError(f"{name} is complex; it must be real numbers")
+    if array.dtype.kind in "cmMSU":
+        raise ValueError(f"{name} has dtype {array.dtype}; it must be real numbers")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} has dtype {array.dtype}; it must be numbers") from None
+        raise ValueError(f"{name} has dtype {array.dtype}; it must be real numbers") from None
 
 
 def as_vector(values: Any, name: str, n_rows: int | None = None) -> FloatArray:
@@ -66,34 +66,28 @@ def as_mask(values: Any, name: str, shape: tuple[int, ...]) -> BoolArray:
     return array
 
 
-def check_finite(array: FloatArray, name: str, mask: BoolArray | None = None) -> None:
-    """Raise a ValueError that names the first row (among the masked-in ones) that is NaN or infinite."""
+def check_finite(array: FloatArray, name: str, mask: BoolArray | None = None, unit: str = "row") -> None:
+    """Raise a ValueError that names the first entry (among the masked-in ones) that is NaN or infinite."""
     # One pass without a temporary: a sum is finite only if every term is (or it overflowed: look closer).
     with np.errstate(over="ignore", invalid="ignore"):
         if mask is None and np.isfinite(array.sum(dtype=np.float64)):
             return
-    bad = ~np.isfinite(array)
-    if mask is not None:
-        bad &= mask
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise ValueError(
-            f"{name} is {array.ravel()[row]} at {_position(row, array.shape)}; it must be finite "
-            f"({int(bad.sum())} such of {array.size})"
-        )
+    _refuse(~np.isfinite(array), array, name, mask, unit, "it must be finite")
 
 
-def check_weights(array: FloatArray, name: str, mask: BoolArray | None = None) -> None:
+def check_weights(array: FloatArray, name: str, mask: BoolArray | None = None, unit: str = "row") -> None:
     """Raise a ValueError that names the first weight that is NaN, infinite or negative."""
-    check_finite(array, name, mask)
-    bad = array < 0
+    check_finite(array, name, mask, unit)
+    _refuse(array < 0, array, name, mask, unit, "weights must not be negative")
+
+
+def _refuse(bad: BoolArray, array: FloatArray, name: str, mask: BoolArray | None, unit: str, demand: str) -> None:
     if mask is not None:
-        bad &= mask
+        bad = bad & mask
     if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise ValueError(
-            f"{name} is {array.ravel()[row]} at {_position(row, array.shape)}; weights must not be negative"
-        )
+        first = int(np.flatnonzero(bad)[0])
+        where = _position(first, array.shape, unit)
+        raise ValueError(f"{name} is {array.ravel()[first]} at {where}; {demand} ({int(bad.sum())} such of {bad.size})")
 
 
 def check_positive(value: Any, name: str) -> float:
@@ -112,8 +106,8 @@ def check_choice(value: Any, name: str, choices: tuple[Any, ...]) -> None:
         raise ValueError(f"{name} must be one of {listed}; got {value!r}")
 
 
-def _position(flat_row: int, shape: tuple[int, ...]) -> str:
+def _position(flat_index: int, shape: tuple[int, ...], unit: str) -> str:
     if len(shape) == 1:
-        return f"row {flat_row}"
-    row, column = np.unravel_index(flat_row, shape)
+        return f"{unit} {flat_index}"
+    row, column = np.unravel_index(flat_index, shape)
     return f"list {row}, position {column}"

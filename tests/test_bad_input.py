@@ -57,14 +57,16 @@ def test_bad_parameters_of_bpr() -> None:
         ({"y_true": [1, 0]}, r"y_true has shape \(2,\), but y_pred has shape \(4,\)"),
         ({"y_true": [1, np.nan, 0, 0]}, "y_true is nan at row 1"),
         ({"y_true": [1, 0, np.inf, 0]}, "y_true is inf at row 2"),
-        ({"y_true": ["a", "b", "c", "d"]}, "y_true has dtype .*; it must be numbers"),
+        ({"y_true": ["a", "b", "c", "d"]}, "y_true has dtype <U1; it must be real numbers"),
+        ({"y_true": ["1", "0", "2", "1"]}, "y_true has dtype <U1"),
+        ({"y_true": np.array(["2024-01-01"] * 4, dtype="datetime64[D]")}, "y_true has dtype datetime64"),
         ({"y_true": [1, -1, 0, 0]}, "the label is -1.0 at row 1.*ignore_negative_labels=True"),
         ({"y_true": [[1, 0], [0]], "y_pred": [[1, 0], [0]]}, "ragged list of lists"),
         ({"y_true": {"label": Y}}, 'keys "labels"'),
         ({"y_true": {"labels": Y, "mask": [True] * 4}, "mask": [True] * 4}, "mask is given twice"),
         ({"y_pred": [0.1, np.nan, 0.3, 0.4]}, "y_pred is nan at row 1"),
         ({"y_pred": [0.1, 0.2, 0.3, -np.inf]}, "y_pred is -inf at row 3"),
-        ({"y_pred": [1j, 0, 0, 0]}, "y_pred is complex"),
+        ({"y_pred": [1j, 0, 0, 0]}, "y_pred has dtype complex128; it must be real numbers"),
         ({"y_pred": 3.0, "y_true": 3.0}, r"y_pred has shape \(\)"),
         ({"y_pred": np.zeros((2, 2)), "y_true": np.eye(2), "group": [2, 2]}, "2-D arrays have one list per row"),
         ({"y_pred": [[0, np.nan]], "y_true": [[1, 0]]}, "y_pred is nan at list 0, position 1"),
@@ -75,6 +77,7 @@ def test_bad_parameters_of_bpr() -> None:
         ({"sample_weight": [1, 1, 1]}, r"sample_weight has 3 entries; it takes one per row \(4\)"),
         ({"sample_weight": -2.0}, "weights must not be negative"),
         ({"sample_weight": [1, 2], "qid": [1, 2, 1, 2]}, "the rows of a query are scattered"),
+        ({"sample_weight": [1, np.nan], "group": [2, 2]}, "sample_weight is nan at query 1"),
         ({"mask": [True, False]}, r"mask has shape \(2,\)"),
         ({"mask": [0.5, 1, 1, 1]}, "mask must be boolean"),
     ],
@@ -106,3 +109,24 @@ def test_cuda_says_that_it_is_not_there() -> None:
 def test_arrays_from_a_boosters_own_ranker_are_refused() -> None:
     with pytest.raises(TypeError, match=r"gbdt_pairloss\.LGBMRanker or gbdt_pairloss\.XGBRanker"):
         PairwiseLogistic()(np.array(Y), np.array(S))
+
+
+@pytest.mark.parametrize(
+    ("objective", "weight", "dtype"),
+    [
+        (PairwiseLogistic(item_weight="both"), 1e200, np.float64),
+        (PairwiseLogistic(), 1e39, np.float32),
+        (PairwiseLogistic(temperature=1e-300, normalize="none"), 1.0, np.float64),
+    ],
+)
+def test_what_leaves_the_range_of_the_result_is_no_result(objective, weight, dtype) -> None:
+    scores = np.zeros(4, dtype=dtype)
+    with pytest.raises(ValueError, match="the gradient or Hessian leaves the range of float"):
+        objective.gradient_hessian(Y, scores, sample_weight=np.full(4, weight))
+
+
+def test_a_flag_from_an_array_is_a_flag() -> None:
+    y = [1.0, -1.0, 0.0, 2.0]
+    for flag in (True, False):
+        from_array = PairwiseLogistic(ignore_negative_labels=np.array([flag])[0]).gradient_hessian(y, S)
+        np.testing.assert_array_equal(from_array, PairwiseLogistic(ignore_negative_labels=flag).gradient_hessian(y, S))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.model_selection import GroupKFold
@@ -122,7 +125,9 @@ def test_an_attached_mask_and_loser_weight(booster, problem) -> None:
     masked = objective(problem.scores, dataset)
     expected = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes, mask=mask)
     np.testing.assert_allclose(masked, expected, rtol=1e-5, atol=1e-8)
-    attach(dataset, loser_weight=v)
+    attach(dataset, loser_weight=np.full(v.size, 2.0))  # the mask stays
+    np.testing.assert_allclose(objective(problem.scores, dataset), np.multiply(expected, 2), rtol=1e-5, atol=1e-8)
+    attach(dataset, loser_weight=v, mask=np.ones(v.size, dtype=bool))
     gradient, _ = objective(problem.scores, dataset)
     by_hand = np.zeros(problem.y.size)
     for start, stop in zip(problem.starts[:-1], problem.starts[1:], strict=True):
@@ -137,22 +142,22 @@ def test_attachments_follow_a_cut(booster, problem) -> None:
     w = np.random.default_rng(0).uniform(0.2, 3, problem.y.size)
     whole = dataset_of(booster, problem)
     attach(whole, item_weight=w)
-    n_queries = 7
-    n_rows = int(problem.sizes[:n_queries].sum())
+    rows = np.flatnonzero((problem.qid % 3 == 1) & (problem.qid > 4))
+    sizes = np.unique(problem.qid[rows], return_counts=True)[1]
     if booster == "lightgbm":
-        part = whole.construct().subset(list(range(n_rows))).construct()
+        part = whole.construct().subset(list(rows)).construct()
     else:
-        part = whole.slice(np.arange(n_rows), allow_groups=True)
-        part.set_group(problem.sizes[:n_queries])
+        part = whole.slice(rows, allow_groups=True)
+        part.set_group(sizes)
     del whole
-    y, s = problem.y[:n_rows], problem.scores[:n_rows]
-    expected = PairwiseLogistic().gradient_hessian(y, s, group=problem.sizes[:n_queries], sample_weight=w[:n_rows])
+    y, s = problem.y[rows], problem.scores[rows]
+    expected = PairwiseLogistic().gradient_hessian(y, s, group=sizes, sample_weight=w[rows])
     np.testing.assert_allclose(PairwiseLogistic()(s, part), expected, rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize("booster", BOOSTERS)
 def test_attachments_follow_cross_validation(booster, problem, monkeypatch) -> None:
-    attached = np.random.default_rng(0).integers(1, 1000, problem.y.size).astype(float)
+    attached = np.arange(1.0, problem.y.size + 1)
     seen = []
 
     class Spy(PairwiseLogistic):
@@ -167,13 +172,12 @@ def test_attachments_follow_cross_validation(booster, problem, monkeypatch) -> N
         lgb.cv({**LGB, "objective": Spy(), "metric": "None"}, dataset, 2, folds=folds, feval=metrics.feval("ndcg"))
     else:
         xgb.cv(XGB, dataset, 2, nfold=3, obj=Spy(), custom_metric=metrics.feval("ndcg"))
-    weight_of_label = {}
-    for label, weight in zip(problem.y, attached, strict=True):
-        weight_of_label.setdefault(label, set()).add(weight)
     assert len(seen) == 3
     for labels, weights in seen:
-        assert labels.size < problem.y.size
-        assert all(w in weight_of_label[label] for label, w in zip(labels, weights, strict=True))
+        rows = weights.astype(int) - 1
+        assert 0 < rows.size < problem.y.size
+        assert np.unique(rows).size == rows.size
+        np.testing.assert_array_equal(labels, problem.y[rows].astype(np.float32))
 
 
 @pytest.mark.parametrize(
@@ -299,7 +303,7 @@ class TestRefusals:
     def test_weights_beyond_float32(self, booster, problem) -> None:
         dataset = dataset_of(booster, problem)
         attach(dataset, item_weight=np.full(problem.y.size, 1e200))
-        with pytest.raises(ValueError, match="beyond the boosters' float32: scale the weights down"):
+        with pytest.raises(ValueError, match="leaves the range of float32: scale the weights down"):
             train(booster, PairwiseLogistic(), dataset)
 
     def test_labels_all_equal_are_a_warning(self, booster, problem) -> None:
@@ -313,11 +317,26 @@ class TestRefusals:
     def test_hessians_too_small_for_a_leaf_are_a_warning(self, booster, problem) -> None:
         dataset = dataset_of(booster, problem)
         attach(dataset, item_weight=np.full(problem.y.size, 1e-9))
-        with (
-            pytest.warns(UserWarning, match="the Hessians of all rows sum to"),
-            pytest.warns(UserWarning, match="the first tree changed no difference of scores"),
-        ):
+        with pytest.warns(UserWarning, match="the Hessians of all rows sum to .*: no tree can split"):
             train(booster, PairwiseLogistic(), dataset)
+
+    def test_every_training_on_a_dataset_is_looked_at(self, booster, problem) -> None:
+        n = problem.y.size if booster == "lightgbm" else problem.sizes.size
+        dataset = dataset_of(booster, problem, weight=np.zeros(n))
+        for _ in range(2):
+            with pytest.raises(ValueError, match="the weight of every pair is 0"):
+                train(booster, PairwiseLogistic(), dataset)
+        dataset = dataset_of(booster, problem, y=np.ones(problem.y.size))
+        for _ in range(2):
+            with pytest.warns(UserWarning, match="nothing can be learned"):
+                train(booster, PairwiseLogistic(), dataset)
+
+    def test_a_set_without_pairs_has_no_loss(self, booster, problem) -> None:
+        dataset = dataset_of(booster, problem, y=np.ones(problem.y.size))
+        if booster == "lightgbm":
+            dataset.construct()
+        with pytest.raises(ValueError, match="pairwise_logistic is undefined: no query has two rows"):
+            PairwiseLogistic().metric(problem.scores, dataset)
 
     def test_rank_pairwise_is_no_place_for_two_scores_per_row(self, booster, problem) -> None:
         dataset = dataset_of(booster, problem)
@@ -368,9 +387,10 @@ def test_bagging_by_query_is_refused(problem) -> None:
     if tuple(int(part) for part in lgb.__version__.split(".")[:2]) < (4, 6):
         return  # the parameter came with 4.6
     constructed = dataset_of("lightgbm", problem).construct()  # keeps no parameters of the training
-    params = {"objective": PairwiseLogistic(), "verbose": -1, "num_threads": 1, **params}
-    with pytest.warns(UserWarning, match="the first tree changed no difference of scores"):
-        lgb.train(params, constructed, 3)
+    plain = {"objective": PairwiseLogistic(), "verbose": -1, "num_threads": 1}
+    lgb.train(plain, constructed, 3)
+    with pytest.warns(UserWarning, match="the first tree moved all scores of a query alike"):
+        lgb.train({**plain, **params}, constructed, 3)
 
 
 def test_item_weights_given_twice(problem) -> None:
@@ -378,6 +398,51 @@ def test_item_weights_given_twice(problem) -> None:
     attach(dataset, item_weight=np.ones(problem.y.size))
     with pytest.raises(ValueError, match="item weights are given twice"):
         PairwiseLogistic()(problem.scores, dataset)
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+def test_calling_again_and_dart_raise_no_false_alarm(booster, problem) -> None:
+    dataset = dataset_of(booster, problem)
+    if booster == "lightgbm":
+        dataset.construct()
+        dart = {"boosting": "dart", "drop_rate": 0.9, "skip_drop": 0.0, "min_data_in_leaf": 20}
+    else:
+        dart = {"booster": "dart", "rate_drop": 0.9}
+    for _ in range(3):
+        PairwiseLogistic()(problem.scores, dataset)
+    if booster == "lightgbm":
+        train("lightgbm", PairwiseLogistic(), dataset, 6, **dart)
+    else:
+        xgb.train({**XGB, **dart}, dataset, 6, obj=PairwiseLogistic())
+
+
+def test_a_plan_is_built_once_for_all_copies_and_trainings(problem, monkeypatch) -> None:
+    built = []
+    build = PairwiseLogistic.plan
+    monkeypatch.setattr(PairwiseLogistic, "plan", lambda self, data: built.append(self) or build(self, data))
+    for booster in BOOSTERS:
+        dataset = dataset_of(booster, problem)
+        for _ in range(2):
+            train(booster, PairwiseLogistic(), dataset, 3)
+    assert len(built) == 2
+
+
+def test_attachments_follow_copies_of_a_dataset(problem) -> None:
+    w = np.random.default_rng(0).uniform(0.5, 2, problem.y.size)
+    dataset = dataset_of("lightgbm", problem)
+    attach(dataset, item_weight=w)
+    expected = PairwiseLogistic().gradient_hessian(problem.y, problem.scores, group=problem.sizes, sample_weight=w)
+    for twin in (copy.copy(dataset), copy.deepcopy(dataset), pickle.loads(pickle.dumps(dataset))):
+        gradient, _ = PairwiseLogistic()(problem.scores, twin.construct())
+        np.testing.assert_allclose(gradient, expected[0], rtol=1e-5, atol=1e-8)
+
+
+def test_a_booster_is_no_dataset(problem) -> None:
+    model = train("lightgbm", PairwiseLogistic(), dataset_of("lightgbm", problem), 1)
+    with pytest.raises(TypeError, match="got a Booster"):
+        attach(model, item_weight=[1.0])
+    with pytest.raises(TypeError, match="got a Booster"):
+        PairwiseLogistic()(problem.scores, model)
 
 
 def test_attach_takes_datasets_only() -> None:

@@ -13,24 +13,16 @@ from ..attachments import Attachment, get_attachment
 from ..data import RankingData
 from ..groups import Groups
 from ..objectives import PairwiseObjective
-from ..training import TrainingWatch
+from ..training import TrainingWatch, warn_without_split
 from ..validation import as_vector
 from . import import_booster
-from .ranker import (
-    NESTED,
-    Evaluation,
-    QuerySet,
-    RankerMixin,
-    as_list,
-    paired,
-    read_evaluation_sets,
-    read_query_set,
-    swapped,
-    take_qid_column,
-)
+from .evaluation import Evaluation, check_evaluations, sort_metrics
+from .query_sets import QuerySet, paired, read_evaluation_sets, read_query_set, take_qid_column
+from .ranker import NESTED, RankerMixin, as_list, swapped
 
 lgb = import_booster("lightgbm")
 
+DATASET = lgb.Dataset
 #: LightGBM's default of ``min_sum_hessian_in_leaf``.
 MIN_CHILD_HESSIAN = 1e-3
 
@@ -41,7 +33,9 @@ _MIN_CHILD_HESSIAN_NAMES = (
     "min_sum_hessian",
     "min_hessian",
 )
-_METRIC_PARAMETERS = ("metric", "metrics", "metric_types")
+_METRIC_NAMES = ("metric", "metrics", "metric_types")
+_OBJECTIVE_ALIASES = ("objective_type", "app", "application", "loss")
+_NO_METRIC = ("", "None", "none", "na", "null", "custom")
 #: LightGBM's metrics, aliases included; it says nothing about a name that it does not know.
 # fmt: off
 _NATIVE_METRICS = frozenset((
@@ -53,6 +47,7 @@ _NATIVE_METRICS = frozenset((
     "cross_entropy", "xentropy", "cross_entropy_lambda", "xentlambda", "kullback_leibler", "kldiv",
 ))
 # fmt: on
+_DEFAULT_RANKS = [1, 2, 3, 4, 5]
 
 
 def read_dataset(dataset: Any) -> RankingData:
@@ -132,7 +127,8 @@ def _refuse_bagging_by_query(params: dict[str, Any]) -> None:
     if str(params.get("bagging_by_query", False)).lower() in ("true", "1", "+"):
         raise ValueError(
             "bagging_by_query does not work with a custom objective: LightGBM draws no bag and grows empty trees. "
-            "Leave it out; bagging_fraction with bagging_freq works (gradients still see every row)"
+            "Leave it out, and make a Dataset that has not seen it; bagging_fraction with bagging_freq works "
+            "(gradients still see every row)"
         )
 
 
@@ -148,6 +144,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
     - With our objectives no metric of LightGBM's is evaluated unless asked for, so that its limits (10,000 rows a
       query, whole-number labels below 31) are gone.
     - ``score`` exists: the mean NDCG (or another metric) of the queries.
+    - All arguments of ``fit`` but X and y go by keyword.
 
     A saved booster loads into plain LightGBM and predicts the same.
 
@@ -157,7 +154,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         "pairwise_logistic", "bpr", an object of ours, or whatever ``lightgbm.LGBMRanker`` takes, such as
         "lambdarank"; None is LightGBM's default.
     **kwargs
-        The parameters of ``lightgbm.LGBMRanker``. ``metric=`` asks LightGBM for metrics of its own.
+        The parameters of ``lightgbm.LGBMRanker``; ``metric`` takes our metrics' names, too.
     """
 
     _native_ranker = lgb.LGBMRanker
@@ -209,9 +206,9 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             One entry for each evaluation set.
         eval_metric : str, Metric, callable or list of these, optional
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables as LightGBM takes them.
-            Default, with our objectives: NDCG at ``eval_at``, or the objective's own loss where labels do not suit
-            NDCG.
-        eval_at : sequence of int, optional
+            Default, with our objectives: the parameter ``metric``, else NDCG at ``eval_at``, or the objective's own
+            loss where labels do not suit NDCG.
+        eval_at : int or sequence of int, optional
             Ranks at which "ndcg" and "map" without one are evaluated; the default metric uses 1 to 5.
         feature_name, categorical_feature, callbacks, init_model
             As in ``lightgbm.LGBMRanker.fit``. Early stopping: ``callbacks=[lightgbm.early_stopping(20)]``.
@@ -232,30 +229,27 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         if objective is not None:
             self._check_supported()
         train = read_query_set(X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective)
-        if eval_X is not None or eval_y is not None:
-            if eval_set is not None:
-                raise ValueError("evaluation sets are given twice: as eval_set and as eval_X, eval_y")
-            eval_set = list(zip(_as_tuple(eval_X), _as_tuple(eval_y), strict=True))
         sets = read_evaluation_sets(
-            eval_set,
-            (X, y, train),
+            _joined(eval_set, eval_X, eval_y),
+            train,
+            given={"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
             eval_qid=eval_qid,
             eval_group=eval_group,
             eval_weight=eval_sample_weight,
             weight_name="eval_sample_weight",
             objective=objective,
         )
-        metrics = as_list(eval_metric)
+        metrics, ranks = as_list(eval_metric), _read_ranks(eval_at)
         if objective is None:
-            metrics, eval_at = _ranks_apart(metrics, eval_at)
-        elif eval_at is not None:
-            metrics = _at_ranks(metrics, eval_at)
-        ours, native = self._evaluations(
-            metrics,
-            default=[f"ndcg@{k}" for k in (eval_at or (1, 2, 3, 4, 5))],
-            sets=sets,
-            is_native=_NATIVE_METRICS.__contains__,
-        )
+            metrics, ranks = _ranks_apart(metrics, ranks)
+        else:
+            parameter = self._metric_parameter()
+            metrics = _at_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *metrics)), *metrics], ranks)
+        default = [f"ndcg@{k}" for k in ranks or _DEFAULT_RANKS]
+        ours, native = sort_metrics(metrics, default, objective, sets, _NATIVE_METRICS.__contains__)
+        if objective is not None and parameter and not metrics:
+            ours, native = [], []  # metric="None"
+        check_evaluations(ours, sets)
         if ours:
             native.append(_evaluator(ours, [train, *sets]))
         # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
@@ -263,14 +257,14 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         with swapped(self, _objective=in_use):
             super().fit(
                 train.X,
-                train.data.labels,
-                sample_weight=train.row_weight(),
+                train.labels,
+                sample_weight=train.row_weight,
                 init_score=train.take_scores(init_score, "init_score"),
                 group=train.data.groups.sizes,
                 **_evaluation_arguments(sets, eval_init_score),
                 eval_names=eval_names,
                 eval_metric=native or None,
-                eval_at=eval_at or (1, 2, 3, 4, 5),
+                eval_at=ranks or _DEFAULT_RANKS,
                 feature_name=feature_name,
                 categorical_feature=categorical_feature,
                 callbacks=callbacks,
@@ -278,6 +272,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             )
         if objective is not None:
             self._objective = objective
+            if objective.plan(train.data).n_pairs.any() and self.booster_.num_trees() > 0:
+                warn_without_split(self.booster_.feature_importance("split").sum())
         self.n_queries_ = train.data.groups.n_queries
         return self
 
@@ -308,17 +304,26 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         # LightGBM turns all parameters, nested ones too, into its own.
         params = super()._process_params(stage)
         params = {name: value for name, value in params.items() if not name.startswith(NESTED)}
-        # LightGBM's default "ndcg" refuses queries of 10,000 rows and labels that are no small whole numbers.
-        given = self.get_params(deep=False)
-        if self.pairwise_objective() is not None and not any(name in given for name in _METRIC_PARAMETERS):
+        if self.pairwise_objective() is not None:
+            # LightGBM's default "ndcg" refuses queries of 10,000 rows and labels that are no small whole numbers;
+            # what was asked for comes as eval_metric.
             params["metric"] = "None" if stage == "predict" else []
         return params
+
+    def _metric_parameter(self) -> list[Any]:
+        """The metrics named by the parameter ``metric``."""
+        params = self.get_params(deep=False)
+        names = [name for key in _METRIC_NAMES for name in as_list(params.get(key))]
+        return [part.strip() for name in names for part in str(name).split(",")]
 
     def _check_supported(self) -> None:
         params = self.get_params(deep=False)
         _refuse_bagging_by_query(params)
         if params.get("class_weight") is not None:
             raise ValueError("class_weight does not apply to our objectives; use sample_weight")
+        for alias in _OBJECTIVE_ALIASES:
+            if alias in params:
+                raise ValueError(f"{alias}={params[alias]!r} would take the place of objective; give it as objective=")
 
 
 def _gradients(ranker: LGBMRanker, objective: PairwiseObjective, train: QuerySet) -> Callable[..., Any]:
@@ -329,7 +334,7 @@ def _gradients(ranker: LGBMRanker, objective: PairwiseObjective, train: QuerySet
     plan = objective.plan(train.data)
     params = ranker.get_params(deep=False)
     given = [params[name] for name in _MIN_CHILD_HESSIAN_NAMES if name in params]
-    watch = TrainingWatch(float(given[-1]) if given else MIN_CHILD_HESSIAN)
+    watch = TrainingWatch(float(given[-1]) if given else MIN_CHILD_HESSIAN, splits=False)  # fit looks at the trees
 
     def gradients(y_true: Any, y_pred: Any, weight: Any, group: Any) -> Any:
         return objective.boost(plan, y_pred, watch)
@@ -343,7 +348,7 @@ def _evaluator(evaluations: list[Evaluation], sets: list[QuerySet]) -> Callable[
     def evaluate(y_true: Any, y_pred: Any, weight: Any, group: Any) -> list[tuple[str, float, bool]]:
         data = _find_set(sets, y_true, weight, group).data
         scores = np.asarray(y_pred)
-        return [metric_result(e.name, e(data, scores), e.maximize) for e in evaluations]
+        return [metric_result(e.name, e(data, scores), bool(e.maximize)) for e in evaluations]
 
     return evaluate
 
@@ -351,19 +356,17 @@ def _evaluator(evaluations: list[Evaluation], sets: list[QuerySet]) -> Callable[
 def _find_set(sets: list[QuerySet], labels: NDArray[Any], weight: Any, group: Any) -> QuerySet:
     """The set with these labels, weights and groups: sets alike in all of them evaluate alike."""
     for candidate in sets:
-        data = candidate.data
-        row_weight = candidate.row_weight()
         if (
-            np.array_equal(data.groups.sizes, group)
-            and np.array_equal(data.labels, labels)
+            np.array_equal(candidate.data.groups.sizes, group)
+            and np.array_equal(candidate.labels, labels)
             # LightGBM drops weights that are all 1.
-            and np.array_equal(_float32_ones(row_weight, labels), _float32_ones(weight, labels))
+            and np.array_equal(_float32_or_ones(candidate.row_weight, labels), _float32_or_ones(weight, labels))
         ):
             return candidate
     raise RuntimeError("LightGBM evaluates a set that fit was not given")
 
 
-def _float32_ones(weight: NDArray[Any] | None, labels: NDArray[Any]) -> NDArray[np.float32]:
+def _float32_or_ones(weight: NDArray[Any] | None, labels: NDArray[Any]) -> NDArray[np.float32]:
     return np.ones(labels.shape, dtype=np.float32) if weight is None else weight.astype(np.float32)
 
 
@@ -372,7 +375,7 @@ def _evaluation_arguments(sets: list[QuerySet], init_scores: Any) -> dict[str, A
     if not sets:
         return {}
     arguments: dict[str, Any] = {
-        "eval_sample_weight": [s.row_weight() for s in sets],
+        "eval_sample_weight": [s.row_weight for s in sets],
         "eval_init_score": [
             s.take_scores(score, f"eval_init_score[{i}]")
             for i, (s, score) in enumerate(zip(sets, paired(init_scores, "eval_init_score", len(sets)), strict=True))
@@ -380,19 +383,27 @@ def _evaluation_arguments(sets: list[QuerySet], init_scores: Any) -> dict[str, A
         "eval_group": [s.data.groups.sizes for s in sets],
     }
     if "eval_X" in inspect.signature(lgb.LGBMRanker.fit).parameters:
-        return {**arguments, "eval_X": tuple(s.X for s in sets), "eval_y": tuple(s.data.labels for s in sets)}
-    return {**arguments, "eval_set": [(s.X, s.data.labels) for s in sets]}
+        return {**arguments, "eval_X": tuple(s.X for s in sets), "eval_y": tuple(s.labels for s in sets)}
+    return {**arguments, "eval_set": [(s.X, s.labels) for s in sets]}
 
 
-def _at_ranks(metrics: list[Any], eval_at: Any) -> list[Any]:
+def _read_ranks(eval_at: Any) -> list[int]:
+    """``eval_at`` as a list of ranks; empty if it is None."""
+    ranks = np.atleast_1d([] if eval_at is None else eval_at)
+    if ranks.size and (ranks.dtype.kind not in "iu" or ranks.min() < 1):
+        raise ValueError(f"eval_at must be ranks, whole numbers from 1; got {eval_at!r}")
+    return [int(rank) for rank in ranks]
+
+
+def _at_ranks(metrics: list[Any], ranks: list[int]) -> list[Any]:
     """LightGBM's ``eval_at`` for our metrics: "ndcg" and "map" without a rank, at each of these."""
-    ranked = [[f"{metric}@{k}" for k in eval_at] if metric in ("ndcg", "map") else [metric] for metric in metrics]
-    return [metric for names in ranked for metric in names]
+    lists = [[f"{m}@{k}" for k in ranks] if ranks and m in ("ndcg", "map") else [m] for m in metrics]
+    return [metric for names in lists for metric in names]
 
 
-def _ranks_apart(metrics: list[Any], eval_at: Any) -> tuple[list[Any], Any]:
-    """Our "ndcg@10" for LightGBM's metrics: their names, and the ranks apart in ``eval_at``."""
-    names, ranks = [], list(eval_at or ())
+def _ranks_apart(metrics: list[Any], ranks: list[int]) -> tuple[list[Any], list[int]]:
+    """Our "ndcg@10" for LightGBM's metrics: their names, and the ranks apart, as in ``eval_at``."""
+    names, ranks = [], list(ranks)
     for metric in metrics:
         name, at, rank = metric.partition("@") if isinstance(metric, str) else (metric, "", "")
         if at and name in ("ndcg", "map") and rank.isdecimal() and int(rank) > 0:
@@ -400,8 +411,16 @@ def _ranks_apart(metrics: list[Any], eval_at: Any) -> tuple[list[Any], Any]:
             names.append(name)
         else:
             names.append(metric)
-    return list(dict.fromkeys(names)), sorted(set(ranks)) or None
+    return list(dict.fromkeys(names)), sorted(set(ranks))
 
 
-def _as_tuple(values: Any) -> tuple[Any, ...]:
-    return values if isinstance(values, tuple) else (values,)
+def _joined(eval_set: Any, eval_X: Any, eval_y: Any) -> Any:
+    """LightGBM 4.7's ``eval_X`` and ``eval_y`` as an ``eval_set``."""
+    if eval_X is None and eval_y is None:
+        return eval_set
+    if eval_set is not None:
+        raise ValueError("evaluation sets are given twice: as eval_set and as eval_X, eval_y")
+    pairs = [values if isinstance(values, tuple) else (values,) for values in (eval_X, eval_y)]
+    if len(pairs[0]) != len(pairs[1]):
+        raise ValueError(f"eval_X has {len(pairs[0])} sets, but eval_y has {len(pairs[1])}")
+    return list(zip(*pairs, strict=True))

@@ -7,31 +7,21 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..attachments import Attachment, get_attachment, set_attachment
 from ..data import RankingData
 from ..groups import Groups
+from ..metrics import METRICS, Feval
 from ..objectives import PairwiseObjective
-from ..training import TrainingWatch
+from ..training import TrainingWatch, warn_without_split
 from ..validation import as_vector
 from . import import_booster
-from .ranker import (
-    NESTED,
-    Evaluation,
-    QuerySet,
-    RankerMixin,
-    as_list,
-    paired,
-    read_evaluation_sets,
-    read_query_set,
-    swapped,
-    take_qid_column,
-)
+from .evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
+from .query_sets import QuerySet, paired, read_evaluation_sets, read_query_set, take_qid_column
+from .ranker import NESTED, RankerMixin, as_list, refuse_unprefixed, swapped
 
 xgb = import_booster("xgboost")
 
+DATASET = xgb.DMatrix
 #: XGBoost's default of ``min_child_weight``.
 MIN_CHILD_HESSIAN = 1.0
 
@@ -105,12 +95,13 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     - ``objective`` also takes our names and objects; the default is "pairwise_logistic". Nested parameters such as
       ``objective__temperature`` reach the objective.
     - ``qid`` may be of any dtype and in any order; rows are regrouped inside.
-    - ``sample_weight`` is per row (item weights, our objectives only) or per query.
+    - ``sample_weight`` is per row (item weights, our objectives only) or per query. Weights per query also weigh the
+      rows in XGBoost's quantile sketch, weights per row do not.
     - ``eval_metric`` takes our metrics by name, several callables too, and early stopping knows their direction. A
       callable ``f(y_true, y_pred)`` sees one query at a time; the mean over queries (of two rows or more) counts
       each by its weight, not by its size.
     - With our objectives scores start at 0 (``base_score``), not at 0.5.
-    - ``score`` takes ``qid`` and ``metric``.
+    - ``score`` takes ``qid`` and ``metric``; ``load_model`` leaves an objective of ours in place.
 
     A saved model says ``rank:pairwise``, loads into plain XGBoost and predicts the same.
 
@@ -126,6 +117,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     def __init__(self, *, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
         nested = {name: kwargs.pop(name) for name in list(kwargs) if name.startswith(NESTED)}
+        refuse_unprefixed(kwargs)
         # The base class takes strings that start with "rank:" only.
         super().__init__(objective="rank:pairwise", **kwargs)
         self.objective = objective
@@ -164,14 +156,15 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         group : array of shape (n_queries,), optional
             Rows of each query, instead of ``qid``. Without either all rows are one query, with a warning.
         sample_weight : array, optional
-            One per row (item weights; our objectives only) or one per query.
+            One per row (item weights; with XGBoost's objectives the same within a query) or one per query.
         base_margin : array of shape (n_rows,), optional
         eval_set : list of (X, y), optional
         eval_qid, eval_group, sample_weight_eval_set, base_margin_eval_set : lists, optional
             One entry for each evaluation set.
         eval_metric, callbacks : optional
-            In place of the constructor's. Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic".
-            Default, with our objectives: "ndcg", or the objective's own loss where labels do not suit NDCG.
+            In place of the constructor's. Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic", or
+            callables of one query. Early stopping follows the last. Default, with our objectives: "ndcg", or the
+            objective's own loss where labels do not suit NDCG.
         verbose, xgb_model, feature_weights
             As in ``xgboost.XGBRanker.fit``.
 
@@ -193,33 +186,28 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         train = read_query_set(X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective)
         sets = read_evaluation_sets(
             eval_set,
-            (X, y, train),
+            train,
+            given={"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
             eval_qid=eval_qid,
             eval_group=eval_group,
             eval_weight=sample_weight_eval_set,
             weight_name="sample_weight_eval_set",
             objective=objective,
         )
-        if objective is None and any(s.data.item_weight is not None for s in [train, *sets]):
-            raise ValueError(f"{self.objective} takes one weight per query: XGBoost knows no item weights")
-        asked = self.eval_metric if eval_metric is None else eval_metric
-        ours, native = self._evaluations(
-            [_per_query(m) for m in as_list(asked)],
-            default=["ndcg"],
-            sets=sets,
-            is_native=lambda name: name.partition("@")[0].rstrip("-") in _NATIVE_METRICS,
-        )
-        given_callbacks = as_list(self.callbacks if callbacks is None else callbacks)
+        asked = [_per_query(m) for m in as_list(self.eval_metric if eval_metric is None else eval_metric)]
+        ours, native = sort_metrics(asked, ["ndcg"], objective, sets, _is_native_metric)
+        check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
         margins = paired(base_margin_eval_set, "base_margin_eval_set", len(sets))
         extra = {} if feature_weights is None else {"feature_weights": feature_weights}
         if sets:
-            extra["eval_set"] = [(s.X, s.data.labels) for s in sets]
+            extra["eval_set"] = [(s.X, s.labels) for s in sets]
             extra["eval_group"] = [s.data.groups.sizes for s in sets]
-            extra["sample_weight_eval_set"] = [s.data.query_weight for s in sets]
+            extra["sample_weight_eval_set"] = [_native_weight(s, objective) for s in sets]
             extra["base_margin_eval_set"] = [
                 s.take_scores(margin, f"base_margin_eval_set[{i}]")
                 for i, (s, margin) in enumerate(zip(sets, margins, strict=True))
             ]
+        callbacks = as_list(self.callbacks if callbacks is None else callbacks)
         with swapped(
             self,
             objective=self.objective,  # the base class replaces it by the native name
@@ -227,23 +215,35 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             early_stopping_rounds=None,
             callbacks=[
                 _Injection(_gradients(self, objective, train), ours, sets),
-                *_directed(given_callbacks, asked, ours, self.early_stopping_rounds),
+                *_directed(callbacks, asked, ours, self.early_stopping_rounds),
             ],
             # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
             base_score=0.0 if self.base_score is None and objective and xgb_model is None else self.base_score,
         ):
             super().fit(
                 train.X,
-                train.data.labels,
+                train.labels,
                 group=train.data.groups.sizes,
-                sample_weight=train.data.query_weight,
+                sample_weight=_native_weight(train, objective),
                 base_margin=train.take_scores(base_margin, "base_margin"),
                 verbose=verbose,
                 xgb_model=xgb_model,
                 **extra,
             )
+        if objective is not None and self.booster != "gblinear" and objective.plan(train.data).n_pairs.any():
+            booster = self.get_booster()
+            if booster.num_boosted_rounds() > 0:
+                warn_without_split(len(booster.get_score(importance_type="weight")))
         self.n_queries_ = train.data.groups.n_queries
         return self
+
+    def load_model(self, fname: Any) -> None:
+        """Load a saved model. An objective of ours stays the ranker's objective, for the next ``fit``."""
+        if self.pairwise_objective() is None:
+            super().load_model(fname)
+            return
+        with swapped(self, objective=self.objective, base_score=self.base_score):
+            super().load_model(fname)
 
     def get_xgb_params(self) -> dict[str, Any]:
         """The native parameters. With an objective of ours the model calls itself ``rank:pairwise``."""
@@ -277,40 +277,34 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         return int(self.best_iteration)
 
 
-class _QueryFunction:
-    """A callable of one query, ``f(y_true, y_pred)``, as an evaluation: the weighted mean over queries.
-
-    XGBoost's own decorator weighs queries by their size and ignores their weights.
-    """
-
-    maximize: bool | None = None  # unknown: XGBoost guesses by the name
-
-    def __init__(self, function: Callable[..., float]) -> None:
-        self.function = function
-        self.name = function.__name__
-
-    def __call__(self, data: RankingData, scores: NDArray[Any]) -> float:
-        ptr, order = data.groups.ptr, data.groups.order
-        weight = data.evaluation_weight()
-        values, weights = [], []
-        for query in np.flatnonzero(data.groups.sizes > 1):
-            rows = order[ptr[query] : ptr[query + 1]]
-            if data.mask is not None:
-                rows = rows[data.mask[rows]]
-            if rows.size > 1:
-                values.append(self.function(data.labels[rows], scores[rows]))
-                weights.append(1.0 if weight is None else weight[query])
-        if not values:
-            raise ValueError(f"{self.name} is undefined: no query has two rows")
-        return float(np.average(values, weights=weights))
-
-
-class _Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-defined]
-    """Gives a Booster our gradients and metrics while ``xgboost.XGBRanker.fit`` trains it.
+class _Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
+    """A Booster in training by :class:`XGBRanker`, with our gradients and metrics; a plain one to pickle.
 
     ``XGBRanker.fit`` passes no objective on, and its callable metrics through a decorator of its own; but it asks the
     Booster to ``update`` and to ``eval_set``, and those are public.
     """
+
+    injection: _Injection
+
+    def update(self, dtrain: Any, iteration: int, fobj: Any = None) -> None:
+        super().update(dtrain, iteration, fobj=self.injection.gradients)
+
+    def eval_set(self, evals: Any, iteration: int = 0, feval: Any = None, output_margin: bool = True) -> str:
+        message: str = super().eval_set(evals, iteration, feval, output_margin)
+        for (dmatrix, name), query_set in zip(evals, self.injection.sets, strict=True):
+            scores = self.predict(dmatrix, output_margin=True)
+            for evaluation in self.injection.evaluations:
+                message += f"\t{name}-{evaluation.name}:{evaluation(query_set.data, scores)!r}"
+        return message
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        state = self.__getstate__()
+        del state["injection"]
+        return object.__new__, (xgb.Booster,), state
+
+
+class _Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-defined]
+    """Makes a :class:`_Trainee` of the Booster while it trains; has to be the first callback."""
 
     def __init__(
         self, gradients: Callable[..., Any] | None, evaluations: list[Evaluation], sets: list[QuerySet]
@@ -319,28 +313,13 @@ class _Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-defin
         self.gradients, self.evaluations, self.sets = gradients, evaluations, sets
 
     def before_training(self, model: Any) -> Any:
-        booster = type(model)
-
-        def update(dtrain: Any, iteration: int, fobj: Any = None) -> None:
-            booster.update(model, dtrain, iteration, fobj=self.gradients)
-
-        def eval_set(evals: Any, iteration: int = 0, feval: Any = None, output_margin: bool = True) -> str:
-            message: str = booster.eval_set(model, evals, iteration, feval, output_margin)
-            for (dmatrix, name), query_set in zip(evals, self.sets, strict=True):
-                scores = model.predict(dmatrix, output_margin=True)
-                for evaluation in self.evaluations:
-                    message += f"\t{name}-{evaluation.name}:{evaluation(query_set.data, scores)!r}"
-            return message
-
-        if self.gradients is not None:
-            model.update = update
-        if self.evaluations:
-            model.eval_set = eval_set
+        model.__class__ = _Trainee
+        model.injection = self
         return model
 
     def after_training(self, model: Any) -> Any:
-        model.__dict__.pop("update", None)
-        model.__dict__.pop("eval_set", None)
+        model.__class__ = xgb.Booster
+        del model.injection
         return model
 
 
@@ -350,7 +329,7 @@ def _gradients(ranker: XGBRanker, objective: PairwiseObjective | None, train: Qu
         return None
     plan = objective.plan(train.data)
     limit = ranker.min_child_weight
-    watch = TrainingWatch(MIN_CHILD_HESSIAN if limit is None else float(limit))
+    watch = TrainingWatch(MIN_CHILD_HESSIAN if limit is None else float(limit), splits=False)  # fit looks at the trees
 
     def gradients(preds: Any, dtrain: Any) -> Any:
         return objective.boost(plan, preds, watch)
@@ -358,24 +337,38 @@ def _gradients(ranker: XGBRanker, objective: PairwiseObjective | None, train: Qu
     return gradients
 
 
+def _is_native_metric(name: str) -> bool:
+    return name.partition("@")[0].rstrip("-") in _NATIVE_METRICS
+
+
+def _native_weight(query_set: QuerySet, objective: PairwiseObjective | None) -> Any:
+    """The weights that go into the DMatrix: with our objectives the item weights stay in the plan."""
+    return query_set.query_weight if objective is None else query_set.data.query_weight
+
+
 def _per_query(metric: Any) -> Any:
-    return _QueryFunction(metric) if callable(metric) and not hasattr(metric, "maximize") else metric
+    """A callable of the user's own as a mean over queries."""
+    is_plain = callable(metric) and not hasattr(metric, "maximize") and not isinstance(metric, PairwiseObjective)
+    known = isinstance(getattr(metric, "__self__", None), PairwiseObjective) or isinstance(metric, Feval)
+    if not is_plain or known or metric in {definition.function for definition in METRICS.values()}:
+        return metric
+    return QueryFunction(metric)
 
 
-def _directed(callbacks: list[Any], asked: Any, ours: list[Evaluation], rounds: int | None) -> list[Any]:
+def _directed(callbacks: list[Any], asked: list[Any], ours: list[Evaluation], rounds: int | None) -> list[Any]:
     """Callbacks whose early stopping knows which way our metrics go; XGBoost guesses by the name.
 
     It follows the last metric that was asked for, as XGBoost does.
     """
     directions = {evaluation.name: evaluation.maximize for evaluation in ours}
-    names = [name if isinstance(name, str) else getattr(name, "name", None) for name in as_list(asked)]
-    last = names[-1] if names and names[-1] in directions else (ours[-1].name if ours else None)
+    last = asked[-1] if asked and isinstance(asked[-1], str) else (ours[-1].name if ours else None)
     result = []
     for callback in callbacks:
         if isinstance(callback, xgb.callback.EarlyStopping) and callback.maximize is None:
             callback = copy.copy(callback)
-            callback.maximize = directions.get(callback.metric_name or last)
+            callback.metric_name = callback.metric_name or last
+            callback.maximize = directions.get(callback.metric_name or "")
         result.append(callback)
     if rounds is not None:
-        result.append(xgb.callback.EarlyStopping(rounds=rounds, metric_name=last, maximize=directions.get(last)))
+        result.append(xgb.callback.EarlyStopping(rounds=rounds, metric_name=last, maximize=directions.get(last or "")))
     return result

@@ -17,40 +17,59 @@ from ..plan import Plan
 
 Float64Array = NDArray[np.float64]
 
-#: A pair's loss as a function of d = (s_winner - s_loser) / T: an array of d to its value, first and second derivative.
-PairLoss = Callable[[Float64Array], tuple[Float64Array, Float64Array, Float64Array]]
-
 __all__ = ["Engine", "PairLoss", "PairSum", "get_engine"]
 
 
 @dataclass(frozen=True)
+class PairLoss:
+    """The loss of one pair as a function of d = (s_winner - s_loser) / T.
+
+    Attributes
+    ----------
+    name : str
+        By which a compiled engine knows the losses that it has a kernel for.
+    derivatives : callable
+        An array of d to the arrays of l(d), l'(d) and l''(d).
+    """
+
+    name: str
+    derivatives: Callable[[Float64Array], tuple[Float64Array, Float64Array, Float64Array]]
+
+
+@dataclass(frozen=True)
 class PairSum:
-    """What is summed: the loss of one pair, its temperature and the normaliser of the queries.
+    """What is summed over the pairs.
 
     Attributes
     ----------
     pair_loss : PairLoss
     temperature : float
     normalize : {"none", "query", "log"}
+        The factor on each query.
+    hessian_scale : float
     """
 
     pair_loss: PairLoss
     temperature: float
     normalize: str
+    hessian_scale: float
 
 
 class Engine(Protocol):
-    """The interface of every engine; arrays are float64 and in plan order."""
+    """The interface of every engine. Arrays have one entry for each of the caller's rows, in the caller's order."""
 
-    def gradient_hessian(self, plan: Plan, scores: Float64Array, pairs: PairSum) -> tuple[Float64Array, Float64Array]:
-        """Gradient and diagonal Hessian of the weighted sum of pair losses with respect to the scores."""
+    def gradient_hessian(self, plan: Plan, scores: NDArray[Any], pairs: PairSum) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Gradient and scaled diagonal Hessian of the weighted sum of pair losses with respect to the scores.
 
-    def winner_loss(self, plan: Plan, scores: Float64Array, pairs: PairSum) -> tuple[Float64Array, Float64Array]:
-        """For each position, the weighted loss of the pairs that it wins, and the sum of these pairs' weights."""
+        Rows that take no part get 0. Arrays of the precision that the engine has: float64 of the reference.
+        """
+
+    def winner_loss(self, plan: Plan, scores: NDArray[Any], pairs: PairSum) -> tuple[Float64Array, Float64Array]:
+        """For each row, the weighted loss of the pairs that it wins, and the sum of these pairs' weights."""
 
 
-def get_engine(device: Any) -> Engine:
-    """The engine for a device.
+def get_engine(device: str, n_threads: int | None) -> Engine:
+    """The engine for a device; the reference engine, which has one thread, until there is another.
 
     Raises
     ------

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,8 @@ _TILE = 1 << 20
 class ReferenceEngine:
     """Sums over pairs as they are defined; O(pairs) time, O(n) memory."""
 
-    def gradient_hessian(self, plan: Plan, scores: Float64Array, pairs: PairSum) -> tuple[Float64Array, Float64Array]:
+    def gradient_hessian(self, plan: Plan, scores: NDArray[Any], pairs: PairSum) -> tuple[Float64Array, Float64Array]:
+        scores = plan.gather(scores)
         gradient = np.zeros(scores.shape)
         hessian = np.zeros(scores.shape)
         for query, rows in _queries(plan):
@@ -37,7 +39,7 @@ class ReferenceEngine:
             w, v = plan.winner_weight[rows], plan.loser_weight[rows]
             strength = 0.0  # of all pairs before weights: sum of phi |l'| / T
             for tile, d, wins in _tiles(plan, scores, rows, pairs.temperature):
-                _, first, second = pairs.pair_loss(d)
+                _, first, second = pairs.pair_loss.derivatives(d)
                 first = np.where(wins, first, 0.0)
                 strength += np.abs(first).sum() / pairs.temperature
                 weight = w[tile, None] * v[None, :]
@@ -47,19 +49,20 @@ class ReferenceEngine:
                 g -= first.sum(axis=0)
                 h[tile] += second.sum(axis=1)
                 h += second.sum(axis=0)
-            factor = _query_factor(plan, query, strength, pairs)
-            g *= factor / pairs.temperature
-            h *= factor / pairs.temperature**2
-        return gradient, hessian
+            factor = _query_factor(plan, query, strength, pairs) / pairs.temperature
+            g *= factor
+            h *= factor / pairs.temperature * pairs.hessian_scale
+        return plan.scatter(gradient), plan.scatter(hessian)
 
-    def winner_loss(self, plan: Plan, scores: Float64Array, pairs: PairSum) -> tuple[Float64Array, Float64Array]:
+    def winner_loss(self, plan: Plan, scores: NDArray[Any], pairs: PairSum) -> tuple[Float64Array, Float64Array]:
+        scores = plan.gather(scores)
         loss = np.zeros(scores.shape)
         weight = np.zeros(scores.shape)
         for query, rows in _queries(plan):
             w, v = plan.winner_weight[rows], plan.loser_weight[rows]
             strength = 0.0
             for tile, d, wins in _tiles(plan, scores, rows, pairs.temperature):
-                value, first, _ = pairs.pair_loss(d)
+                value, first, _ = pairs.pair_loss.derivatives(d)
                 strength += np.abs(np.where(wins, first, 0.0)).sum() / pairs.temperature
                 pair_weight = np.where(wins, w[tile, None] * v[None, :], 0.0)
                 loss[rows][tile] = np.where(pair_weight > 0, value * pair_weight, 0.0).sum(axis=1)
@@ -67,7 +70,7 @@ class ReferenceEngine:
             factor = _query_factor(plan, query, strength, pairs)
             loss[rows] *= factor
             weight[rows] *= factor
-        return loss, weight
+        return plan.scatter(loss), plan.scatter(weight)
 
 
 def _queries(plan: Plan) -> Iterator[tuple[int, slice]]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from ._binary import average_precision, hit_rate, precision, recall, reciprocal_rank
 from ._graded import err, ndcg
-from ._names import Metric, feval, get_metric
+from ._names import Feval, Metric, feval, get_metric
 from ._pairs import auc, pair_accuracy, spearman
 from ._registry import METRICS
 
 __all__ = [
     "METRICS",
+    "Feval",
     "Metric",
     "auc",
     "average_precision",

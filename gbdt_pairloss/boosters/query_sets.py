@@ -1,0 +1,222 @@
+"""Training and evaluation sets as a ranker's ``fit`` takes them: checked, and each query's rows put together."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing, column_or_1d
+from sklearn.utils.validation import _num_samples
+
+from ..data import RankingData, split_weights
+from ..groups import make_groups
+from ..objectives import PairwiseObjective
+from ..validation import as_vector, check_finite
+
+# LightGBM makes 1e38 of what is larger.
+_LARGEST_LABEL = 1e38
+
+
+@dataclass(frozen=True, eq=False)
+class QuerySet:
+    """A training or evaluation set.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it, such as ``"eval_set[0]"``; empty for the training set.
+    X : array-like, sparse matrix or DataFrame
+        Each query's rows together.
+    given : RankingData
+        In the caller's order, for messages.
+    data : RankingData
+        Each query's rows together, in the order of X.
+    """
+
+    name: str
+    X: Any
+    given: RankingData
+    data: RankingData
+
+    @cached_property
+    def labels(self) -> NDArray[np.float32]:
+        """The labels as boosters hold them; the objectives see them unrounded."""
+        return self.data.labels.astype(np.float32)
+
+    @property
+    def row_weight(self) -> NDArray[Any] | None:
+        """All weights as one per row, for a booster that knows no others."""
+        data = self.data
+        if data.query_weight is None:
+            return data.item_weight
+        return data.query_weight[data.groups.codes]
+
+    @property
+    def query_weight(self) -> NDArray[Any] | None:
+        """All weights as one per query, for a booster that knows no others.
+
+        Raises
+        ------
+        ValueError
+            If the item weights of a query differ.
+        """
+        data = self.data
+        if data.item_weight is None:
+            return data.query_weight
+        first = data.item_weight[data.groups.ptr[:-1]]
+        if not np.array_equal(first[data.groups.codes], data.item_weight):
+            raise ValueError("it takes one weight per query, and sample_weight differs within a query")
+        return first
+
+    def take_scores(self, values: Any, name: str) -> NDArray[Any] | None:
+        """Initial scores of the caller's, one per row, checked and in the order of the rows here."""
+        if values is None:
+            return None
+        scores = as_vector(values, name, self.given.groups.n_rows)
+        check_finite(scores, name)
+        return scores[self.given.groups.order]
+
+
+def read_query_set(
+    X: Any,
+    y: Any,
+    *,
+    qid: Any,
+    group: Any,
+    sample_weight: Any,
+    objective: PairwiseObjective | None,
+    name: str = "",
+) -> QuerySet:
+    """Check a set and put each query's rows together.
+
+    Parameters
+    ----------
+    X, y, qid, group, sample_weight
+        As ``fit`` takes them.
+    objective : PairwiseObjective or None
+        Its rule for negative labels holds; None for an objective of the booster's own.
+    name : str
+        What messages call the set; empty for the training set.
+
+    Raises
+    ------
+    ValueError
+        If something is malformed; the message begins with the set's name.
+    """
+    try:
+        X, qid = take_qid_column(X, qid)
+        given = _read_data(X, y, qid, group, sample_weight, objective)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}" if name else str(error)) from None
+    groups = given.groups
+    if group is None and qid is None:
+        warnings.warn(
+            f"{name}{': ' if name else ''}neither qid nor group is given: all {groups.n_rows} rows are taken as one "
+            "query",
+            UserWarning,
+            stacklevel=4,
+        )
+    if not groups.contiguous:
+        rows = X.tocsr() if hasattr(X, "tocsr") else X  # not every sparse format can be indexed
+        X = _safe_indexing(rows, groups.order)
+    return QuerySet(name, X, given, given.grouped())
+
+
+def _read_data(
+    X: Any, y: Any, qid: Any, group: Any, sample_weight: Any, objective: PairwiseObjective | None
+) -> RankingData:
+    n_rows = _num_samples(X)
+    if n_rows == 0:
+        raise ValueError("X has no rows")
+    if y is None:
+        raise ValueError("y is None; a ranker needs a label for each row")
+    labels = as_vector(column_or_1d(y, warn=True), "y", n_rows)
+    check_finite(labels, "y")
+    beyond = np.abs(labels) >= _LARGEST_LABEL
+    if beyond.any():
+        row = int(np.flatnonzero(beyond)[0])
+        raise ValueError(f"y is {labels[row]} at row {row}, beyond the range of the boosters' labels (1e38)")
+    groups = make_groups(n_rows, group=group, qid=qid)
+    item_weight, query_weight = split_weights(sample_weight, groups)
+    mask = None if objective is None else objective.rows_taking_part(labels, None)
+    return RankingData(labels, groups, item_weight=item_weight, query_weight=query_weight, mask=mask)
+
+
+def read_evaluation_sets(
+    eval_set: Any,
+    train: QuerySet,
+    *,
+    given: dict[str, Any],
+    eval_qid: Any,
+    eval_group: Any,
+    eval_weight: Any,
+    weight_name: str,
+    objective: PairwiseObjective | None,
+) -> list[QuerySet]:
+    """Check the evaluation sets and put each query's rows together.
+
+    Parameters
+    ----------
+    train : QuerySet
+    given : dict
+        X, y, qid, group and sample_weight of the training set as ``fit`` got them: a set that is the very same
+        objects is not read twice, and takes its queries from there if it is given none.
+    """
+    pairs = [eval_set] if isinstance(eval_set, tuple) else list(eval_set or [])
+    qids = paired(eval_qid, "eval_qid", len(pairs))
+    groups = paired(eval_group, "eval_group", len(pairs))
+    weights = paired(eval_weight, weight_name, len(pairs))
+    sets = []
+    for i, pair in enumerate(pairs):
+        if len(pair) != 2:
+            raise ValueError(f"eval_set[{i}] must be a pair (X, y)")
+        X, y = pair
+        qid, group = qids[i], groups[i]
+        if X is given["X"] and y is given["y"]:
+            if qid is None and group is None:
+                qid, group = given["qid"], given["group"]
+            if qid is given["qid"] and group is given["group"] and weights[i] is given["sample_weight"]:
+                sets.append(train)
+                continue
+        sets.append(
+            read_query_set(
+                X,
+                y,
+                qid=qid,
+                group=group,
+                sample_weight=weights[i],
+                objective=objective,
+                name=f"eval_set[{i}]",
+            )
+        )
+    return sets
+
+
+def take_qid_column(X: Any, qid: Any = None) -> tuple[Any, Any]:
+    """Split a DataFrame's column ``qid`` off: the query ids, as in XGBoost's own ranker."""
+    if not hasattr(X, "columns") or "qid" not in list(X.columns):
+        return X, qid
+    if qid is not None:
+        raise ValueError("qid is given twice: as a column of X and as qid=")
+    column = np.asarray(X["qid"])
+    return (X.drop(columns="qid") if hasattr(X, "iloc") else X.drop("qid")), column
+
+
+def paired(values: Any, name: str, n_sets: int) -> list[Any]:
+    """One entry per evaluation set; None stands for none.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many as evaluation sets.
+    """
+    if values is None:
+        return [None] * n_sets
+    entries = list(values)
+    if len(entries) != n_sets:
+        raise ValueError(f"{name} has {len(entries)} entries, but eval_set has {n_sets}")
+    return entries
