@@ -101,8 +101,10 @@ def _compare(args: argparse.Namespace) -> None:
     if (train.y < 0).any() and any(result.is_ours for result in results):
         notes.append("- negative labels are taken as labels like any other")
     print(*table(results), "", *notes, *([""] if notes else []), _legend(args, train, test), sep="\n")
-    if args.plot is not None and not draw(results, "NDCG@10", args.plot):
-        raise UsageError(f"{args.plot} is not written: there is no NDCG@10 to draw")
+    if all(np.isnan(result.seconds) for result in results):
+        raise UsageError("no training succeeded; the reasons stand above")
+    if args.plot is not None and not (draw(results, "NDCG@10", args.plot) or draw(results, "pair accuracy", args.plot)):
+        raise UsageError(f"{args.plot} is not written: there is neither NDCG@10 nor pair accuracy to draw")
 
 
 # The arguments.
@@ -134,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", metavar="N", type=whole, default=0, help="of the boosters and of the draw of digits (default: 0)")
     threads = "of each training (default: 1 for the digits, which are too few to share out; all cores for files)"
     add("--threads", metavar="N", type=natural, help=threads)
-    add("--plot", metavar="FILE.png", help="draw NDCG@10 as a bar chart; needs matplotlib")
+    add("--plot", metavar="FILE.png", help="draw NDCG@10 (or else pair accuracy) as a bar chart; needs matplotlib")
     return parser
 
 

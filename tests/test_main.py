@@ -247,15 +247,22 @@ def test_plot(tmp_path, capsys):
     assert len(content) > 10_000
 
 
-def test_plot_of_nothing_is_an_error_after_the_table(tmp_path, capsys):
+def test_plot_of_labels_that_ndcg_refuses(tmp_path, capsys):
     pytest.importorskip("matplotlib")
     path = tmp_path / "ndcg.png"
     files = write_letor(tmp_path, labels="float")
-    assert main([*QUICK, "--objective", "bpr", *files, "--plot", str(path)]) == 2
+    assert main([*QUICK, "--objective", "bpr", *files, "--plot", str(path)]) == 0
+    assert len(rows_of(capsys.readouterr().out)) == 2
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_training_at_all_is_an_error_after_the_table(tmp_path, capsys):
+    files = write_letor(tmp_path, labels="float")
+    assert main([*QUICK, "--objective", "lambdarank", *files, "--plot", str(tmp_path / "ndcg.png")]) == 2
     out, err = capsys.readouterr()
-    assert len(rows_of(out)) == 2
-    assert "no NDCG@10 to draw" in err
-    assert not path.exists()
+    assert len(rows_of(out)) == 1
+    assert "no training succeeded; the reasons stand above" in err
+    assert not (tmp_path / "ndcg.png").exists()
 
 
 def test_plot_without_matplotlib_fails_before_training(tmp_path, monkeypatch, capsys):

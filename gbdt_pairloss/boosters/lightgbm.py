@@ -13,6 +13,7 @@ from ..attachments import Attachment, get_attachment
 from ..data import RankingData
 from ..groups import Groups
 from ..objectives import PairwiseObjective
+from ..plan import Plan
 from ..training import TrainingWatch, warn_without_split
 from ..validation import as_vector
 from . import import_booster
@@ -253,7 +254,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         if ours:
             native.append(_evaluator(ours, [train, *sets]))
         # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
-        in_use = self.objective if objective is None else _gradients(self, objective, train)
+        plan = None if objective is None else objective.plan(train.data)
+        in_use = self.objective if objective is None or plan is None else _gradients(self, objective, plan)
         with swapped(self, _objective=in_use):
             super().fit(
                 train.X,
@@ -270,9 +272,9 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
                 callbacks=callbacks,
                 init_model=init_model,
             )
-        if objective is not None:
+        if plan is not None:
             self._objective = objective
-            if objective.plan(train.data).n_pairs.any() and self.booster_.num_trees() > 0:
+            if plan.has_weighted_pair and self.booster_.num_trees() > 0:
                 warn_without_split(self.booster_.feature_importance("split").sum())
         self.n_queries_ = train.data.groups.n_queries
         return self
@@ -326,12 +328,11 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
                 raise ValueError(f"{alias}={params[alias]!r} would take the place of objective; give it as objective=")
 
 
-def _gradients(ranker: LGBMRanker, objective: PairwiseObjective, train: QuerySet) -> Callable[..., Any]:
+def _gradients(ranker: LGBMRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
     """The objective as LightGBM's estimators call it: exactly four parameters.
 
     A function, since LightGBM deep-copies a callable several times and leaves functions as they are.
     """
-    plan = objective.plan(train.data)
     params = ranker.get_params(deep=False)
     given = [params[name] for name in _MIN_CHILD_HESSIAN_NAMES if name in params]
     watch = TrainingWatch(float(given[-1]) if given else MIN_CHILD_HESSIAN, splits=False)  # fit looks at the trees

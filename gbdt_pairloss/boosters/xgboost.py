@@ -12,6 +12,7 @@ from ..data import RankingData
 from ..groups import Groups
 from ..metrics import METRICS, Feval
 from ..objectives import PairwiseObjective
+from ..plan import Plan
 from ..training import TrainingWatch, warn_without_split
 from ..validation import as_vector
 from . import import_booster
@@ -207,6 +208,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 s.take_scores(margin, f"base_margin_eval_set[{i}]")
                 for i, (s, margin) in enumerate(zip(sets, margins, strict=True))
             ]
+        plan = None if objective is None else objective.plan(train.data)
+        gradients = None if objective is None or plan is None else _gradients(self, objective, plan)
         callbacks = as_list(self.callbacks if callbacks is None else callbacks)
         with swapped(
             self,
@@ -214,7 +217,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             eval_metric=native or None,
             early_stopping_rounds=None,
             callbacks=[
-                _Injection(_gradients(self, objective, train), ours, sets),
+                _Injection(gradients, ours, sets),
                 *_directed(callbacks, asked, ours, self.early_stopping_rounds),
             ],
             # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
@@ -230,10 +233,10 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 xgb_model=xgb_model,
                 **extra,
             )
-        if objective is not None and self.booster != "gblinear" and objective.plan(train.data).n_pairs.any():
-            booster = self.get_booster()
-            if booster.num_boosted_rounds() > 0:
-                warn_without_split(len(booster.get_score(importance_type="weight")))
+        booster = self.get_booster()
+        has_trees = self.booster != "gblinear" and booster.num_boosted_rounds() > 0
+        if plan is not None and plan.has_weighted_pair and has_trees:
+            warn_without_split(len(booster.get_score(importance_type="weight")))
         self.n_queries_ = train.data.groups.n_queries
         return self
 
@@ -323,11 +326,8 @@ class _Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-defin
         return model
 
 
-def _gradients(ranker: XGBRanker, objective: PairwiseObjective | None, train: QuerySet) -> Callable[..., Any] | None:
-    """The objective on the training set's plan, as ``Booster.update`` calls it; None for a native objective."""
-    if objective is None:
-        return None
-    plan = objective.plan(train.data)
+def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
+    """The objective on the training set's plan, as ``Booster.update`` calls it."""
     limit = ranker.min_child_weight
     watch = TrainingWatch(MIN_CHILD_HESSIAN if limit is None else float(limit), splits=False)  # fit looks at the trees
 

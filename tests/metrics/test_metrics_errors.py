@@ -41,7 +41,7 @@ def test_malformed_input(name):
 def test_query_weights(name):
     with pytest.raises(ValueError, match="query_weight has 2 entries, but there are 1 queries"):
         function(name)([1, 0], [0.5, 0.1], query_weight=[1, 2])
-    with pytest.raises(ValueError, match=r"the query weight is -1\.0 at row 0"):
+    with pytest.raises(ValueError, match=r"the query weight is -1\.0 at query 0"):
         function(name)([1, 0], [0.5, 0.1], query_weight=[-1])
     with pytest.raises(ValueError, match="query weights are all 0"):
         function(name)([1, 0], [0.5, 0.1], query_weight=[0])
