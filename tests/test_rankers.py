@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import subprocess
 import sys
@@ -770,15 +771,18 @@ def test_what_fit_passes_on_to_lightgbm(problem, make, scattered) -> None:
     }
     params = {"objective": "lambdarank", "n_estimators": 40}
     theirs = lgb.LGBMRanker(**make_ranker(LGBMRanker, **params).get_params())
+    if "eval_X" in inspect.signature(lgb.LGBMRanker.fit).parameters:  # since 4.7
+        evaluation = {"eval_X": (X_test,), "eval_y": (test.y,)}
+    else:
+        evaluation = {"eval_set": [(X_test, test.y)]}
     theirs.fit(
         X,
         problem.y,
         group=problem.sizes,
         init_score=start,
-        eval_X=(X_test,),
-        eval_y=(test.y,),
         eval_group=[test.sizes],
         eval_init_score=[test_start],
+        **evaluation,
         **common,
     )
     rows, test_rows = np.arange(problem.y.size), np.arange(test.y.size)
@@ -809,7 +813,11 @@ def test_what_fit_passes_on_to_xgboost(problem, make) -> None:
     rng = np.random.default_rng(0)
     start, test_start = rng.normal(size=problem.y.size), rng.normal(size=test.y.size)
     params = {"objective": "rank:ndcg", "n_estimators": 40, "early_stopping_rounds": 3, "eval_metric": "ndcg@5"}
-    theirs = xgb.XGBRanker(**make_ranker(XGBRanker, **params, colsample_bynode=0.5).get_params())
+    feature_weights = {"feature_weights": np.arange(1.0, 7.0)}
+    params["colsample_bynode"] = 0.5
+    if "feature_weights" in inspect.signature(xgb.XGBModel.__init__).parameters:  # since 3.0
+        params |= feature_weights
+        feature_weights = {}
     arguments = {
         "base_margin": start,
         "eval_set": [(test.X, test.y)],
@@ -819,9 +827,9 @@ def test_what_fit_passes_on_to_xgboost(problem, make) -> None:
         "sample_weight_eval_set": [np.linspace(1, 2, test.sizes.size)],
         "group": problem.sizes,
     }
-    theirs.set_params(feature_weights=np.arange(1.0, 7.0)).fit(problem.X, problem.y, **arguments)
-    ours = make_ranker(XGBRanker, **params, colsample_bynode=0.5, feature_weights=np.arange(1.0, 7.0))
-    ours.fit(problem.X, problem.y, **arguments)
+    ours = make_ranker(XGBRanker, **params)
+    theirs = xgb.XGBRanker(**ours.get_params()).fit(problem.X, problem.y, **arguments, **feature_weights)
+    ours.fit(problem.X, problem.y, **arguments, **feature_weights)
     np.testing.assert_array_equal(ours.predict(problem.X), theirs.predict(problem.X))
     assert ours.best_iteration == theirs.best_iteration
     assert ours.evals_result_ == theirs.evals_result_

@@ -307,7 +307,7 @@ class _Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
 
 
 class _Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-defined]
-    """Makes a :class:`_Trainee` of the Booster while it trains; has to be the first callback."""
+    """Makes a :class:`_Trainee` of the Booster while it trains."""
 
     def __init__(
         self, gradients: Callable[..., Any] | None, evaluations: list[Evaluation], sets: list[QuerySet]
@@ -321,8 +321,9 @@ class _Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-defin
         return model
 
     def after_training(self, model: Any) -> Any:
-        model.__class__ = xgb.Booster
-        del model.injection
+        if isinstance(model, _Trainee):  # early stopping may have cut another Booster out of it
+            model.__class__ = xgb.Booster
+            del model.injection
         return model
 
 
