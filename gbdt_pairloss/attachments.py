@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .boosters import adapter_of
+from .adapters import adapter_of
 from .validation import as_mask, as_vector, check_weights
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from .boosters import adapter_of
+from .adapters import Adapter, adapter_of
 from .data import RankingData, read_arrays
 from .engine import Engine, PairLoss, PairSum, get_engine
-from .plan import Plan, build_plan, cached_plan
+from .plan import Plan, build_plan
+from .plan_cache import cached_plan
 from .training import TrainingWatch, check_learnable
 from .validation import check_choice, check_positive
 
@@ -338,7 +339,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     def _engine(self) -> Engine:
         return get_engine(self.device, self.n_threads)
 
-    def _adapter(self, dataset: Any) -> Any:
+    def _adapter(self, dataset: Any) -> Adapter:
         adapter = adapter_of(dataset)
         if adapter is None:
             raise TypeError(

@@ -1,4 +1,4 @@
-"""Labels to blocks: what every engine evaluates, built once per dataset and cached beside it.
+"""Labels to blocks: what every engine evaluates, built once per dataset.
 
 Labels never change while a model trains, so all that follows from them is worked out once. Each query's rows are
 sorted by label, descending. A block ``(a, b, c)`` says: every row of ``[a, b)`` beats every row of ``[b, c)``.
@@ -8,12 +8,10 @@ binary labels are one block, five grades are four, n distinct labels are n - 1 i
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +19,6 @@ from numpy.typing import NDArray
 from .data import RankingData
 from .groups import IntArray
 from .validation import check_finite
-
-if TYPE_CHECKING:
-    from .training import TrainingWatch
 
 Float64Array = NDArray[np.float64]
 
@@ -185,48 +180,3 @@ def split_blocks(
 
 def _or_ones(weight: NDArray[Any] | None, rows: IntArray) -> Float64Array:
     return np.ones(rows.shape[0]) if weight is None else weight[rows].astype(np.float64)
-
-
-@dataclass
-class CachedPlan:
-    """A plan, and what watches the first rounds of every training on it (see training.py)."""
-
-    plan: Plan
-    watch: TrainingWatch | None = None
-
-
-@dataclass
-class _Entry:
-    data: RankingData
-    plans: dict[Hashable, CachedPlan] = field(default_factory=dict)
-
-
-# Keyed by the dataset itself, weakly: LightGBM deep-copies a callable several times, so nothing may hang on the
-# objective, and an id() may be handed out again.
-_PLANS: WeakKeyDictionary[Any, _Entry] = WeakKeyDictionary()
-_LOCK = threading.RLock()
-
-
-def cached_plan(dataset: Any, data: RankingData, key: Hashable, build: Callable[[RankingData], Plan]) -> CachedPlan:
-    """The plan of a dataset, built on first use and again when its labels, groups, weights or mask have changed.
-
-    Parameters
-    ----------
-    dataset : object
-        The booster's dataset; only a weak reference is kept.
-    data : RankingData
-        What the dataset holds now. It is compared by content: a booster may hand out the same buffer with new
-        numbers, or new buffers with the same.
-    key : hashable
-        The parameters of the objective that the plan depends on.
-    build : callable
-        ``data -> Plan``.
-    """
-    with _LOCK:
-        entry = _PLANS.get(dataset)
-        if entry is None or not entry.data.equals(data):
-            entry = _Entry(data.copy())
-            _PLANS[dataset] = entry
-        if key not in entry.plans:
-            entry.plans[key] = CachedPlan(build(entry.data))
-        return entry.plans[key]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from gbdt_pairloss import PairwiseLogistic
 from gbdt_pairloss.data import RankingData
 from gbdt_pairloss.groups import Groups, make_groups
-from gbdt_pairloss.plan import build_plan, cached_plan
+from gbdt_pairloss.plan import build_plan
+from gbdt_pairloss.plan_cache import cached_plan
 
 
 def plan_of(y, groups, mask=None, **weights):

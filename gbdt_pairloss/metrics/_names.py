@@ -97,7 +97,7 @@ class Feval:
 
     def __call__(self, preds: Any, dataset: Any) -> list[Any]:
         """Every metric on the dataset, in the form that its booster takes."""
-        from ..boosters import adapter_of  # here, so that metrics need no booster
+        from ..adapters import adapter_of  # here, so that metrics need no booster
 
         adapter = adapter_of(dataset)
         if adapter is None:
