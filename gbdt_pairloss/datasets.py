@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
+import io
 import math
 import os
 import re
@@ -144,11 +146,14 @@ class _LetorFile:
         self.line_of_row, self.qids = array("q"), array("q")
 
     def read(self, size: int = -1) -> bytes:
-        raise NotImplementedError  # scikit-learn knows a file by this method, and reads it line by line
+        # scikit-learn knows a file by this method, and reads it line by line.
+        raise io.UnsupportedOperation("a LETOR file is read line by line")
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             for line in self.stream:
+                if self.line == 1:
+                    line = line.removeprefix(codecs.BOM_UTF8)
                 row = line.partition(b"#")[0]
                 parts = row.split(None, 2)
                 if parts:

@@ -467,3 +467,8 @@ def test_group_is_the_rows_of_each_query() -> None:
     scattered = split._replace(qid=split.qid[::-1].reshape(5, 7).T.ravel())
     with pytest.raises(ValueError, match="the rows of a query do not stand together"):
         _ = scattered.group
+
+
+def test_a_byte_order_mark_is_no_label(tmp_path):
+    split = load_letor(write(tmp_path / "f", b"\xef\xbb\xbf2 qid:1 1:0.5\n1 qid:1 1:1\n"))
+    np.testing.assert_array_equal(split.y, [2, 1])

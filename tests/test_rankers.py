@@ -845,3 +845,20 @@ def test_a_model_in_training_can_be_pickled(problem, tmp_path) -> None:
         model = pickle.load(file)
     assert type(model) is xgb.Booster
     assert type(ranker.get_booster()) is xgb.Booster
+
+
+@BOTH
+def test_parameters_are_shown_as_scikit_learn_does(Ranker) -> None:
+    native = lgb.LGBMRanker if Ranker is LGBMRanker else xgb.XGBRanker
+    assert Ranker().get_params() == {**native().get_params(), "objective": "pairwise_logistic"}
+    assert repr(Ranker(n_estimators=7)).replace(" ", "").replace("\n", "") == f"{Ranker.__name__}(n_estimators=7)"
+    assert inspect.signature(Ranker).parameters["learning_rate"].kind is inspect.Parameter.KEYWORD_ONLY
+
+    class Tuned(Ranker):
+        def __init__(self, *, boost_from=1, **kwargs) -> None:
+            super().__init__(**kwargs)
+            self.boost_from = boost_from
+
+    tuned = clone(Tuned(boost_from=3, n_estimators=5, objective="bpr"))
+    params = tuned.get_params()
+    assert (params["boost_from"], params["n_estimators"], params["objective"]) == (3, 5, "bpr")

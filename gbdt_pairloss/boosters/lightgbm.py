@@ -19,7 +19,7 @@ from ..validation import as_vector
 from . import import_booster
 from .evaluation import Evaluation, check_evaluations, sort_metrics
 from .query_sets import QuerySet, paired, read_evaluation_sets, read_query_set, take_qid_column
-from .ranker import NESTED, RankerMixin, as_list, swapped
+from .ranker import NESTED, RankerMixin, as_list, keyword_signature, swapped
 
 lgb = import_booster("lightgbm")
 
@@ -162,6 +162,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     def __init__(self, *, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
         super().__init__(objective=objective, **kwargs)
+
+    __init__.__signature__ = keyword_signature(lgb.LGBMRanker.__init__, "pairwise_logistic")  # type: ignore[attr-defined]
 
     def fit(
         self,

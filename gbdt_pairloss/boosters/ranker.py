@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -40,6 +41,20 @@ def swapped(estimator: Any, **attributes: Any) -> Iterator[None]:
     finally:
         for name, value in before.items():
             setattr(estimator, name, value)
+
+
+def keyword_signature(native_init: Any, objective: str) -> inspect.Signature:
+    """The signature of a native ranker's ``__init__``, by keyword, with our default of the objective.
+
+    For help, completion, and scikit-learn, which reads parameters and their defaults from it.
+    """
+    parameters = [
+        p
+        if p.name == "self" or p.kind is p.VAR_KEYWORD
+        else p.replace(kind=p.KEYWORD_ONLY, default=objective if p.name == "objective" else p.default)
+        for p in inspect.signature(native_init).parameters.values()
+    ]
+    return inspect.Signature(parameters)
 
 
 class RankerMixin:

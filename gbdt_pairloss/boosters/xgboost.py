@@ -18,7 +18,7 @@ from ..validation import as_vector
 from . import import_booster
 from .evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
 from .query_sets import QuerySet, paired, read_evaluation_sets, read_query_set, take_qid_column
-from .ranker import NESTED, RankerMixin, as_list, refuse_unprefixed, swapped
+from .ranker import NESTED, RankerMixin, as_list, keyword_signature, refuse_unprefixed, swapped
 
 xgb = import_booster("xgboost")
 
@@ -123,6 +123,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         super().__init__(objective="rank:pairwise", **kwargs)
         self.objective = objective
         self.set_params(**nested)
+
+    __init__.__signature__ = keyword_signature(xgb.XGBModel.__init__, "pairwise_logistic")  # type: ignore[attr-defined]
 
     def fit(
         self,
