@@ -227,8 +227,19 @@ def test_pickle_joblib_clone_and_copy(Ranker, problem, objective, tmp_path) -> N
 
 
 @BOTH
-def test_a_saved_model_needs_us_no_more(Ranker, problem, tmp_path) -> None:
-    ranker = make_ranker(Ranker).fit(problem.X, problem.y, qid=problem.qid)
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_saved_model_needs_us_no_more(Ranker, problem, make, tmp_path, stopped) -> None:
+    ranker = make_ranker(Ranker)
+    arguments = {"qid": problem.qid}
+    if stopped:
+        test = make(99)
+        arguments |= {"eval_set": [(test.X, test.y)], "eval_group": [test.sizes], "eval_metric": "mrr"}
+        ranker.set_params(n_estimators=200)
+        if Ranker is LGBMRanker:
+            arguments["callbacks"] = [lgb.early_stopping(3, verbose=False)]
+        else:
+            ranker.set_params(early_stopping_rounds=3)
+    ranker.fit(problem.X, problem.y, **arguments)
     np.save(tmp_path / "X.npy", problem.X)
     np.save(tmp_path / "scores.npy", ranker.predict(problem.X))
     if Ranker is LGBMRanker:
