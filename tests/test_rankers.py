@@ -283,6 +283,10 @@ def test_native_objectives_train_as_they_do(Ranker, problem) -> None:
         metrics.reciprocal_rank(problem.y, ours.predict(problem.X), group=problem.sizes)
     )
     assert (ours.objective_ if Ranker is LGBMRanker else ours.objective) == native
+    if Ranker is LGBMRanker:
+        default = make_ranker(LGBMRanker, objective=None).fit(problem.X, problem.y, qid=problem.qid)
+        assert default.objective_ == "lambdarank"
+        np.testing.assert_array_equal(default.predict(problem.X), theirs.predict(problem.X))
 
 
 def test_queries_of_more_than_10_000_rows() -> None:

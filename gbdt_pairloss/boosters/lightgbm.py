@@ -159,6 +159,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
     """
 
     _native_ranker = lgb.LGBMRanker
+    _objective: Any
 
     def __init__(self, *, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
         super().__init__(objective=objective, **kwargs)
@@ -242,16 +243,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             weight_name="eval_sample_weight",
             objective=objective,
         )
-        metrics, ranks = as_list(eval_metric), _read_ranks(eval_at)
-        if objective is None:
-            metrics, ranks = _ranks_apart(metrics, ranks)
-        else:
-            parameter = self._metric_parameter()
-            metrics = _at_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *metrics)), *metrics], ranks)
-        default = [f"ndcg@{k}" for k in ranks or _DEFAULT_RANKS]
-        ours, native = sort_metrics(metrics, default, objective, sets, _NATIVE_METRICS.__contains__)
-        if objective is not None and parameter and not metrics:
-            ours, native = [], []  # metric="None"
+        ours, native, ranks = self._choose_metrics(eval_metric, eval_at, objective, sets)
         check_evaluations(ours, sets)
         if ours:
             native.append(_evaluator(ours, [train, *sets]))
@@ -268,16 +260,16 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
                 **_evaluation_arguments(sets, eval_init_score),
                 eval_names=eval_names,
                 eval_metric=native or None,
-                eval_at=ranks or _DEFAULT_RANKS,
+                eval_at=ranks,
                 feature_name=feature_name,
                 categorical_feature=categorical_feature,
                 callbacks=callbacks,
                 init_model=init_model,
             )
-        if plan is not None:
-            self._objective = objective
-            if plan.has_weighted_pair and self.booster_.num_trees() > 0:
-                warn_without_split(self.booster_.feature_importance("split").sum())
+            trained_with = self._objective if objective is None else objective
+        self._objective = trained_with
+        if plan is not None and plan.has_weighted_pair and self.booster_.num_trees() > 0:
+            warn_without_split(self.booster_.feature_importance("split").sum())
         self.n_queries_ = train.data.groups.n_queries
         return self
 
@@ -313,6 +305,22 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             # what was asked for comes as eval_metric.
             params["metric"] = "None" if stage == "predict" else []
         return params
+
+    def _choose_metrics(
+        self, eval_metric: Any, eval_at: Any, objective: PairwiseObjective | None, sets: list[QuerySet]
+    ) -> tuple[list[Evaluation], list[Any], list[int]]:
+        """Our metrics, LightGBM's, and the ranks for LightGBM's."""
+        asked, ranks = as_list(eval_metric), _read_ranks(eval_at)
+        if objective is None:
+            asked, ranks = _ranks_apart(asked, ranks)
+        else:
+            parameter = self._metric_parameter()
+            asked = _at_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
+            if parameter and not asked:  # metric="None"
+                return [], [], _DEFAULT_RANKS
+        ranks = ranks or _DEFAULT_RANKS
+        ours, native = sort_metrics(asked, [f"ndcg@{k}" for k in ranks], objective, sets, _NATIVE_METRICS.__contains__)
+        return ours, native, ranks
 
     def _metric_parameter(self) -> list[Any]:
         """The metrics named by the parameter ``metric``."""

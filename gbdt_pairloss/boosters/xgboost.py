@@ -200,16 +200,6 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         asked = [_per_query(m) for m in as_list(self.eval_metric if eval_metric is None else eval_metric)]
         ours, native = sort_metrics(asked, ["ndcg"], objective, sets, _is_native_metric)
         check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
-        margins = paired(base_margin_eval_set, "base_margin_eval_set", len(sets))
-        extra = {} if feature_weights is None else {"feature_weights": feature_weights}
-        if sets:
-            extra["eval_set"] = [(s.X, s.labels) for s in sets]
-            extra["eval_group"] = [s.data.groups.sizes for s in sets]
-            extra["sample_weight_eval_set"] = [_native_weight(s, objective) for s in sets]
-            extra["base_margin_eval_set"] = [
-                s.take_scores(margin, f"base_margin_eval_set[{i}]")
-                for i, (s, margin) in enumerate(zip(sets, margins, strict=True))
-            ]
         plan = None if objective is None else objective.plan(train.data)
         gradients = None if objective is None or plan is None else _gradients(self, objective, plan)
         callbacks = as_list(self.callbacks if callbacks is None else callbacks)
@@ -223,7 +213,9 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 *_directed(callbacks, asked, ours, self.early_stopping_rounds),
             ],
             # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
-            base_score=0.0 if self.base_score is None and objective and xgb_model is None else self.base_score,
+            base_score=(
+                0.0 if self.base_score is None and objective is not None and xgb_model is None else self.base_score
+            ),
         ):
             super().fit(
                 train.X,
@@ -233,7 +225,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 base_margin=train.take_scores(base_margin, "base_margin"),
                 verbose=verbose,
                 xgb_model=xgb_model,
-                **extra,
+                **_evaluation_arguments(sets, base_margin_eval_set, objective),
+                **({} if feature_weights is None else {"feature_weights": feature_weights}),
             )
         booster = self.get_booster()
         has_trees = self.booster != "gblinear" and booster.num_boosted_rounds() > 0
@@ -338,6 +331,24 @@ def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan) -> C
         return objective.boost(plan, preds, watch)
 
     return gradients
+
+
+def _evaluation_arguments(
+    sets: list[QuerySet], base_margins: Any, objective: PairwiseObjective | None
+) -> dict[str, Any]:
+    """The evaluation sets as ``xgboost.XGBRanker.fit`` takes them."""
+    margins = paired(base_margins, "base_margin_eval_set", len(sets))
+    if not sets:
+        return {}
+    return {
+        "eval_set": [(s.X, s.labels) for s in sets],
+        "eval_group": [s.data.groups.sizes for s in sets],
+        "sample_weight_eval_set": [_native_weight(s, objective) for s in sets],
+        "base_margin_eval_set": [
+            s.take_scores(margin, f"base_margin_eval_set[{i}]")
+            for i, (s, margin) in enumerate(zip(sets, margins, strict=True))
+        ],
+    }
 
 
 def _is_native_metric(name: str) -> bool:
