@@ -63,12 +63,7 @@ class RankingData:
         if self.query_weight is not None:
             weight *= self.query_weight
         if self.item_weight is not None:
-            if self.mask is None:
-                weight *= self.groups.mean(self.item_weight)
-            else:  # the mean of the rows that take part
-                rows = np.flatnonzero(self.mask)
-                total = np.bincount(self.groups.codes[rows], self.item_weight[rows], self.groups.n_queries)
-                weight *= total / np.maximum(np.bincount(self.groups.codes[rows], None, self.groups.n_queries), 1)
+            weight *= self.groups.mean(self.item_weight, self.mask)
         return weight
 
     def grouped(self) -> RankingData:

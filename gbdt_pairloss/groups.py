@@ -64,10 +64,12 @@ class Groups:
         """How to name a query in a message."""
         return f"query {query} (counted from 0)" if self.ids is None else f"query {self.ids[query]}"
 
-    def mean(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """The mean per query of one value per row; 0 for a query without rows."""
-        total = np.bincount(self.codes, weights=values, minlength=self.n_queries)
-        return np.asarray(total / np.maximum(self.sizes, 1))
+    def mean(self, values: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+        """The mean per query of one value per row, of the rows that the mask selects; 0 for a query without any."""
+        rows = slice(None) if mask is None else np.flatnonzero(mask)
+        codes = self.codes[rows]
+        total = np.bincount(codes, weights=values[rows], minlength=self.n_queries)
+        return np.asarray(total / np.maximum(np.bincount(codes, minlength=self.n_queries), 1))
 
     @classmethod
     def from_sizes(cls, sizes: Any, n_rows: int, name: str = "group") -> Groups:

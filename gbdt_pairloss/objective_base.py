@@ -318,8 +318,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         return "no query has two rows with different labels"
 
     def plan_key(self) -> Hashable:
-        """The parameters that a plan depends on."""
-        return (self.ignore_negative_labels, self.item_weight)
+        """What a plan depends on: how the objective reads labels, and its parameters that matter to it."""
+        return (type(self)._ranking_labels, self.ignore_negative_labels, self.item_weight)
 
     def _gradient_hessian(self, plan: Plan, scores: NDArray[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         with np.errstate(over="ignore", invalid="ignore"):

@@ -429,6 +429,20 @@ def test_a_plan_is_built_once_for_all_copies_and_trainings(problem, monkeypatch)
     assert len(built) == 2
 
 
+def test_objectives_that_read_labels_differently_share_no_plan(problem) -> None:
+    class Reversed(PairwiseLogistic):
+        def _ranking_labels(self, labels):
+            return -labels
+
+    dataset = dataset_of("xgboost", problem)
+    plain, other = (objective(problem.scores, dataset) for objective in (PairwiseLogistic(), Reversed()))
+    y = problem.y.max() - problem.y
+    np.testing.assert_allclose(
+        other, PairwiseLogistic().gradient_hessian(y, problem.scores, group=problem.sizes), rtol=1e-5, atol=1e-8
+    )
+    assert not np.allclose(plain[0], other[0])
+
+
 def test_attachments_follow_copies_of_a_dataset(problem) -> None:
     w = np.random.default_rng(0).uniform(0.5, 2, problem.y.size)
     dataset = dataset_of("lightgbm", problem)

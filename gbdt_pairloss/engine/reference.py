@@ -65,7 +65,7 @@ class ReferenceEngine:
                 value, first, _ = pairs.pair_loss.derivatives(d)
                 strength += np.abs(np.where(wins, first, 0.0)).sum() / pairs.temperature
                 pair_weight = np.where(wins, w[tile, None] * v[None, :], 0.0)
-                loss[rows][tile] = np.where(pair_weight > 0, value * pair_weight, 0.0).sum(axis=1)
+                loss[rows][tile] = (np.where(pair_weight > 0, value, 0.0) * pair_weight).sum(axis=1)
                 weight[rows][tile] = pair_weight.sum(axis=1)
             factor = _query_factor(plan, query, strength, pairs)
             loss[rows] *= factor
