@@ -325,7 +325,9 @@ def _evaluate(result: Result, test: RankingSplit, scores: Any) -> None:
 
 def _legend(args: argparse.Namespace, train: RankingSplit, test: RankingSplit) -> str:
     held_out = "None of the test queries is in the training data."
-    shared = 0 if args.train is None else np.intersect1d(train.qid, test.qid).size
+    # Sizes in a .query file are no ids: such queries are merely numbered.
+    numbered = args.train is None or any(os.path.exists(f"{path}.query") for path in (args.train, args.test))
+    shared = 0 if numbered else np.intersect1d(train.qid, test.qid).size
     if shared:
         held_out = f"CAUTION: query ids in both files: {shared:,}; if they mean the same queries, nothing is held out."
     return textwrap.fill(

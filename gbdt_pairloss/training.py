@@ -51,22 +51,20 @@ class TrainingWatch:
     ----------
     min_child_hessian : float
         The smallest sum of Hessians that the booster allows in a leaf: as set if that is known, else its default.
-    splits : bool, default=True
-        Whether to look for a split in the first tree; who can see the trees need not guess.
     """
 
-    def __init__(self, min_child_hessian: float, splits: bool = True) -> None:
+    def __init__(self, min_child_hessian: float) -> None:
         self.min_child_hessian = min_child_hessian
-        self.splits = splits
-        self._begin: bytes | None = None
+        self._begin: NDArray[Any] | None = None
         self._first_gradient: NDArray[np.float32] | None = None
 
     def look(self, scores: NDArray[Any], gradient: NDArray[Any], hessian: NDArray[Any]) -> None:
         """Warn in the first round if no split will be possible, in the second if none was made."""
-        sample = scores[:: 1 + scores.shape[0] // 1024].tobytes()
-        if self._begin is None or self._begin == sample:
+        sample = scores[:: 1 + scores.shape[0] // 1024].copy()
+        # DART comes back to the first scores but for rounding.
+        if self._begin is None or np.allclose(sample, self._begin, rtol=0.0, atol=1e-12):
             self._begin = sample
-            self._first_gradient = gradient.astype(np.float32) if self.splits else None
+            self._first_gradient = gradient.astype(np.float32)
             self._check_hessian(float(hessian.sum(dtype=np.float64)))
         elif self._first_gradient is not None:
             first, self._first_gradient = self._first_gradient, None

@@ -322,3 +322,15 @@ def test_as_a_process(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[1])
     assert (done.returncode, done.stderr) == (0, "")
     assert list(rows_of(done.stdout)) == [("lightgbm", "pairwise_logistic"), ("xgboost", "pairwise_logistic")]
+
+
+def test_queries_that_are_merely_numbered_raise_no_caution(tmp_path, capsys):
+    files = []
+    for option in ("--train", "--test"):
+        path = tmp_path / option[2:]
+        rows = [f"{label} 1:{label + 0.5 * (i % 3)} 2:{i}" for i in range(10) for label in (0, 1, 2)]
+        path.write_text("\n".join(rows) + "\n")
+        (tmp_path / f"{option[2:]}.query").write_text("15\n15\n")
+        files += [option, str(path)]
+    assert main([*QUICK, "--objective", "pairwise_logistic", "--booster", "xgboost", *files]) == 0
+    assert "CAUTION" not in capsys.readouterr().out

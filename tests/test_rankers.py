@@ -877,3 +877,95 @@ def test_parameters_are_shown_as_scikit_learn_does(Ranker) -> None:
     tuned = clone(Tuned(boost_from=3, n_estimators=5, objective="bpr"))
     params = tuned.get_params()
     assert (params["boost_from"], params["n_estimators"], params["objective"]) == (3, 5, "bpr")
+
+
+class Each(xgb.callback.TrainingCallback):
+    """Calls a function of the model after each round."""
+
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.function = function
+
+    def after_iteration(self, model, epoch, evals_log) -> bool:
+        self.function(model)
+        return False
+
+
+class TestWhatABoosterMayDoMeanwhile:
+    @pytest.mark.parametrize("objective", ["pairwise_logistic", "rank:ndcg"])
+    def test_evaluate_another_set(self, problem, make, objective) -> None:
+        other = make(7)
+        dmatrix = xgb.DMatrix(other.X, other.y, group=other.sizes, nthread=1)
+        seen = []
+        ranker = make_ranker(XGBRanker, objective=objective, callbacks=[Each(lambda m: seen.append(m.eval(dmatrix)))])
+        ranker.fit(
+            problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_metric=["ndcg@5", "mrr"]
+        )
+        assert len(seen) == 12
+        assert all("mrr" not in message for message in seen)
+        assert {len(values) for values in history_of(ranker).values()} == {12}
+
+    def test_copy_the_model(self, problem) -> None:
+        kept = []
+        ranker = make_ranker(XGBRanker, eval_metric="mrr", callbacks=[Each(lambda m: kept.append(copy.deepcopy(m)))])
+        ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)])
+        last = pickle.loads(pickle.dumps(kept[-1]))
+        assert type(last) is xgb.Booster
+        np.testing.assert_array_equal(last.inplace_predict(problem.X), ranker.predict(problem.X))
+
+
+def test_lightgbms_own_objective_knows_the_training_set_as_lightgbm_does(problem) -> None:
+    w = np.linspace(1, 2, problem.y.size)
+    ranker = make_ranker(LGBMRanker, objective="lambdarank")
+    ranker.fit(
+        problem.X,
+        problem.y,
+        group=problem.sizes,
+        sample_weight=w,
+        eval_set=[(problem.X, problem.y)],
+        eval_group=[list(problem.sizes)],
+    )
+    assert list(ranker.evals_result_) == ["training"]
+    ranker = make_ranker(LGBMRanker, objective="lambdarank", metric="pair_accuracy")
+    ranker.fit(problem.X, problem.y, group=problem.sizes, eval_set=[(problem.X, problem.y)])
+    assert list(history_of(ranker)) == ["pair_accuracy"]
+
+
+def test_the_ranks_of_lightgbms_constructor(problem) -> None:
+    for params in ({"eval_at": [3]}, {"ndcg_at": "3"}):
+        ranker = make_ranker(LGBMRanker, **params)
+        with pytest.warns(UserWarning, match="Found '(eval_at|ndcg_at)' in params"):  # LightGBM's own words
+            ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)])
+        assert list(history_of(ranker)) == ["ndcg@3"]
+
+
+def test_any_metric_of_xgboosts(problem) -> None:
+    names = ["mphe", "poisson-nloglik", "tweedie-nloglik@1.5", "error@0.3"]
+    for objective in ("rank:ndcg", "pairwise_logistic"):
+        ranker = make_ranker(XGBRanker, objective=objective)
+        ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_metric=names)
+        assert list(history_of(ranker)) == names
+
+
+@BOTH
+def test_two_losses_of_one_name_are_refused(Ranker, problem) -> None:
+    asked = ["pairwise_logistic", PairwiseLogistic(temperature=9.0)]
+    with pytest.raises(ValueError, match="two different metrics called 'pairwise_logistic'"):
+        make_ranker(Ranker).fit(
+            problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_metric=asked
+        )
+
+
+@BOTH
+def test_features_that_do_not_vary_within_queries_are_a_warning(Ranker, problem) -> None:
+    X = np.random.default_rng(0).normal(size=(problem.sizes.size, 3))[problem.qid]
+    with pytest.warns(UserWarning, match="the first tree moved all scores of a query alike|no tree of the model has"):
+        make_ranker(Ranker).fit(X, problem.y, qid=problem.qid)
+
+
+def test_a_linear_booster_needs_no_split(problem) -> None:
+    ranker = make_ranker(XGBRanker, booster="gblinear", objective__hessian_scale=0.01, max_depth=None)
+    if int(xgb.__version__.split(".")[0]) == 3 and int(xgb.__version__.split(".")[1]) >= 3:
+        pytest.skip("XGBoost 3.3 deprecates gblinear with a warning")
+    ranker.fit(problem.X, problem.y, qid=problem.qid)
+    assert ranker.score(problem.X, problem.y, qid=problem.qid) > 0.8

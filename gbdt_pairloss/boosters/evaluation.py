@@ -42,6 +42,14 @@ class LossMetric:
         self.name = objective.name
         self._plans: WeakKeyDictionary[RankingData, Plan] = WeakKeyDictionary()
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LossMetric):
+            return NotImplemented
+        mine, theirs = self.objective, other.objective
+        return type(mine) is type(theirs) and mine.get_params() == theirs.get_params()
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __call__(self, data: RankingData, scores: NDArray[Any]) -> float:
         if data not in self._plans:
             self._plans[data] = self.objective.plan(data)
@@ -119,7 +127,7 @@ def sort_metrics(
         elif isinstance(entry, str) or hasattr(entry, "maximize"):
             evaluation = _named(entry, objective) if isinstance(entry, str) else entry
             known = ours.setdefault(evaluation.name, evaluation)
-            if known is not evaluation and known != evaluation and not isinstance(known, LossMetric):
+            if known is not evaluation and known != evaluation:
                 raise ValueError(f"eval_metric has two different metrics called {evaluation.name!r}")
         else:
             native.append(entry)

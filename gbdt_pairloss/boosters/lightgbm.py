@@ -35,6 +35,7 @@ _MIN_CHILD_HESSIAN_NAMES = (
     "min_hessian",
 )
 _METRIC_NAMES = ("metric", "metrics", "metric_types")
+_RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")
 _OBJECTIVE_ALIASES = ("objective_type", "app", "application", "loss")
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
 #: LightGBM's metrics, aliases included; it says nothing about a name that it does not know.
@@ -211,7 +212,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         eval_metric : str, Metric, callable or list of these, optional
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables as LightGBM takes them.
             Default, with our objectives: the parameter ``metric``, else NDCG at ``eval_at``, or the objective's own
-            loss where labels do not suit NDCG.
+            loss where labels do not suit NDCG. LightGBM evaluates its own metrics before ours, which matters to
+            ``first_metric_only`` alone.
         eval_at : int or sequence of int, optional
             Ranks at which "ndcg" and "map" without one are evaluated; the default metric uses 1 to 5.
         feature_name, categorical_feature, callbacks, init_model
@@ -236,12 +238,13 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         sets = read_evaluation_sets(
             _joined(eval_set, eval_X, eval_y),
             train,
-            given={"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
+            given={"X": X, "y": y, "qid": qid, "group": group},
             eval_qid=eval_qid,
             eval_group=eval_group,
             eval_weight=eval_sample_weight,
             weight_name="eval_sample_weight",
             objective=objective,
+            by_data_alone=objective is None,  # as LightGBM does
         )
         ours, native, ranks = self._choose_metrics(eval_metric, eval_at, objective, sets)
         check_evaluations(ours, sets)
@@ -268,7 +271,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             )
             trained_with = self._objective if objective is None else objective
         self._objective = trained_with
-        if plan is not None and plan.has_weighted_pair and self.booster_.num_trees() > 0:
+        has_trees = self.booster_.num_trees() > 0 and init_model is None  # of this training alone
+        if plan is not None and plan.has_weighted_pair and has_trees:
             warn_without_split(self.booster_.feature_importance("split").sum())
         self.n_queries_ = train.data.groups.n_queries
         return self
@@ -311,10 +315,14 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
     ) -> tuple[list[Evaluation], list[Any], list[int]]:
         """Our metrics, LightGBM's, and the ranks for LightGBM's."""
         asked, ranks = as_list(eval_metric), _read_ranks(eval_at)
+        parameter = self._metric_parameter()
         if objective is None:
-            asked, ranks = _ranks_apart(asked, ranks)
+            unknown = [m for m in parameter if m not in (*_NO_METRIC, *_NATIVE_METRICS, *asked)]
+            asked, ranks = _ranks_apart([*unknown, *asked], ranks)
         else:
-            parameter = self._metric_parameter()
+            params = self.get_params(deep=False)
+            for name in _RANKS_NAMES:
+                ranks = ranks or _read_ranks(params.get(name))
             asked = _at_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
             if parameter and not asked:  # metric="None"
                 return [], [], _DEFAULT_RANKS
@@ -345,7 +353,7 @@ def _gradients(ranker: LGBMRanker, objective: PairwiseObjective, plan: Plan) -> 
     """
     params = ranker.get_params(deep=False)
     given = [params[name] for name in _MIN_CHILD_HESSIAN_NAMES if name in params]
-    watch = TrainingWatch(float(given[-1]) if given else MIN_CHILD_HESSIAN, splits=False)  # fit looks at the trees
+    watch = TrainingWatch(float(given[-1]) if given else MIN_CHILD_HESSIAN)
 
     def gradients(y_true: Any, y_pred: Any, weight: Any, group: Any) -> Any:
         return objective.boost(plan, y_pred, watch)
@@ -400,6 +408,8 @@ def _evaluation_arguments(sets: list[QuerySet], init_scores: Any) -> dict[str, A
 
 def _read_ranks(eval_at: Any) -> list[int]:
     """``eval_at`` as a list of ranks; empty if it is None."""
+    if isinstance(eval_at, str):  # as LightGBM's parameters may be written
+        eval_at = [int(part) if part.strip().isdecimal() else part for part in eval_at.split(",")]
     ranks = np.atleast_1d([] if eval_at is None else eval_at)
     if ranks.size and (ranks.dtype.kind not in "iu" or ranks.min() < 1):
         raise ValueError(f"eval_at must be ranks, whole numbers from 1; got {eval_at!r}")

@@ -109,7 +109,7 @@ def read_query_set(
     """
     try:
         X, qid = take_qid_column(X, qid)
-        given = _read_data(X, y, qid, group, sample_weight, objective)
+        given = read_data(X, y, qid, group, sample_weight, objective)
     except ValueError as error:
         raise ValueError(f"{name}: {error}" if name else str(error)) from None
     groups = given.groups
@@ -126,9 +126,10 @@ def read_query_set(
     return QuerySet(name, X, given, given.grouped())
 
 
-def _read_data(
+def read_data(
     X: Any, y: Any, qid: Any, group: Any, sample_weight: Any, objective: PairwiseObjective | None
 ) -> RankingData:
+    """Check labels, queries and weights as ``fit`` and ``score`` take them; rows stay in the caller's order."""
     n_rows = _num_samples(X)
     if n_rows == 0:
         raise ValueError("X has no rows")
@@ -156,6 +157,7 @@ def read_evaluation_sets(
     eval_weight: Any,
     weight_name: str,
     objective: PairwiseObjective | None,
+    by_data_alone: bool = False,
 ) -> list[QuerySet]:
     """Check the evaluation sets and put each query's rows together.
 
@@ -163,8 +165,10 @@ def read_evaluation_sets(
     ----------
     train : QuerySet
     given : dict
-        X, y, qid, group and sample_weight of the training set as ``fit`` got them: a set that is the very same
-        objects is not read twice, and takes its queries from there if it is given none.
+        X, y, qid and group of the training set as ``fit`` got them. A set of the very same X and y takes its queries
+        from there if it is given none, and is the training set itself if queries and weights are the same, too.
+    by_data_alone : bool, default=False
+        Take a set of the very same X and y for the training set, whatever its queries and weights.
     """
     pairs = [eval_set] if isinstance(eval_set, tuple) else list(eval_set or [])
     qids = paired(eval_qid, "eval_qid", len(pairs))
@@ -176,23 +180,14 @@ def read_evaluation_sets(
             raise ValueError(f"eval_set[{i}] must be a pair (X, y)")
         X, y = pair
         qid, group = qids[i], groups[i]
-        if X is given["X"] and y is given["y"]:
-            if qid is None and group is None:
-                qid, group = given["qid"], given["group"]
-            if qid is given["qid"] and group is given["group"] and weights[i] is given["sample_weight"]:
-                sets.append(train)
-                continue
-        sets.append(
-            read_query_set(
-                X,
-                y,
-                qid=qid,
-                group=group,
-                sample_weight=weights[i],
-                objective=objective,
-                name=f"eval_set[{i}]",
-            )
+        same = X is given["X"] and y is given["y"]
+        if same and qid is None and group is None:
+            qid, group = given["qid"], given["group"]
+        query_set = read_query_set(
+            X, y, qid=qid, group=group, sample_weight=weights[i], objective=objective, name=f"eval_set[{i}]"
         )
+        is_train = same and (by_data_alone or query_set.given.equals(train.given))
+        sets.append(train if is_train else query_set)
     return sets
 
 

@@ -9,15 +9,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import column_or_1d
-from sklearn.utils.validation import _num_samples
 
-from ..data import RankingData, split_weights
-from ..groups import make_groups
 from ..metrics import Feval, Metric, get_metric
 from ..objectives import PairwiseObjective, get_objective, objective_names
-from ..validation import as_vector
-from .query_sets import take_qid_column
+from .query_sets import read_data, take_qid_column
 
 #: How the objective's parameters begin among a ranker's.
 NESTED = "objective__"
@@ -88,7 +83,7 @@ class RankerMixin:
             objective = self.pairwise_objective(own.get("objective", self.objective))
             if objective is None:
                 raise ValueError(
-                    f"objective {self.objective!r} is the booster's own and has no parameters "
+                    f"objective {own.get('objective', self.objective)!r} is the booster's own and has no parameters "
                     f"{', '.join(nested)}: its parameters are the ranker's"
                 )
             # A copy: the caller's object may serve elsewhere.
@@ -153,13 +148,7 @@ class RankerMixin:
                 "score ranks within queries: it needs qid= or group=, or a DataFrame column qid (in a scikit-learn "
                 "pipeline the column arrives; qid= does with metadata routing and set_score_request(qid=True))"
             )
-        n_rows = _num_samples(X)
-        groups = make_groups(n_rows, group=group, qid=qid)
-        item_weight, query_weight = split_weights(sample_weight, groups)
-        labels = as_vector(column_or_1d(y, warn=True), "y", n_rows)
-        objective = self.pairwise_objective()
-        mask = None if objective is None else objective.rows_taking_part(labels, None)
-        data = RankingData(labels, groups, item_weight=item_weight, query_weight=query_weight, mask=mask)
+        data = read_data(X, y, qid, group, sample_weight, self.pairwise_objective())
         return float(evaluation(data, np.asarray(self.predict(X))))  # type: ignore[attr-defined]
 
 

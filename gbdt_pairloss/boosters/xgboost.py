@@ -26,7 +26,14 @@ DATASET = xgb.DMatrix
 #: XGBoost's default of ``min_child_weight``.
 MIN_CHILD_HESSIAN = 1.0
 
-_NATIVE_METRICS = frozenset({"ndcg", "map", "pre", "auc", "aucpr", "rmse", "rmsle", "mae", "mape", "logloss", "error"})
+#: XGBoost's metrics, without what may follow an @.
+# fmt: off
+_NATIVE_METRICS = frozenset((
+    "ndcg", "map", "pre", "auc", "aucpr", "rmse", "rmsle", "mae", "mape", "mphe", "quantile", "expectile", "logloss",
+    "error", "merror", "mlogloss", "poisson-nloglik", "gamma-nloglik", "gamma-deviance", "tweedie-nloglik",
+    "cox-nloglik", "aft-nloglik", "interval-regression-accuracy",
+))
+# fmt: on
 
 
 def read_dataset(dataset: Any) -> RankingData:
@@ -190,7 +197,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         sets = read_evaluation_sets(
             eval_set,
             train,
-            given={"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
+            given={"X": X, "y": y, "qid": qid, "group": group},
             eval_qid=eval_qid,
             eval_group=eval_group,
             eval_weight=sample_weight_eval_set,
@@ -229,7 +236,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 **({} if feature_weights is None else {"feature_weights": feature_weights}),
             )
         booster = self.get_booster()
-        has_trees = self.booster != "gblinear" and booster.num_boosted_rounds() > 0
+        # Of this training alone: a model to go on from has splits of its own.
+        has_trees = self.booster != "gblinear" and booster.num_boosted_rounds() > 0 and xgb_model is None
         if plan is not None and plan.has_weighted_pair and has_trees:
             warn_without_split(len(booster.get_score(importance_type="weight")))
         self.n_queries_ = train.data.groups.n_queries
@@ -282,23 +290,23 @@ class _Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
     Booster to ``update`` and to ``eval_set``, and those are public.
     """
 
-    injection: _Injection
-
     def update(self, dtrain: Any, iteration: int, fobj: Any = None) -> None:
-        super().update(dtrain, iteration, fobj=self.injection.gradients)
+        injection = _INJECTIONS.get(self)
+        super().update(dtrain, iteration, fobj=fobj if injection is None else injection.gradients)
 
     def eval_set(self, evals: Any, iteration: int = 0, feval: Any = None, output_margin: bool = True) -> str:
         message: str = super().eval_set(evals, iteration, feval, output_margin)
-        for (dmatrix, name), query_set in zip(evals, self.injection.sets, strict=True):
+        injection = _INJECTIONS.get(self)
+        if injection is None or not injection.is_of_fit([dmatrix for dmatrix, _ in evals]):
+            return message  # a callback asks for another set
+        for (dmatrix, name), query_set in zip(evals, injection.sets, strict=True):
             scores = self.predict(dmatrix, output_margin=True)
-            for evaluation in self.injection.evaluations:
+            for evaluation in injection.evaluations:
                 message += f"\t{name}-{evaluation.name}:{evaluation(query_set.data, scores)!r}"
         return message
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        state = self.__getstate__()
-        del state["injection"]
-        return object.__new__, (xgb.Booster,), state
+        return object.__new__, (xgb.Booster,), self.__getstate__()
 
 
 class _Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-defined]
@@ -309,23 +317,35 @@ class _Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-defin
     ) -> None:
         super().__init__()
         self.gradients, self.evaluations, self.sets = gradients, evaluations, sets
+        self._dmatrices: list[Any] | None = None
 
     def before_training(self, model: Any) -> Any:
         model.__class__ = _Trainee
-        model.injection = self
+        _INJECTIONS[model] = self
         return model
 
     def after_training(self, model: Any) -> Any:
-        if isinstance(model, _Trainee):  # early stopping may have cut another Booster out of it
+        if isinstance(model, _Trainee):  # XGBoost 2 calls early stopping first at times: it cuts a plain Booster out
             model.__class__ = xgb.Booster
-            del model.injection
+            del _INJECTIONS[model]
         return model
+
+    def is_of_fit(self, dmatrices: list[Any]) -> bool:
+        """Whether these are the sets of ``fit``: those that are evaluated first, and as many as there are."""
+        if self._dmatrices is None and len(dmatrices) == len(self.sets):
+            self._dmatrices = dmatrices
+        mine = self._dmatrices or []
+        return len(mine) == len(dmatrices) and all(a is b for a, b in zip(mine, dmatrices, strict=True))
+
+
+# Beside the Booster, not on it: its copies are plain.
+_INJECTIONS: weakref.WeakKeyDictionary[Any, _Injection] = weakref.WeakKeyDictionary()
 
 
 def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
     """The objective on the training set's plan, as ``Booster.update`` calls it."""
-    limit = ranker.min_child_weight
-    watch = TrainingWatch(MIN_CHILD_HESSIAN if limit is None else float(limit), splits=False)  # fit looks at the trees
+    limit = MIN_CHILD_HESSIAN if ranker.min_child_weight is None else float(ranker.min_child_weight)
+    watch = TrainingWatch(0.0 if ranker.booster == "gblinear" else limit)
 
     def gradients(preds: Any, dtrain: Any) -> Any:
         return objective.boost(plan, preds, watch)
