@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import doctest
 import pickle
 
 import numpy as np
@@ -339,3 +340,9 @@ def test_get_objective() -> None:
     assert get_objective(objective) is objective
     with pytest.raises(ValueError, match=r"no objective 'ranknet'; known: pairwise_logistic, bpr"):
         get_objective("ranknet")
+
+
+def test_the_docstrings_example() -> None:
+    (example,) = doctest.DocTestFinder(recurse=False).find(PairwiseLogistic, "PairwiseLogistic")
+    result = doctest.DocTestRunner().run(example)
+    assert (result.attempted, result.failed) == (3, 0)
