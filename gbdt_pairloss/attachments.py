@@ -74,14 +74,12 @@ def attach(
             given[name] = np.array(as_vector(values, name, n_rows))
             check_weights(given[name], name, given.get("mask"))
     set_attachment(dataset, replace(get_attachment(dataset) or Attachment(), **given))
+    adapter.follow_cuts(dataset)
 
 
 def set_attachment(dataset: Any, attachment: Attachment) -> None:
-    """Put an attachment beside a dataset, and see to it that it follows when the dataset is cut."""
+    """Put an attachment beside a dataset."""
     setattr(dataset, _ATTRIBUTE, attachment)
-    adapter = adapter_of(dataset)
-    if adapter is not None:
-        adapter.follow_cuts(dataset)
 
 
 def get_attachment(dataset: Any) -> Attachment | None:

@@ -256,13 +256,13 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     # What the rankers call, with plans of their own making.
 
     def boost(
-        self, plan: Plan, scores: NDArray[Any], watch: TrainingWatch | None = None
+        self, plan: Plan, scores: NDArray[Any], watch: TrainingWatch
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Gradient and Hessian of a plan as a booster takes them: float32, checked, and watched if asked for."""
+        """Gradient and Hessian of a plan as a booster takes them: float32, checked and watched."""
         check_learnable(plan, self._nothing_to_learn())
         self._check_scores(plan, scores)
         gradient, hessian = self._gradient_hessian(plan, scores, np.float32)
-        if watch is not None and plan.has_weighted_pair:
+        if plan.has_weighted_pair:
             watch.look(scores, gradient, hessian)
         return gradient, hessian
 

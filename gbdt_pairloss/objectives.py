@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .engine import Float64Array, PairLoss
+from .engine import PairLoss
 from .objective_base import PairwiseObjective, get_objective, objective_names, register
-from .validation import as_numeric, check_choice
+from .validation import Float64Array, as_numeric, check_choice
 
 __all__ = ["BPR", "PairwiseLogistic", "PairwiseObjective", "get_objective", "logistic", "objective_names"]
 

@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 
 from .data import RankingData
 from .groups import IntArray
-from .validation import check_finite
-
-Float64Array = NDArray[np.float64]
+from .validation import Float64Array, check_finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +79,9 @@ class Plan:
         """The caller's values in plan order, as float64."""
         return values[self.rows].astype(np.float64, copy=False)
 
-    def scatter(self, values: Float64Array, dtype: Any = np.float64) -> NDArray[Any]:
+    def scatter(self, values: Float64Array) -> Float64Array:
         """Values in plan order back in the caller's order; rows that take no part get 0."""
-        result = np.zeros(self.n_rows, dtype=dtype)
+        result = np.zeros(self.n_rows)
         result[self.rows] = values
         return result
 

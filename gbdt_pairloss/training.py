@@ -79,7 +79,7 @@ class TrainingWatch:
                 )
 
     def _check_hessian(self, total: float) -> None:
-        if 0 < total < 2 * self.min_child_hessian or (total == 0 and self.min_child_hessian > 0):
+        if total < 2 * self.min_child_hessian:
             warnings.warn(
                 f"the Hessians of all rows sum to {total:.3g}: no tree can split if a leaf needs "
                 f"{self.min_child_hessian:g} (XGBoost's min_child_weight, LightGBM's min_sum_hessian_in_leaf). Lower "

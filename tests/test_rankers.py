@@ -205,6 +205,9 @@ def test_nested_parameters_reach_the_objective(Ranker, problem) -> None:
     native = {LGBMRanker: "lambdarank", XGBRanker: "rank:ndcg"}[Ranker]
     with pytest.raises(ValueError, match="is the booster's own and has no parameters temperature"):
         make_ranker(Ranker, objective=native).set_params(objective__temperature=1.0)
+    for chosen in (native, None):
+        with pytest.raises(ValueError, match=f"objective {chosen!r} is the booster's own"):
+            make_ranker(Ranker).set_params(objective=chosen, objective__temperature=1.0)
 
 
 @BOTH

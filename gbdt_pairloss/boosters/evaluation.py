@@ -48,8 +48,6 @@ class LossMetric:
         mine, theirs = self.objective, other.objective
         return type(mine) is type(theirs) and mine.get_params() == theirs.get_params()
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __call__(self, data: RankingData, scores: NDArray[Any]) -> float:
         if data not in self._plans:
             self._plans[data] = self.objective.plan(data)
@@ -94,6 +92,7 @@ def sort_metrics(
     objective: PairwiseObjective | None,
     sets: Iterable[QuerySet],
     is_native: Callable[[str], bool],
+    wrap: Callable[[Callable[..., Any]], Evaluation] | None = None,
 ) -> tuple[list[Evaluation], list[Any]]:
     """Tell the metrics that are ours from those for the booster: ``(ours, native)``.
 
@@ -103,12 +102,14 @@ def sort_metrics(
     Parameters
     ----------
     asked : sequence
-        Names, Metric objects, what ``feval`` returns, objectives or their ``metric``; callables go to the booster.
+        Names, Metric objects, what ``feval`` returns, objectives or their ``metric``, and callables.
     default : sequence of str
         For an objective of ours if nothing is asked for, where the labels of all sets suit NDCG; the objective's own
         loss where they do not.
     is_native : callable
         Whether the booster has a metric of a name.
+    wrap : callable, optional
+        Makes an evaluation of a user's callable; None: callables go to the booster.
 
     Raises
     ------
@@ -122,15 +123,13 @@ def sort_metrics(
     ours: dict[str, Evaluation] = {}
     native: list[Any] = []
     for entry in _unwrapped(asked):
-        if isinstance(entry, str) and is_native(entry) and not _is_ours(entry, objective):
+        evaluation = _as_evaluation(entry, objective, is_native, wrap)
+        if evaluation is None:
             native.append(entry)
-        elif isinstance(entry, str) or hasattr(entry, "maximize"):
-            evaluation = _named(entry, objective) if isinstance(entry, str) else entry
-            known = ours.setdefault(evaluation.name, evaluation)
-            if known is not evaluation and known != evaluation:
-                raise ValueError(f"eval_metric has two different metrics called {evaluation.name!r}")
-        else:
-            native.append(entry)
+            continue
+        known = ours.setdefault(evaluation.name, evaluation)
+        if known is not evaluation and known != evaluation:
+            raise ValueError(f"eval_metric has two different metrics called {evaluation.name!r}")
     return list(ours.values()), list(dict.fromkeys(native))
 
 
@@ -167,6 +166,20 @@ def _unwrapped(entries: Sequence[Any]) -> list[Any]:
         else:
             result.append(entry)
     return result
+
+
+def _as_evaluation(
+    entry: Any,
+    objective: PairwiseObjective | None,
+    is_native: Callable[[str], bool],
+    wrap: Callable[[Callable[..., Any]], Evaluation] | None,
+) -> Evaluation | None:
+    """What is asked for as an evaluation of ours; None if it is the booster's business."""
+    if isinstance(entry, (Metric, LossMetric)):
+        return entry
+    if isinstance(entry, str):
+        return None if is_native(entry) and not _is_ours(entry, objective) else _named(entry, objective)
+    return wrap(entry) if wrap is not None and callable(entry) else None
 
 
 def _is_ours(name: str, objective: PairwiseObjective | None) -> bool:

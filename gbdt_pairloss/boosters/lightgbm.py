@@ -18,7 +18,7 @@ from ..training import TrainingWatch, warn_without_split
 from ..validation import as_vector
 from . import import_booster
 from .evaluation import Evaluation, check_evaluations, sort_metrics
-from .query_sets import QuerySet, paired, read_evaluation_sets, read_query_set, take_qid_column
+from .query_sets import LARGEST_VALUE, QuerySet, paired, read_evaluation_sets, read_query_set, take_qid_column
 from .ranker import NESTED, RankerMixin, as_list, keyword_signature, swapped
 
 lgb = import_booster("lightgbm")
@@ -109,9 +109,9 @@ def follow_cuts(dataset: Any) -> None:
 
 
 def _as_given(values: Any, name: str) -> NDArray[Any]:
-    """A field of a Dataset as an array; LightGBM makes +-1e38 of an infinite value."""
+    """A field of a Dataset as an array; LightGBM makes a large number of an infinite value."""
     array = as_vector(values, name)
-    clamped = np.abs(array) >= np.float32(1e38)
+    clamped = np.abs(array) >= np.float32(LARGEST_VALUE)
     if clamped.any():
         raise ValueError(f"{name} is infinite at row {int(np.flatnonzero(clamped)[0])}; it must be finite")
     return array

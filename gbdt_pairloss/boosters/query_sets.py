@@ -17,8 +17,8 @@ from ..groups import make_groups
 from ..objectives import PairwiseObjective
 from ..validation import as_vector, check_finite
 
-# LightGBM makes 1e38 of what is larger.
-_LARGEST_LABEL = 1e38
+#: LightGBM makes this of a label or weight that is larger, infinite ones among them.
+LARGEST_VALUE = 1e38
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ def read_data(
         raise ValueError("y is None; a ranker needs a label for each row")
     labels = as_vector(column_or_1d(y, warn=True), "y", n_rows)
     check_finite(labels, "y")
-    beyond = np.abs(labels) >= _LARGEST_LABEL
+    beyond = np.abs(labels) >= LARGEST_VALUE
     if beyond.any():
         row = int(np.flatnonzero(beyond)[0])
         raise ValueError(f"y is {labels[row]} at row {row}, beyond the range of the boosters' labels (1e38)")

@@ -80,10 +80,11 @@ class RankerMixin:
         own = {name: value for name, value in params.items() if not name.startswith(NESTED)}
         refuse_unprefixed(own)
         if nested:
-            objective = self.pairwise_objective(own.get("objective", self.objective))
+            chosen = own.get("objective", self.objective)
+            objective = as_pairwise(chosen)
             if objective is None:
                 raise ValueError(
-                    f"objective {own.get('objective', self.objective)!r} is the booster's own and has no parameters "
+                    f"objective {chosen!r} is the booster's own and has no parameters "
                     f"{', '.join(nested)}: its parameters are the ranker's"
                 )
             # A copy: the caller's object may serve elsewhere.
@@ -92,16 +93,9 @@ class RankerMixin:
             super().set_params(**own)  # type: ignore[misc]
         return self
 
-    def pairwise_objective(self, objective: Any = None) -> PairwiseObjective | None:
-        """The objective (by default the ranker's) if it is one of ours, by name or object; None if it is not."""
-        objective = self.objective if objective is None else objective
-        if isinstance(objective, type) and issubclass(objective, PairwiseObjective):
-            raise ValueError(f"objective is the class {objective.__name__}; give an object, {objective.__name__}()")
-        if isinstance(objective, PairwiseObjective):
-            return objective
-        if isinstance(objective, str) and objective in objective_names():
-            return get_objective(objective)
-        return None
+    def pairwise_objective(self) -> PairwiseObjective | None:
+        """The objective if it is one of ours, by name or object; None if it is the booster's own."""
+        return as_pairwise(self.objective)
 
     def score(
         self,
@@ -150,6 +144,23 @@ class RankerMixin:
             )
         data = read_data(X, y, qid, group, sample_weight, self.pairwise_objective())
         return float(evaluation(data, np.asarray(self.predict(X))))  # type: ignore[attr-defined]
+
+
+def as_pairwise(objective: Any) -> PairwiseObjective | None:
+    """What a ranker's ``objective`` says, if that is one of ours, by name or object; None if it is not.
+
+    Raises
+    ------
+    ValueError
+        If it is a class of ours, and not an object.
+    """
+    if isinstance(objective, type) and issubclass(objective, PairwiseObjective):
+        raise ValueError(f"objective is the class {objective.__name__}; give an object, {objective.__name__}()")
+    if isinstance(objective, PairwiseObjective):
+        return objective
+    if isinstance(objective, str) and objective in objective_names():
+        return get_objective(objective)
+    return None
 
 
 def refuse_unprefixed(params: dict[str, Any]) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from ..attachments import Attachment, get_attachment, set_attachment
 from ..data import RankingData
 from ..groups import Groups
-from ..metrics import METRICS, Feval
 from ..objectives import PairwiseObjective
 from ..plan import Plan
 from ..training import TrainingWatch, warn_without_split
@@ -90,6 +89,7 @@ def follow_cuts(dataset: Any) -> None:
         attached = get_attachment(source)
         if attached is not None:
             set_attachment(result, attached.take(rindex))
+            follow_cuts(result)
         return result
 
     dataset.slice = slice
@@ -204,8 +204,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             weight_name="sample_weight_eval_set",
             objective=objective,
         )
-        asked = [_per_query(m) for m in as_list(self.eval_metric if eval_metric is None else eval_metric)]
-        ours, native = sort_metrics(asked, ["ndcg"], objective, sets, _is_native_metric)
+        asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
+        ours, native = sort_metrics(asked, ["ndcg"], objective, sets, _is_native_metric, wrap=QueryFunction)
         check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
         plan = None if objective is None else objective.plan(train.data)
         gradients = None if objective is None or plan is None else _gradients(self, objective, plan)
@@ -378,15 +378,6 @@ def _is_native_metric(name: str) -> bool:
 def _native_weight(query_set: QuerySet, objective: PairwiseObjective | None) -> Any:
     """The weights that go into the DMatrix: with our objectives the item weights stay in the plan."""
     return query_set.query_weight if objective is None else query_set.data.query_weight
-
-
-def _per_query(metric: Any) -> Any:
-    """A callable of the user's own as a mean over queries."""
-    is_plain = callable(metric) and not hasattr(metric, "maximize") and not isinstance(metric, PairwiseObjective)
-    known = isinstance(getattr(metric, "__self__", None), PairwiseObjective) or isinstance(metric, Feval)
-    if not is_plain or known or metric in {definition.function for definition in METRICS.values()}:
-        return metric
-    return QueryFunction(metric)
 
 
 def _directed(callbacks: list[Any], asked: list[Any], ours: list[Evaluation], rounds: int | None) -> list[Any]:

@@ -10,12 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..plan import Plan
-
-Float64Array = NDArray[np.float64]
+from ..validation import Float64Array
 
 __all__ = ["Engine", "PairLoss", "PairSum", "get_engine"]
 

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..plan import Plan
-from . import Float64Array, PairSum
+from ..validation import Float64Array
+from . import PairSum
 
 # Pairs looked at in one go: 8 MB per temporary, so that a query of any size needs bounded memory.
 _TILE = 1 << 20

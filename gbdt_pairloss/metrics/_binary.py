@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..data import RankingData
-from ._ranking import Float64Array, ratio, running_product, spread
+from ..validation import Float64Array
+from ._ranking import ratio, running_product, spread
 from ._registry import evaluate, register
 from ._relevance import relevant_runs
 

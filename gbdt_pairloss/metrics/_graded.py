@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..data import RankingData
-from ._ranking import Float64Array, rank_rows, ratio, running_product
+from ..validation import Float64Array
+from ._ranking import rank_rows, ratio, running_product
 from ._registry import evaluate, register
 
 # 2**53: beyond it a gain of 1 is lost in float64.

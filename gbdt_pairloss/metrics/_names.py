@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data import RankingData
-from ._ranking import Float64Array
+from ..validation import Float64Array
 from ._registry import METRICS, check_scores
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ..data import RankingData
 from ..plan import label_runs, split_blocks
-from ._ranking import Float64Array, Ranking, rank_rows, ratio
+from ..validation import Float64Array
+from ._ranking import Ranking, rank_rows, ratio
 from ._registry import evaluate, register
 from ._relevance import relevant_rows
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from ..data import RankingData
 from ..groups import IntArray
-
-Float64Array = NDArray[np.float64]
+from ..validation import Float64Array
 
 
 @dataclass(frozen=True, eq=False)

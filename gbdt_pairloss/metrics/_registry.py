@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..data import RankingData, read_arrays
-from ..validation import as_vector, check_choice, check_finite, check_positive
-from ._ranking import Float64Array, rows_per_query
+from ..validation import Float64Array, as_vector, check_choice, check_finite, check_positive
+from ._ranking import rows_per_query
 
 METRICS: dict[str, MetricDefinition] = {}
 """Every metric by each of its names; filled by ``register``."""

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..data import RankingData
 from ..groups import IntArray
-from ._ranking import Float64Array, Ranking, rank_rows
+from ..validation import Float64Array
+from ._ranking import Ranking, rank_rows
 
 
 @dataclass(frozen=True, eq=False)
