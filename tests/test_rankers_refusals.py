@@ -1,0 +1,147 @@
+"""What the rankers refuse or warn of."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from gbdt_pairloss import PairwiseLogistic, metrics
+
+lgb = pytest.importorskip("lightgbm", minversion="4.0")
+pytest.importorskip("xgboost")
+pd = pytest.importorskip("pandas")
+
+from ranker_helpers import BOTH, make_ranker  # noqa: E402
+
+from gbdt_pairloss import LGBMRanker, XGBRanker  # noqa: E402
+
+
+@BOTH
+class TestRefusals:
+    def test_without_groups_the_data_are_one_query(self, Ranker, problem) -> None:
+        rows = slice(0, 60)
+        with pytest.warns(UserWarning, match="neither qid nor group is given: all 60 rows are taken as one query"):
+            ranker = make_ranker(Ranker).fit(problem.X[rows], problem.y[rows])
+        assert ranker.score(problem.X[rows], problem.y[rows]) > 0.8
+        several = make_ranker(Ranker).fit(problem.X, problem.y, qid=problem.qid)
+        with pytest.raises(ValueError, match="score ranks within queries: it needs qid= or group="):
+            several.score(problem.X, problem.y)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"y": "nan"}, "y is nan at row 4"),
+            ({"y": "negative"}, "the label is -1.0 at row 4.*ignore_negative_labels"),
+            ({"y": "huge"}, "y is 1e.39 at row 4, beyond the range"),
+            ({"y": None}, "y is None"),
+            ({"y": [1.0]}, "y has 1 entries, but there are"),
+            ({"qid": [1, 2]}, "qid has 2 entries, but there are"),
+            ({"qid": None, "group": [3]}, "group sums to 3, but there are"),
+            ({"group": [3]}, "group and qid are both given"),
+            ({"sample_weight": [1.0, 2.0]}, "sample_weight has 2 entries; it takes one per row"),
+            ({"sample_weight": -1.0}, "sample_weight is -1.0 at row 0; weights must not be negative"),
+            ({"sample_weight": np.nan}, "sample_weight is nan at row 0"),
+            ({"sample_weight": 0.0}, "the weight of every pair is 0"),
+            ({"start": np.nan}, "(init_score|base_margin) is nan at row 0"),
+            ({"eval_set": "short"}, r"eval_set\[0\]: y has 1 entries"),
+            ({"eval_qid": []}, "eval_qid has 0 entries, but eval_set has 1"),
+            ({"eval_metric": "ndgc"}, "unknown metric 'ndgc' .did you mean 'ndcg'"),
+            ({"eval_metric": ["ndcg@0"]}, "'ndcg@0': what follows the @ must be a positive integer"),
+        ],
+    )
+    def test_bad_arguments(self, Ranker, problem, change, message) -> None:
+        n = problem.y.size
+        y = problem.y.copy()
+        arguments = {"qid": problem.qid, "eval_set": [(problem.X.copy(), problem.y)], "eval_qid": [problem.qid]}
+        kind = change.pop("y", "good") if (change := dict(change)) else "good"
+        if kind == "nan":
+            y[4] = np.nan
+        elif kind == "negative":
+            y[4] = -1
+        elif kind == "huge":
+            y[4] = 1e39
+        elif kind != "good":
+            y = kind
+        if "start" in change:
+            start = np.full(n, change.pop("start"))
+            arguments["init_score" if Ranker is LGBMRanker else "base_margin"] = start
+        if isinstance(change.get("sample_weight"), float):
+            change["sample_weight"] = np.full(n, change["sample_weight"])
+        if change.get("eval_set") == "short":
+            change["eval_set"] = [(problem.X, [1.0])]
+        ranker = make_ranker(Ranker)
+        with pytest.raises(ValueError, match=message):
+            ranker.fit(problem.X, y, **{**arguments, **change})
+        assert not ranker.__sklearn_is_fitted__()
+
+    def test_qid_twice(self, Ranker, problem) -> None:
+        frame = pd.DataFrame(problem.X).assign(qid=problem.qid)
+        with pytest.raises(ValueError, match="qid is given twice"):
+            make_ranker(Ranker).fit(frame, problem.y, qid=problem.qid)
+
+    def test_labels_all_equal(self, Ranker, problem) -> None:
+        with pytest.warns(UserWarning, match="nothing can be learned: no query has two rows with different labels"):
+            make_ranker(Ranker).fit(problem.X, np.ones(problem.y.size), qid=problem.qid)
+
+    def test_ndcg_refuses_negative_labels_and_spearman_does_not(self, Ranker, problem) -> None:
+        objective = PairwiseLogistic(ignore_negative_labels=False)
+        y = problem.y - 2
+        ranker = make_ranker(Ranker, objective=objective).fit(problem.X, y, qid=problem.qid)
+        with pytest.raises(ValueError, match="negative"):
+            ranker.score(problem.X, y, qid=problem.qid)
+        assert ranker.score(problem.X, y, qid=problem.qid, metric="spearman") > 0.5
+        expected = metrics.spearman(y, ranker.predict(problem.X), qid=problem.qid)
+        assert ranker.score(problem.X, y, qid=problem.qid, metric="spearman") == pytest.approx(expected)
+
+    def test_unknown_objective(self, Ranker, problem) -> None:
+        with pytest.raises((ValueError, lgb.basic.LightGBMError), match="nonsense"):
+            make_ranker(Ranker, objective="nonsense").fit(problem.X, problem.y, qid=problem.qid)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"bagging_by_query": True}, "bagging_by_query does not work with a custom objective"),
+        ({"class_weight": "balanced"}, "class_weight does not apply to our objectives"),
+    ],
+)
+def test_lightgbm_parameters_that_do_not_work(problem, params, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_ranker(LGBMRanker, **params).fit(problem.X, problem.y, qid=problem.qid)
+
+
+@BOTH
+def test_a_model_without_a_split_is_a_warning(Ranker, problem) -> None:
+    limit = {"min_split_gain": 1e9} if Ranker is LGBMRanker else {"gamma": 1e9}
+    with pytest.warns(UserWarning, match="no tree of the model has a split"):
+        make_ranker(Ranker, n_estimators=1, **limit).fit(problem.X, problem.y, qid=problem.qid)
+    with (
+        pytest.warns(UserWarning, match="no tree of the model has a split"),
+        pytest.warns(UserWarning, match="no tree can split if a leaf needs 1e[+]06"),
+    ):
+        make_ranker(Ranker, n_estimators=1, min_child_weight=1e6).fit(problem.X, problem.y, qid=problem.qid)
+
+
+@BOTH
+def test_no_rows(Ranker, problem) -> None:
+    with pytest.raises(ValueError, match="X has no rows"):
+        make_ranker(Ranker).fit(problem.X[:0], problem.y[:0], qid=problem.qid[:0])
+
+
+@BOTH
+def test_features_that_do_not_vary_within_queries_are_a_warning(Ranker, problem) -> None:
+    X = np.random.default_rng(0).normal(size=(problem.sizes.size, 3))[problem.qid]
+    with pytest.warns(UserWarning, match="the first tree moved all scores of a query alike|no tree of the model has"):
+        make_ranker(Ranker).fit(X, problem.y, qid=problem.qid)
+
+
+def test_a_linear_booster_needs_no_split(problem) -> None:
+    ranker = make_ranker(XGBRanker, booster="gblinear", objective__hessian_scale=0.01, max_depth=None)
+    with warnings.catch_warnings(record=True) as caught:  # XGBoost 3.3 and newer warn that gblinear will go
+        warnings.simplefilter("always")
+        ranker.fit(problem.X, problem.y, qid=problem.qid)
+        score = ranker.score(problem.X, problem.y, qid=problem.qid)
+    assert not [w for w in caught if "split" in str(w.message)]
+    assert score > 0.8
