@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -16,9 +17,11 @@ from .engine import Engine, PairLoss, PairSum, get_engine
 from .plan import Plan, build_plan
 from .plan_cache import cached_plan
 from .training import TrainingWatch, check_learnable
-from .validation import check_choice, check_positive
+from .validation import Float64Array, check_choice, check_positive
 
 REDUCTIONS = ("sum", "mean", "sum_over_batch_size", "mean_with_sample_weight", "none", "pairs", "pair_weights")
+
+PAIR_WEIGHTS = ("uniform", "label_diff", "gain_diff")
 
 _REGISTRY: dict[str, type[PairwiseObjective]] = {}
 
@@ -58,6 +61,23 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
     return _REGISTRY[name](**params)
 
 
+def gains(labels: Float64Array, gain: str) -> Float64Array:
+    """The gain of each label: "exp2", 2^y - 1, or "linear", y.
+
+    Raises
+    ------
+    ValueError
+        If a gain is not finite.
+    """
+    if gain == "linear":
+        return labels
+    with np.errstate(over="ignore"):
+        values = np.exp2(labels) - 1.0
+    if not np.isfinite(values).all():
+        raise ValueError(f'gain="exp2" overflows for the label {labels.max()}; use gain="linear"')
+    return values
+
+
 class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     """Shared machinery of the pairwise objectives; see :class:`PairwiseLogistic` for the parameters.
 
@@ -72,6 +92,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         *,
         temperature: float = 1.0,
         pair_weight: str = "uniform",
+        gain: str = "exp2",
         normalize: str = "log",
         hessian_scale: float = 1.0,
         ignore_negative_labels: bool | None = None,
@@ -81,6 +102,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     ) -> None:
         self.temperature = temperature
         self.pair_weight = pair_weight
+        self.gain = gain
         self.normalize = normalize
         self.hessian_scale = hessian_scale
         self.ignore_negative_labels = ignore_negative_labels
@@ -240,7 +262,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         check_choice(reduction, "reduction", REDUCTIONS)
         given = read_arrays(y_true, y_pred, group=group, qid=qid, sample_weight=sample_weight, mask=mask)
         plan = self.plan(given.data)
-        loss, weight = self._engine().winner_loss(plan, given.scores, self._pairs())
+        loss, weight = self._engine().winner_loss(plan, given.scores, self._pairs(), given.scores.dtype)
         if reduction == "none":
             return loss.reshape(given.shape)
         divisor = {
@@ -277,13 +299,13 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         self._check_scores(plan, scores)
         if not plan.has_weighted_pair:
             raise ValueError(f"{self.name} is undefined: {self._nothing_to_learn()}, or all weights are 0")
-        loss, weight = self._engine().winner_loss(plan, scores, self._pairs())
+        loss, weight = self._engine().winner_loss(plan, scores, self._pairs(), np.float32)
         return float(loss.sum()) / float(weight.sum())
 
     def plan(self, data: RankingData) -> Plan:
         """The plan of checked data, as this objective sees its labels."""
         mask = self.rows_taking_part(data.labels, data.mask)
-        return build_plan(data, self._ranking_labels(data.labels), mask, self.item_weight)
+        return build_plan(data, self._ranking_labels(data.labels), mask, self.item_weight, self._value_of())
 
     def rows_taking_part(self, labels: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
         """The mask with the rows of ignored (negative) labels taken out; None if all rows take part.
@@ -313,17 +335,31 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """The labels whose order makes the pairs."""
         return labels
 
+    def _value_of(self) -> Callable[[Float64Array], Float64Array] | None:
+        """Labels to the values whose differences weigh the pairs."""
+        if self.pair_weight == "label_diff":
+            return lambda labels: labels
+        if self.pair_weight == "gain_diff":
+            return partial(gains, gain=self.gain)
+        return None
+
     def _nothing_to_learn(self) -> str:
         """Why no pair exists, in the words of this objective's labels."""
         return "no query has two rows with different labels"
 
     def plan_key(self) -> Hashable:
         """What a plan depends on: how the objective reads labels, and its parameters that matter to it."""
-        return (type(self)._ranking_labels, self.ignore_negative_labels, self.item_weight)
+        return (
+            type(self)._ranking_labels,
+            self.ignore_negative_labels,
+            self.item_weight,
+            self.pair_weight,
+            self.gain,
+        )
 
     def _gradient_hessian(self, plan: Plan, scores: NDArray[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         with np.errstate(over="ignore", invalid="ignore"):
-            arrays = self._engine().gradient_hessian(plan, scores, self._pairs())
+            arrays = self._engine().gradient_hessian(plan, scores, self._pairs(), dtype)
             gradient, hessian = (np.ascontiguousarray(array, dtype=dtype) for array in arrays)
             finite = np.isfinite(gradient.sum(dtype=np.float64) + hessian.sum(dtype=np.float64))
         if not finite:
@@ -337,7 +373,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         return PairSum(self.pair_loss, float(self.temperature), self.normalize, float(self.hessian_scale))
 
     def _engine(self) -> Engine:
-        return get_engine(self.device, self.n_threads)
+        return get_engine(self.device, self.n_threads, self.pair_loss)
 
     def _adapter(self, dataset: Any) -> Adapter:
         adapter = adapter_of(dataset)
@@ -361,7 +397,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     def _check_params(self) -> None:
         check_positive(self.temperature, "temperature")
         check_positive(self.hessian_scale, "hessian_scale")
-        check_choice(self.pair_weight, "pair_weight", ("uniform",))
+        check_choice(self.pair_weight, "pair_weight", PAIR_WEIGHTS)
+        check_choice(self.gain, "gain", ("exp2", "linear"))
         check_choice(self.normalize, "normalize", ("log", "query", "none"))
         if not isinstance(self.ignore_negative_labels, np.bool_):  # what a grid over an array gives
             check_choice(self.ignore_negative_labels, "ignore_negative_labels", (None, True, False))

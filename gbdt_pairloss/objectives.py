@@ -132,6 +132,7 @@ class BPR(PairwiseObjective):
         negatives: str = "all",
         temperature: float = 1.0,
         pair_weight: str = "uniform",
+        gain: str = "exp2",
         normalize: str = "log",
         hessian_scale: float = 1.0,
         ignore_negative_labels: bool | None = None,
@@ -144,6 +145,7 @@ class BPR(PairwiseObjective):
         super().__init__(
             temperature=temperature,
             pair_weight=pair_weight,
+            gain=gain,
             normalize=normalize,
             hessian_scale=hessian_scale,
             ignore_negative_labels=ignore_negative_labels,

@@ -8,7 +8,7 @@ binary labels are one block, five grades are four, n distinct labels are n - 1 i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,6 +38,8 @@ class Plan:
     winner_weight, loser_weight : float64 arrays of shape (n_positions,)
         A pair weighs the winner weight of its winner times the loser weight of its loser times the query weight.
     query_weight : float64 array of shape (n_queries,)
+    values : float64 array of shape (n_positions,) or None
+        phi of a pair is the difference of its rows' values; None: 1.
     """
 
     n_rows: int
@@ -47,6 +49,7 @@ class Plan:
     winner_weight: Float64Array
     loser_weight: Float64Array
     query_weight: Float64Array
+    values: Float64Array | None = None
 
     @property
     def n_queries(self) -> int:
@@ -65,6 +68,39 @@ class Plan:
         # Sums of whole numbers as differences of a running total stay exact.
         total = np.concatenate(([0], np.cumsum(losers)))
         return np.asarray(total[self.ptr[1:]] - total[self.ptr[:-1]])
+
+    @cached_property
+    def sum_of_phi(self) -> Float64Array:
+        """The sum of phi over the pairs of each query, before all weights."""
+        if self.values is None:
+            return self.n_pairs.astype(np.float64)
+        # Each pair counts its winner's value + and its loser's -; equal values cancel, pairs or not.
+        sizes = np.diff(self.ptr)
+        query = np.repeat(np.arange(self.n_queries), sizes)
+        rank = np.arange(self.rows.shape[0]) - self.ptr[query]
+        terms = self._centred_values * (sizes[query] - 1 - 2 * rank)
+        return np.bincount(query, terms, minlength=self.n_queries).astype(np.float64)
+
+    @cached_property
+    def pair_weights_won(self) -> Float64Array:
+        """For each position, the sum over the rows that it beats of their loser weight times phi."""
+        after = np.repeat(self.ptr[1:], np.diff(self.ptr))
+
+        def lost(weight: Float64Array) -> Float64Array:
+            total = np.concatenate(([0.0], np.cumsum(weight)))
+            return np.asarray(total[after] - total[self.runs[1]])
+
+        if self.values is None:
+            return lost(self.loser_weight)
+        value = self._centred_values
+        return value * lost(self.loser_weight) - lost(self.loser_weight * value)
+
+    @property
+    def _centred_values(self) -> Float64Array:
+        """Values from the query's smallest: their differences are what matters, and large values would cost digits."""
+        assert self.values is not None
+        sizes = np.diff(self.ptr)
+        return self.values - np.repeat(self.values[np.maximum(self.ptr[1:] - 1, 0)], sizes)
 
     @cached_property
     def blocks(self) -> tuple[IntArray, IntArray]:
@@ -102,7 +138,13 @@ class Plan:
         check_finite(scores, "the score", mask)
 
 
-def build_plan(data: RankingData, labels: NDArray[Any], mask: NDArray[np.bool_] | None, item_weight: str) -> Plan:
+def build_plan(
+    data: RankingData,
+    labels: NDArray[Any],
+    mask: NDArray[np.bool_] | None,
+    item_weight: str,
+    value_of: Callable[[Float64Array], Float64Array] | None = None,
+) -> Plan:
     """Sort the rows that take part and place their weights.
 
     Parameters
@@ -115,6 +157,8 @@ def build_plan(data: RankingData, labels: NDArray[Any], mask: NDArray[np.bool_] 
         Rows that take part.
     item_weight : {"winner", "both"}
         Whether a pair weighs its winner's item weight, or the product of both items' weights.
+    value_of : callable, optional
+        Labels to the values whose differences are phi; increasing.
     """
     codes = data.groups.codes
     rows = np.arange(codes.shape[0], dtype=np.int64) if mask is None else np.flatnonzero(mask)
@@ -125,14 +169,16 @@ def build_plan(data: RankingData, labels: NDArray[Any], mask: NDArray[np.bool_] 
     loser_weight = _or_ones(data.loser_weight, rows)
     if item_weight == "both":
         loser_weight = loser_weight * winner_weight
+    sorted_labels = labels[rows].astype(np.float64)
     return Plan(
         n_rows=data.groups.n_rows,
         rows=rows,
         ptr=np.concatenate(([0], np.cumsum(sizes))),
-        labels=labels[rows].astype(np.float64),
+        labels=sorted_labels,
         winner_weight=winner_weight,
         loser_weight=loser_weight,
         query_weight=_or_ones(data.query_weight, np.arange(data.groups.n_queries)),
+        values=None if value_of is None else value_of(sorted_labels),
     )
 
 

@@ -56,18 +56,23 @@ class PairSum:
 class Engine(Protocol):
     """The interface of every engine. Arrays have one entry for each of the caller's rows, in the caller's order."""
 
-    def gradient_hessian(self, plan: Plan, scores: NDArray[Any], pairs: PairSum) -> tuple[NDArray[Any], NDArray[Any]]:
+    def gradient_hessian(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Gradient and scaled diagonal Hessian of the weighted sum of pair losses with respect to the scores.
 
-        Rows that take no part get 0. Arrays of the precision that the engine has: float64 of the reference.
+        Rows that take no part get 0. ``dtype``, float32 or float64, is the precision asked for; the reference engine
+        always returns float64.
         """
 
-    def winner_loss(self, plan: Plan, scores: NDArray[Any], pairs: PairSum) -> tuple[Float64Array, Float64Array]:
+    def winner_loss(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[Float64Array, Float64Array]:
         """For each row, the weighted loss of the pairs that it wins, and the sum of these pairs' weights."""
 
 
-def get_engine(device: str, n_threads: int | None) -> Engine:
-    """The engine for a device; the reference engine, which has one thread, until there is another.
+def get_engine(device: str, n_threads: int | None, pair_loss: PairLoss) -> Engine:
+    """The engine for a device; the reference engine, which has one thread, for a loss that no other has kernels for.
 
     Raises
     ------
@@ -76,6 +81,8 @@ def get_engine(device: str, n_threads: int | None) -> Engine:
     """
     if device == "cuda":
         raise ValueError('device="cuda" has no engine in this version; use device="auto" or "cpu"')
+    # Not before they are needed: these import Numba.
+    from .cpu import PAIR_LOSSES, CPUEngine
     from .reference import ReferenceEngine
 
-    return ReferenceEngine()
+    return CPUEngine(n_threads) if pair_loss.name in PAIR_LOSSES else ReferenceEngine()

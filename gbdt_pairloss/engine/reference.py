@@ -6,7 +6,7 @@ For a pair (i, j) of one query with y_i > y_j and d_ij = (s_i - s_j) / T::
     gradient  : winner += omega_ij l'(d_ij) / T     loser -= omega_ij l'(d_ij) / T
     Hessian   : both   += omega_ij l''(d_ij) / T^2                     (its diagonal)
     omega_ij  = query weight * winner weight_i * loser weight_j * phi_ij * normaliser of the query
-    phi_ij    = 1
+    phi_ij    = 1, or the difference of the rows' values (labels, gains)
 
 It does not look at the plan's blocks but compares labels, so that it can vouch for them.
 """
@@ -31,7 +31,9 @@ _TILE = 1 << 20
 class ReferenceEngine:
     """Sums over pairs as they are defined; O(pairs) time, O(n) memory."""
 
-    def gradient_hessian(self, plan: Plan, scores: NDArray[Any], pairs: PairSum) -> tuple[Float64Array, Float64Array]:
+    def gradient_hessian(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any = np.float64
+    ) -> tuple[Float64Array, Float64Array]:
         scores = plan.gather(scores)
         gradient = np.zeros(scores.shape)
         hessian = np.zeros(scores.shape)
@@ -39,13 +41,13 @@ class ReferenceEngine:
             g, h = gradient[rows], hessian[rows]  # views
             w, v = plan.winner_weight[rows], plan.loser_weight[rows]
             strength = 0.0  # of all pairs before weights: sum of phi |l'| / T
-            for tile, d, wins in _tiles(plan, scores, rows, pairs.temperature):
+            for tile, d, phi in _tiles(plan, scores, rows, pairs.temperature):
                 _, first, second = pairs.pair_loss.derivatives(d)
-                first = np.where(wins, first, 0.0)
+                first *= phi
                 strength += np.abs(first).sum() / pairs.temperature
                 weight = w[tile, None] * v[None, :]
                 first *= weight
-                second = np.where(wins, second, 0.0) * weight
+                second *= phi * weight
                 g[tile] += first.sum(axis=1)
                 g -= first.sum(axis=0)
                 h[tile] += second.sum(axis=1)
@@ -55,17 +57,19 @@ class ReferenceEngine:
             h *= factor / pairs.temperature * pairs.hessian_scale
         return plan.scatter(gradient), plan.scatter(hessian)
 
-    def winner_loss(self, plan: Plan, scores: NDArray[Any], pairs: PairSum) -> tuple[Float64Array, Float64Array]:
+    def winner_loss(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any = np.float64
+    ) -> tuple[Float64Array, Float64Array]:
         scores = plan.gather(scores)
         loss = np.zeros(scores.shape)
         weight = np.zeros(scores.shape)
         for query, rows in _queries(plan):
             w, v = plan.winner_weight[rows], plan.loser_weight[rows]
             strength = 0.0
-            for tile, d, wins in _tiles(plan, scores, rows, pairs.temperature):
+            for tile, d, phi in _tiles(plan, scores, rows, pairs.temperature):
                 value, first, _ = pairs.pair_loss.derivatives(d)
-                strength += np.abs(np.where(wins, first, 0.0)).sum() / pairs.temperature
-                pair_weight = np.where(wins, w[tile, None] * v[None, :], 0.0)
+                strength += np.abs(phi * first).sum() / pairs.temperature
+                pair_weight = phi * (w[tile, None] * v[None, :])
                 loss[rows][tile] = (np.where(pair_weight > 0, value, 0.0) * pair_weight).sum(axis=1)
                 weight[rows][tile] = pair_weight.sum(axis=1)
             factor = _query_factor(plan, query, strength, pairs)
@@ -82,15 +86,19 @@ def _queries(plan: Plan) -> Iterator[tuple[int, slice]]:
 
 def _tiles(
     plan: Plan, scores: Float64Array, rows: slice, temperature: float
-) -> Iterator[tuple[slice, Float64Array, NDArray[np.bool_]]]:
-    """Some rows of a query against all of its rows: their positions, d_ij, and whether i beats j."""
+) -> Iterator[tuple[slice, Float64Array, Float64Array]]:
+    """Some rows of a query against all of its rows: their positions, d_ij, and phi_ij, 0 unless i beats j."""
     y, s = plan.labels[rows], scores[rows]
     step = max(1, _TILE // y.size)
     for start in range(0, y.size, step):
         tile = slice(start, min(start + step, y.size))
         with np.errstate(over="ignore"):  # scores 1e308 apart: d is infinite, and so may the loss be
             d = (s[tile, None] - s[None, :]) / temperature
-        yield tile, d, y[tile, None] > y[None, :]
+        phi = (y[tile, None] > y[None, :]).astype(np.float64)
+        if plan.values is not None:
+            value = plan.values[rows]
+            phi *= value[tile, None] - value[None, :]
+        yield tile, d, phi
 
 
 def _query_factor(plan: Plan, query: int, strength: float, pairs: PairSum) -> float:
@@ -101,7 +109,8 @@ def _query_factor(plan: Plan, query: int, strength: float, pairs: PairSum) -> fl
     """
     weight = float(plan.query_weight[query])
     if pairs.normalize == "query":
-        return weight * float(plan.ptr[query + 1] - plan.ptr[query]) / float(plan.n_pairs[query])
+        total = float(plan.sum_of_phi[query])
+        return weight * float(plan.ptr[query + 1] - plan.ptr[query]) / total if total > 0 else 0.0
     if pairs.normalize == "log":
         total = 2.0 * strength
         return weight * (math.log1p(total) / total if total > 0 else 1.0) / math.log(2.0)

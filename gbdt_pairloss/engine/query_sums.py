@@ -1,0 +1,338 @@
+"""The kernels that Python calls: many small queries in one go, and the steps of one large query."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .chebyshev import find_panels
+from .compile import kernel, leaf
+from .direct import extremes, loss_range, make_columns, sum_range
+from .tree import (
+    DEPTH,
+    FIRST,
+    LAST,
+    LEFT,
+    add_children,
+    add_sibling,
+    copy_coefficients,
+    gather_up,
+    has_one_label,
+    is_small,
+    make_scratch,
+    make_stack,
+    most_nodes,
+    pass_down,
+    split,
+    sum_query,
+    value_centre,
+)
+
+#: Scores over the temperature beyond this are the reference engine's.
+MAGNITUDE = 1e290
+
+
+@leaf
+def nearest_zero(scores):
+    """The score of the smallest magnitude."""
+    least = abs(scores[0])
+    for k in range(scores.shape[0]):
+        least = min(least, abs(scores[k]))
+    for k in range(scores.shape[0]):
+        if abs(scores[k]) == least:
+            return scores[k]
+    return scores[0]
+
+
+@leaf
+def query_factor(strength, temperature, normalize, n_rows, sum_of_phi):
+    """The normaliser of a query: 0 "none", 1 "query", 2 "log"."""
+    if normalize == 1:
+        return n_rows / sum_of_phi if sum_of_phi > 0 else 0.0
+    if normalize == 2:
+        total = 2.0 * strength / temperature
+        return (np.log1p(total) / total if total > 0 else 1.0) / np.log(2.0)
+    return 1.0
+
+
+@leaf
+def _read(row, scores, temperature, x):
+    """x = the scores of these rows over the temperature, from the one nearest zero: no score loses digits to it.
+
+    Returns the largest magnitude.
+    """
+    for p in range(row.shape[0]):
+        x[p] = scores[row[p]]
+    nearest = nearest_zero(x)
+    most = 0.0
+    for p in range(row.shape[0]):
+        x[p] = (x[p] - nearest) / temperature
+        most = max(most, abs(x[p]))
+    return most
+
+
+@leaf
+def _write(row, gradient, hessian, factor, factor_hessian, out, out_hessian):
+    for p in range(row.shape[0]):
+        out[row[p]] = gradient[p] * factor
+        out_hessian[row[p]] = hessian[p] * factor_hessian
+
+
+@leaf
+def _factors(q, query_weight, sum_of_phi, strengths, pairs, n, is_loss):
+    """What the sums of query q, of n rows, are multiplied with: gradient (or loss) and Hessian."""
+    temperature, normalize, hessian_scale = pairs
+    factor = query_weight[q] * query_factor(strengths[q], temperature, normalize, n, sum_of_phi[q])
+    if is_loss:
+        return factor, 0.0
+    return factor / temperature, factor * hessian_scale / (temperature * temperature)
+
+
+@kernel
+def factors(q, query_weight, sum_of_phi, strengths, pairs, n, is_loss):
+    """As ``_factors``."""
+    return _factors(q, query_weight, sum_of_phi, strengths, pairs, n, is_loss)
+
+
+@kernel
+def loss_factors(ptr, query_weight, sum_of_phi, strengths, pairs):
+    """The factors of all queries' losses."""
+    result = np.empty(ptr.shape[0] - 1)
+    for q in range(result.shape[0]):
+        result[q], _ = _factors(q, query_weight, sum_of_phi, strengths, pairs, ptr[q + 1] - ptr[q], 1)
+    return result
+
+
+@leaf
+def _sum_small(
+    begin,
+    end,
+    scores,
+    rows,
+    query_weight,
+    sum_of_phi,
+    strengths,
+    pairs,
+    is_loss,
+    x,
+    gradient,
+    hessian,
+    columns,
+    out,
+    out_hessian,
+):
+    """The queries from ``begin`` on up to the first that is not small, whose number is returned."""
+    ptr, run_end, row_of = rows.ptr, rows.run_end, rows.row
+    for q in range(begin, end):
+        offset = ptr[q]
+        n = ptr[q + 1] - offset
+        if n < 2 or run_end[offset] == offset + n:
+            continue
+        if not is_small(n):
+            return q
+        row, x_q, g, h = row_of[offset : offset + n], x[:n], gradient[:n], hessian[:n]
+        if _read(row, scores, pairs[0], x_q) > MAGNITUDE:
+            strengths[q] = -1.0
+            continue
+        g[:] = 0
+        h[:] = 0
+        if is_loss:
+            loss_range(x_q, np.int64(0), n, offset, rows, columns, g)
+        else:
+            strengths[q] = sum_range(x_q, np.int64(0), n, offset, rows, columns, g, h)
+        factor, factor_hessian = _factors(q, query_weight, sum_of_phi, strengths, pairs, n, is_loss)
+        _write(row, g, h, factor, factor_hessian, out, out_hessian)
+    return end
+
+
+@kernel
+def sum_queries(
+    begin,
+    end,
+    scores,
+    rows,
+    query_weight,
+    sum_of_phi,
+    strengths,
+    pairs,
+    flow,
+    n_channels,
+    n_targets,
+    table,
+    out,
+    out_hessian,
+):
+    """Gradient and Hessian, or loss, of the queries ``begin`` to ``end``, scattered to the caller's rows.
+
+    ``pairs`` is (temperature, normalize, hessian_scale); the precision of ``out`` is what is worked in. ``strengths``
+    of the queries are written with the gradients and read with the losses.
+    """
+    longest = 0
+    for q in range(begin, end):
+        longest = max(longest, rows.ptr[q + 1] - rows.ptr[q])
+    x = np.empty(longest)
+    gradient = np.empty(longest, out.dtype)
+    hessian = np.empty(longest, out.dtype)
+    columns = make_columns(longest, True, out)
+    scratch = make_scratch()
+    nodes = np.empty((7, most_nodes(longest)), np.int64)
+    q = np.int64(begin)
+    while True:
+        q = _sum_small(
+            q,
+            end,
+            scores,
+            rows,
+            query_weight,
+            sum_of_phi,
+            strengths,
+            pairs,
+            table.is_loss,
+            x,
+            gradient,
+            hessian,
+            columns,
+            out,
+            out_hessian,
+        )
+        if q == end:
+            return
+        offset = rows.ptr[q]
+        n = rows.ptr[q + 1] - offset
+        row, x_q, g, h = rows.row[offset : offset + n], x[:n], gradient[:n], hessian[:n]
+        if _read(row, scores, pairs[0], x_q) > MAGNITUDE:
+            strengths[q] = -1.0
+            q += 1
+            continue
+        strength = sum_query(x_q, offset, rows, flow, n_channels, n_targets, table, nodes, scratch, columns, g, h)
+        if not table.is_loss:
+            strengths[q] = strength
+        factor, factor_hessian = _factors(q, query_weight, sum_of_phi, strengths, pairs, n, table.is_loss)
+        _write(row, g, h, factor, factor_hessian, out, out_hessian)
+        q += 1
+
+
+# One large query, in steps that threads share; between them Python waits for all.
+
+
+@kernel
+def read_scores(begin, end, scores, row, x):
+    """x = the scores of the positions ``begin`` to ``end``; returns the one nearest zero."""
+    for p in range(begin, end):
+        x[p] = scores[row[p]]
+    return nearest_zero(x[begin:end])
+
+
+@kernel
+def centre_scores(begin, end, nearest, temperature, x):
+    """x = (x - nearest) / temperature; returns the extremes."""
+    for p in range(begin, end):
+        x[p] = (x[p] - nearest) / temperature
+    return extremes(x[begin:end])
+
+
+@kernel
+def panels_of(x, low, high):
+    """As ``find_panels``."""
+    return find_panels(x, low, high)
+
+
+@kernel
+def plant(n, offset, rows, n_panels, near, n_flows):
+    """The tree of one query, and its subtrees: their nodes' begins and ends."""
+    nodes = np.empty((7, most_nodes(n)), np.int64)
+    n_nodes = split(n, offset, rows, n_panels, near, n_flows, nodes)
+    subtrees = np.empty((n_nodes, 2), np.int64)
+    count = 0
+    node = 0
+    while node < n_nodes:
+        if nodes[LEFT, node] < 0 or 32 * (nodes[LAST, node] - nodes[FIRST, node]) <= n:
+            end = node + 1
+            while end < n_nodes and nodes[DEPTH, end] > nodes[DEPTH, node]:
+                end += 1
+            subtrees[count, 0], subtrees[count, 1] = node, end
+            count += 1
+            node = end
+        else:
+            node += 1
+    return nodes[:, :n_nodes].copy(), subtrees[:count].copy()
+
+
+@kernel
+def sum_up(begin, end, x, offset, tree, rows, position, slots, table, moments):
+    """Moments of a subtree."""
+    centre = value_centre(offset, x.shape[0], rows.value)
+    gather_up(begin, end, x, offset, tree, rows, centre, position, slots, table, moments, make_scratch())
+
+
+@kernel
+def cross(subtrees, tree, flow, position, table, moments, n_targets):
+    """Above the subtrees: moments, the coefficients that each subtree starts with, and the strength."""
+    top = subtrees[:, 0].max() + 1
+    inner = np.ones(top, np.bool_)
+    for k in range(subtrees.shape[0]):
+        inner[subtrees[k, 0] : min(subtrees[k, 1], top)] = False
+    for back in range(top):
+        node = top - 1 - back
+        if inner[node] and node > 0:
+            add_children(node, tree, moments)
+    terms = len(table.terms)
+    panels = position.shape[0]
+    coefficients = np.zeros((subtrees.shape[0], n_targets, panels, 2 * terms))
+    stack, translated = make_stack(np.int64(0), top, tree, n_targets, panels, terms)
+    strength = 0.0
+    count = 0
+    for node in range(top):
+        starts = subtrees[count, 0] == node
+        if not (inner[node] or starts):
+            continue
+        depth = tree[DEPTH, node]
+        if depth > 0:
+            copy_coefficients(stack[depth - 1], stack[depth])
+            strength += add_sibling(node, tree, flow, moments, position, table, translated, stack[depth])
+        if starts:
+            coefficients[count] = stack[depth]
+            count += 1
+    return coefficients, strength
+
+
+@kernel
+def sum_down(begin, end, x, offset, tree, rows, flow, position, slots, table, moments, coefficients, gradient, hessian):
+    """Gradients and Hessians of a subtree's rows, without the query's factors; returns its strength."""
+    for p in range(tree[FIRST, begin], tree[LAST, begin]):
+        gradient[p] = 0.0
+        hessian[p] = 0.0
+    centre = value_centre(offset, x.shape[0], rows.value)
+    longest = 0
+    for node in range(begin, end):
+        if tree[LEFT, node] < 0 and not has_one_label(rows.run_end, offset, tree[FIRST, node], tree[LAST, node]):
+            longest = max(longest, tree[LAST, node] - tree[FIRST, node])
+    stack, translated = make_stack(begin, end, tree, coefficients.shape[0], coefficients.shape[1], len(table.terms))
+    stack[0] = coefficients
+    return pass_down(
+        begin,
+        end,
+        x,
+        offset,
+        tree,
+        rows,
+        centre,
+        flow,
+        position,
+        slots,
+        table,
+        moments,
+        stack,
+        translated,
+        make_scratch(),
+        make_columns(longest, True, gradient),
+        gradient,
+        hessian,
+    )
+
+
+@kernel
+def write(begin, end, row, gradient, hessian, factor, factor_hessian, out, out_hessian):
+    """Scatter the positions ``begin`` to ``end`` to the caller's rows."""
+    for p in range(begin, end):
+        out[row[p]] = gradient[p] * factor
+        out_hessian[row[p]] = hessian[p] * factor_hessian

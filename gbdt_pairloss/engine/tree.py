@@ -1,0 +1,429 @@
+"""One query: its rows split at label boundaries, direct sums at the leaves, fast sums between halves.
+
+Splitting the rows of a query, in descending order of their labels, at the label boundary nearest their middle, and
+both halves again, covers every ordered pair once: in an inner node every row of the left half beats every row of the
+right one. Nodes that are cheaper to sum directly are not split. As in a fast multipole method each row is expanded
+once, at its leaf: moments are added up from the leaves to the root, and the coefficients of what the other half of
+each ancestor contributes are passed down from the root to the leaves, where each row evaluates their sum.
+
+A **channel** is a charge that sources carry: their weight as winners (role 0) or as losers (role 1), or 1 for the
+unweighted strength (role 2), each alone and, where pairs weigh a difference of values, times the row's value. Without
+weights role 0 is 1 and serves all. A **target** is what a row's evaluated sums are multiplied with, likewise.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .chebyshev import add_moments, evaluate, find_panels, place, translate
+from .compile import helper, leaf
+from .direct import extremes, loss_range, sum_range
+
+# A leaf has at most this many rows if it has one label: what one task of a large query takes at least.
+_MOST_ROWS = 16384
+
+# Rows that are expanded in one go, small enough for the cache.
+_CHUNK = 1024
+
+# Costs in ns, of one core at about 3 GHz: what the choice between the sums rests on. Only their ratios matter.
+_DIRECT_PAIR = 0.16
+_DIRECT_WEIGHTED_PAIR = 0.5
+_EXPAND_ROW = 18.0
+_TRANSLATE = 7.0  # one panel to another
+_NODE = 200.0
+_QUERY = 3000.0
+
+
+class Rows(NamedTuple):
+    """The plan as the kernels read it; an empty array stands for weights of 1, or for phi = 1.
+
+    Attributes
+    ----------
+    row : int32 or int64 array
+        The caller's row at each position.
+    ptr : int64 array
+        Where each query starts, and the end.
+    run_end : int32 or int64 array
+        End of the run of equal labels of each position.
+    winner_weight, loser_weight : float64 arrays
+    value : float64 array
+        phi is the difference of two rows' values.
+    """
+
+    row: NDArray[np.signedinteger]
+    ptr: NDArray[np.int64]
+    run_end: NDArray[np.signedinteger]
+    winner_weight: NDArray[np.float64]
+    loser_weight: NDArray[np.float64]
+    value: NDArray[np.float64]
+
+
+# A tree is an int64 array with a column for each node, in preorder, and these rows. Children that come of a split for
+# size only have no side.
+FIRST, LAST, LEFT, RIGHT, SIBLING, SIDE, DEPTH = range(7)
+
+
+class Scratch(NamedTuple):
+    """Arrays for the rows that are expanded in one go: panels, places in them, charges, sums of sigma and sigma'."""
+
+    slot: NDArray[np.int64]
+    local: NDArray[np.float64]
+    charge: NDArray[np.float64]
+    sums: NDArray[np.float64]
+
+
+@helper
+def make_scratch():
+    return Scratch(np.empty(_CHUNK, np.int64), np.empty(_CHUNK), np.ones(_CHUNK), np.empty((2, _CHUNK)))
+
+
+#: What flows between the halves of a node: side, source channel, target, its sign for sigma and for sigma', and, for
+#: the strength, the winners' channel to multiply with (or -1) and that product's sign.
+FLOW_COLUMNS = 7
+
+
+def flows(weighted: bool, valued: bool, strength: bool, loss: bool = False) -> NDArray[np.int64]:
+    """The translations between the halves of a node.
+
+    With phi = y_i - y_j a winner sums y_i A_0 - A_1, where A_0 sums over the losers' weights and A_1 over their
+    weights times values; a loser sums B_1 - y_j B_0. The loss is what winners sum, with the signs of sigma'.
+    """
+    powers = 2 if valued else 1
+    table = []
+    for power in range(powers):
+        to_winner = (-1, 1) if not valued else ((1, 1), (1, -1))[power]
+        to_loser = (1, 1) if not valued else ((1, -1), (1, 1))[power]
+        dual, sign = powers - 1 - power, 1 - 2 * power
+        if loss:
+            table.append((0, power + (powers if weighted else 0), power, to_winner[1], 0, -1, 0))
+            continue
+        if weighted:
+            table.append((0, powers + power, power, *to_winner, -1, 0))
+            table.append((1, power, powers + power, *to_loser, -1, 0))
+            if strength:
+                table.append((0, 2 * powers + power, -1, 0, 0, 2 * powers + dual, sign))
+        else:
+            table.append((0, power, power, *to_winner, dual, sign))
+            table.append((1, power, power, *to_loser, -1, 0))
+    return np.array(table, dtype=np.int64)
+
+
+@leaf
+def _count_pairs(first, last, run_end, offset):
+    """The ordered pairs of a range; of a range of many labels an upper bound."""
+    pairs = 0.0
+    p = first
+    for _ in range(256):
+        end = min(run_end[offset + p] - offset, last)
+        pairs += float(end - p) * float(last - end)
+        p = end
+        if p == last:
+            return pairs
+    return pairs + 0.5 * float(last - p) * float(last - p)
+
+
+@leaf
+def _boundary(first, last, run_end, offset):
+    """The label boundary nearest the middle of a range of several labels."""
+    middle = (first + last) // 2
+    run = run_end[offset + middle]
+    low, high = first, middle  # the first position of this run
+    while low < high:
+        mid = (low + high) // 2
+        if run_end[offset + mid] == run:
+            high = mid
+        else:
+            low = mid + 1
+    end = min(run - offset, last)
+    if low > first and (end >= last or middle - low <= end - middle):
+        return low
+    return end
+
+
+@leaf
+def most_nodes(n):
+    """What an array for a query's tree must hold; a node that finds no place for children stays a leaf."""
+    return 64 + n // 4
+
+
+@helper
+def split(n, offset, rows, panels, near, n_flows, nodes):
+    """Fill the tree of a query of n rows whose scores lie in so many panels; returns the number of its nodes."""
+    pair_cost = _DIRECT_PAIR
+    if rows.winner_weight.size > 0 or rows.value.size > 0:
+        pair_cost = _DIRECT_WEIGHTED_PAIR
+    translation = _TRANSLATE * n_flows * panels * min(panels, 2 * near + 1)
+    stack = np.empty((128, 5), np.int64)  # first, last, parent, side, depth
+    stack[0, 0], stack[0, 1], stack[0, 2], stack[0, 3], stack[0, 4] = 0, n, -1, -1, 0
+    size, count = 1, 0
+    while size > 0:
+        size -= 1
+        first, last, parent, side, depth = (
+            stack[size, 0],
+            stack[size, 1],
+            stack[size, 2],
+            stack[size, 3],
+            stack[size, 4],
+        )
+        node = count
+        count += 1
+        nodes[FIRST, node], nodes[LAST, node] = first, last
+        nodes[LEFT, node], nodes[RIGHT, node], nodes[SIBLING, node] = -1, -1, -1
+        nodes[SIDE, node], nodes[DEPTH, node] = side, depth
+        if parent >= 0:
+            if nodes[LEFT, parent] < 0:
+                nodes[LEFT, parent] = node
+            else:
+                nodes[RIGHT, parent] = node
+                nodes[SIBLING, node] = nodes[LEFT, parent]
+                nodes[SIBLING, nodes[LEFT, parent]] = node
+        one_label = has_one_label(rows.run_end, offset, first, last)
+        if one_label:
+            if last - first <= _MOST_ROWS:
+                continue
+            middle = (first + last) // 2
+        else:
+            fast = 2.0 * (translation + _NODE)
+            if depth == 0:
+                fast += _QUERY + _EXPAND_ROW * n_flows * 0.5 * n
+            if pair_cost * _count_pairs(first, last, rows.run_end, offset) <= fast:
+                continue
+            middle = _boundary(first, last, rows.run_end, offset)
+        if count + size + 2 > nodes.shape[1] or size + 2 > stack.shape[0]:
+            continue
+        for child in range(2):  # the left one is taken off the stack first
+            stack[size, 0] = first if child == 1 else middle
+            stack[size, 1] = middle if child == 1 else last
+            stack[size, 2] = node
+            stack[size, 3] = -1 if one_label else 1 - child
+            stack[size, 4] = depth + 1
+            size += 1
+    return count
+
+
+@leaf
+def has_one_label(run_end, offset, first, last):
+    """Whether a range has one label."""
+    return run_end[offset + first] >= offset + last
+
+
+@leaf
+def _role_weight(p, role, rows):
+    if rows.winner_weight.size == 0 or role == 2:
+        return 1.0
+    return rows.winner_weight[p] if role == 0 else rows.loser_weight[p]
+
+
+@leaf
+def _fill_charges(first, last, offset, channel, rows, centre, charge):
+    powers = 2 if rows.value.size > 0 else 1
+    role, power = channel // powers, channel % powers
+    for k in range(last - first):
+        p = offset + first + k
+        weight = _role_weight(p, role, rows)
+        charge[k] = weight * (rows.value[p] - centre) if power == 1 else weight
+
+
+@leaf
+def gather_up(begin, end, x, offset, tree, rows, centre, position, slots, table, moments, scratch):
+    """Moments of the nodes ``begin`` to ``end``, whole subtrees, from their rows."""
+    slot, local, charge = scratch.slot, scratch.local, scratch.charge
+    plain = rows.winner_weight.size == 0 and rows.value.size == 0
+    for back in range(end - begin):
+        node = end - 1 - back
+        moments[node] = 0.0
+        if tree[LEFT, node] >= 0:
+            add_children(node, tree, moments)
+            continue
+        for start in range(tree[FIRST, node], tree[LAST, node], _CHUNK):
+            stop = min(start + _CHUNK, tree[LAST, node])
+            n = stop - start
+            place(x[start:stop], position, slots, slot, local)
+            for channel in range(moments.shape[1]):
+                if not plain:
+                    _fill_charges(start, stop, offset, channel, rows, centre, charge)
+                add_moments(slot[:n], local[:n], charge, table.terms, moments[node, channel])
+
+
+@leaf
+def add_children(node, tree, moments):
+    """A node's moments, from those of its children."""
+    left, right = moments[tree[LEFT, node]], moments[tree[RIGHT, node]]
+    for channel in range(moments.shape[1]):
+        for panel in range(moments.shape[2]):
+            for k in range(moments.shape[3]):
+                moments[node, channel, panel, k] = left[channel, panel, k] + right[channel, panel, k]
+
+
+@leaf
+def copy_coefficients(source, target):
+    for i in range(source.shape[0]):
+        for panel in range(source.shape[1]):
+            for k in range(source.shape[2]):
+                target[i, panel, k] = source[i, panel, k]
+
+
+@leaf
+def add_sibling(node, tree, flow, moments, position, table, translated, coefficients):
+    """Add what a node's rows sum over its sibling's; return the strength of these pairs, where counted here."""
+    strength = 0.0
+    terms = len(table.terms)
+    side = tree[SIDE, node]
+    if side < 0:
+        return strength
+    for f in range(flow.shape[0]):
+        if flow[f, 0] != side:
+            continue
+        translate(moments[tree[SIBLING, node], flow[f, 1]], position, side, table, translated)
+        target, sign, sign_slope, dual = flow[f, 2], flow[f, 3], flow[f, 4], flow[f, 5]
+        if target >= 0:
+            for panel in range(position.shape[0]):
+                for k in range(terms):
+                    coefficients[target, panel, k] += sign * translated[panel, k]
+                    coefficients[target, panel, k + terms] += sign_slope * translated[panel, k + terms]
+        if dual >= 0:
+            total = 0.0
+            for panel in range(position.shape[0]):
+                for k in range(terms):
+                    total += translated[panel, k] * moments[node, dual, panel, k]
+            strength += flow[f, 6] * total
+    return strength
+
+
+@leaf
+def pass_down(
+    begin,
+    end,
+    x,
+    offset,
+    tree,
+    rows,
+    centre,
+    flow,
+    position,
+    slots,
+    table,
+    moments,
+    stack,
+    translated,
+    scratch,
+    columns,
+    gradient,
+    hessian,
+):
+    """Gradients and Hessians of the rows of the subtree of nodes ``begin`` to ``end``; returns its strength.
+
+    ``stack`` holds the coefficients of a node at each depth of the subtree (see ``make_stack``), its first entry those
+    of what the subtree's rows sum over the rows outside it; ``translated`` is for one translation.
+    """
+    strength = 0.0
+    targets = stack.shape[1]
+    slot, local, sums = scratch.slot, scratch.local, scratch.sums
+    valued = rows.value.size > 0
+    plain = rows.winner_weight.size == 0 and not valued
+    for node in range(begin, end):
+        depth = tree[DEPTH, node] - tree[DEPTH, begin]
+        if depth > 0:
+            copy_coefficients(stack[depth - 1], stack[depth])
+            strength += add_sibling(node, tree, flow, moments, position, table, translated, stack[depth])
+        if tree[LEFT, node] >= 0:
+            continue
+        for start in range(tree[FIRST, node], tree[LAST, node], _CHUNK):
+            stop = min(start + _CHUNK, tree[LAST, node])
+            n = stop - start
+            place(x[start:stop], position, slots, slot, local)
+            for target in range(targets):
+                sums[:, :n] = 0.0
+                evaluate(slot[:n], local[:n], table.terms, stack[depth, target], sums)
+                if plain:
+                    for k in range(n):
+                        gradient[start + k] += sums[0, k]
+                        hessian[start + k] += sums[1, k]
+                    continue
+                role, power = (target // 2, target % 2) if valued else (target, 1)
+                for k in range(n):
+                    weight = _role_weight(offset + start + k, role, rows)
+                    if power == 0:
+                        weight *= rows.value[offset + start + k] - centre
+                        gradient[start + k] += (weight if table.is_loss else -weight) * sums[0, k]
+                    else:
+                        gradient[start + k] += weight * sums[0, k]
+                    hessian[start + k] += weight * sums[1, k]
+        if has_one_label(rows.run_end, offset, tree[FIRST, node], tree[LAST, node]):
+            continue
+        if table.is_loss:
+            loss_range(x, tree[FIRST, node], tree[LAST, node], offset, rows, columns, gradient)
+        else:
+            strength += sum_range(x, tree[FIRST, node], tree[LAST, node], offset, rows, columns, gradient, hessian)
+    return strength
+
+
+@helper
+def make_stack(begin, end, tree, n_targets, panels, terms):
+    """Coefficients for the depths of the subtree of nodes ``begin`` to ``end``, zero, and for one translation."""
+    deepest = 0
+    for node in range(begin, end):
+        deepest = max(deepest, tree[DEPTH, node] - tree[DEPTH, begin])
+    return np.zeros((deepest + 1, n_targets, panels, 2 * terms)), np.empty((panels, 2 * terms))
+
+
+@leaf
+def value_centre(offset, n, value):
+    """The middle of a query's values, taken off them before they are multiplied: labels near 1e6 cost digits."""
+    if value.size == 0:
+        return 0.0
+    return 0.5 * (value[offset] + value[offset + n - 1])
+
+
+@leaf
+def is_small(n):
+    """Whether a query of n rows is summed directly whatever its labels and scores."""
+    return 0.5 * n * n * _DIRECT_PAIR <= _QUERY + _EXPAND_ROW * n
+
+
+@helper
+def sum_query(x, offset, rows, flow, n_channels, n_targets, table, nodes, scratch, columns, gradient, hessian):
+    """Sums of one query in one go: gradient and Hessian without the query's factors; returns the strength."""
+    n = x.shape[0]
+    gradient[:] = 0
+    hessian[:] = 0
+    low, high = extremes(x)
+    position, slots = find_panels(x, low, high)
+    panels = position.shape[0]
+    n_nodes = 1
+    if panels > 0:
+        n_nodes = split(n, offset, rows, panels, table.near, flow.shape[0], nodes)
+    if n_nodes == 1 and table.is_loss:
+        loss_range(x, np.int64(0), n, offset, rows, columns, gradient)
+        return 0.0
+    if n_nodes == 1:
+        return sum_range(x, np.int64(0), n, offset, rows, columns, gradient, hessian)
+    centre = value_centre(offset, n, rows.value)
+    tree = nodes[:, :n_nodes].copy()
+    terms = len(table.terms)
+    moments = np.empty((n_nodes, n_channels, panels, terms))
+    gather_up(np.int64(1), n_nodes, x, offset, tree, rows, centre, position, slots, table, moments, scratch)
+    stack, translated = make_stack(np.int64(0), n_nodes, tree, n_targets, panels, terms)
+    return pass_down(
+        np.int64(0),
+        n_nodes,
+        x,
+        offset,
+        tree,
+        rows,
+        centre,
+        flow,
+        position,
+        slots,
+        table,
+        moments,
+        stack,
+        translated,
+        scratch,
+        columns,
+        gradient,
+        hessian,
+    )

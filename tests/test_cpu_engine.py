@@ -1,0 +1,300 @@
+"""The CPU engine against the definition: ordinary and hostile shapes, both precisions, any number of threads."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gbdt_pairloss import BPR, PairwiseLogistic
+from gbdt_pairloss.data import read_arrays
+from gbdt_pairloss.engine.cpu import CPUEngine
+from gbdt_pairloss.engine.reference import ReferenceEngine
+
+#: Largest error of a gradient and a Hessian, and of a query's loss, as a share of the query's largest.
+BOUNDS = {np.float32: (1e-6, 1e-5, 1e-6), np.float64: (1e-12, 1e-12, 1e-12)}
+
+
+def plan_of(objective, y, scores, **kwargs):
+    arguments = {"group": None, "qid": None, "sample_weight": None, "mask": None, **kwargs}
+    return objective.plan(read_arrays(y, scores, **arguments).data)
+
+
+def share_of_largest(error, exact, query):
+    largest = np.zeros(query.max() + 1)
+    np.maximum.at(largest, query, np.abs(exact))
+    worst = np.zeros(largest.size)
+    np.maximum.at(worst, query, np.abs(error))
+    tiny = np.finfo(np.float32).smallest_subnormal
+    return np.max(worst / np.maximum(largest, tiny / 1e-6), initial=0.0)
+
+
+def assert_matches_reference(objective, y, scores, dtype=np.float32, loss=True, **kwargs) -> None:
+    plan = plan_of(objective, y, scores, **kwargs)
+    query = np.zeros(plan.n_rows, dtype=int)
+    query[plan.rows] = np.repeat(np.arange(plan.n_queries), np.diff(plan.ptr))
+    flat = np.asarray(scores, dtype=float).ravel()
+    pairs = objective._pairs()
+    ours, exact = CPUEngine(1), ReferenceEngine()
+    bounds = BOUNDS[dtype]
+    for name, array, expected, bound in zip(
+        ("gradient", "Hessian"),
+        ours.gradient_hessian(plan, flat, pairs, dtype),
+        exact.gradient_hessian(plan, flat, pairs),
+        bounds[:2],
+        strict=True,
+    ):
+        assert array.dtype == dtype
+        assert np.isfinite(array).all()
+        error = share_of_largest(array - expected, expected, query)
+        assert error <= bound, f"{name}: {error:.1e} of the largest"
+    if not loss:
+        return
+    for name, array, expected in zip(
+        ("loss", "weight"),
+        ours.winner_loss(plan, flat, pairs, dtype),
+        exact.winner_loss(plan, flat, pairs),
+        strict=True,
+    ):
+        error = share_of_largest(array - expected, expected, query)
+        assert error <= bounds[2], f"{name}: {error:.1e} of the largest"
+
+
+def labels_of(kind, n, rng):
+    return {
+        "grades": rng.choice(5, size=n, p=[0.52, 0.32, 0.134, 0.018, 0.008]).astype(float),
+        "binary": (rng.random(n) < 0.01).astype(float),
+        "mostly positive": (rng.random(n) < 0.97).astype(float),
+        "distinct": rng.standard_normal(n),
+        "near a million": 1e6 + rng.choice(7, size=n) / 8,
+        "one winner": (np.arange(n) == n // 3).astype(float),
+    }[kind]
+
+
+LABELS = ["grades", "binary", "mostly positive", "distinct", "near a million", "one winner"]
+
+#: Queries of one row to thousands: the direct sum, trees of both, and what lies between.
+SIZES = [1, 2, 3, 5, 17, 64, 150, 400, 700, 1200, 2500]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize("normalize", ["log", "none"])
+def test_every_size_of_query(labels, normalize, dtype) -> None:
+    rng = np.random.default_rng(0)
+    n = sum(SIZES)
+    y = labels_of(labels, n, rng)
+    scores = 1.5 * rng.standard_normal(n) + 0.3 * (y - y.mean())
+    objective = PairwiseLogistic(normalize=normalize, ignore_negative_labels=False)
+    assert_matches_reference(objective, y, scores, dtype, group=SIZES)
+
+
+WEIGHTS = list(itertools.product(["winner", "both"], ["uniform", "label_diff", "gain_diff"], ["log", "query", "none"]))
+
+
+@pytest.mark.parametrize(("item_weight", "pair_weight", "normalize"), WEIGHTS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_weights(item_weight, pair_weight, normalize, weighted) -> None:
+    if item_weight == "both" and not weighted:
+        pytest.skip("the same without weights")
+    rng = np.random.default_rng(1)
+    n = sum(SIZES)
+    y = rng.uniform(0, 4, n)
+    y[: n // 2] = np.round(y[: n // 2])
+    scores = 2 * rng.standard_normal(n) + y
+    weight = np.where(rng.random(n) < 0.2, 0.0, rng.uniform(0.1, 5, n)) if weighted else None
+    objective = PairwiseLogistic(
+        item_weight=item_weight, pair_weight=pair_weight, normalize=normalize, temperature=0.7, hessian_scale=2.0
+    )
+    assert_matches_reference(objective, y, scores, group=SIZES, sample_weight=weight)
+    mask = rng.random(n) < 0.8
+    assert_matches_reference(objective, y, scores, np.float64, group=SIZES, sample_weight=weight, mask=mask)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize(
+    "scores",
+    [
+        "equal",
+        "ties",
+        "20 apart, in order",
+        "20 apart",
+        "1000 apart",
+        "1000 apart, in order",
+        "outlier",
+        "tiny",
+        "huge",
+        "widths",
+        "far from zero",
+    ],
+)
+def test_hostile_scores(scores, labels, dtype) -> None:
+    rng = np.random.default_rng(2)
+    sizes = [90, 1300]
+    n = sum(sizes)
+    y = labels_of(labels, n, rng)
+    best = np.concatenate([y[:90] > np.median(y[:90]), y[90:] > np.median(y[90:])])
+    if not best.any():
+        best = y > y.min()
+    noise = rng.standard_normal(n)
+    s = {
+        "equal": np.zeros(n),
+        "ties": np.round(noise),
+        "20 apart, in order": np.where(best, 20.0, 0.0) + 0.1 * noise,
+        "20 apart": np.where(rng.random(n) < 0.5, 20.0, 0.0) + noise,
+        "1000 apart": np.where(rng.random(n) < 0.5, 1000.0, 0.0) + noise,
+        "1000 apart, in order": np.where(best, 1000.0, 0.0),
+        "outlier": np.where(np.arange(n) == 1000, 1e30, noise),
+        "tiny": 1e-30 * noise,
+        "huge": 1e30 * noise,
+        "widths": np.sign(noise) * 10.0 ** rng.uniform(-30, 30, n),
+        "far from zero": 1e9 + np.round(noise, 2),
+    }[scores]
+    objective = PairwiseLogistic(normalize="none", ignore_negative_labels=False)
+    assert_matches_reference(objective, y, s, dtype, group=sizes)
+
+
+def test_all_pairs_in_order_and_far_apart() -> None:
+    # The largest gradient is about 1e-9, and is right to 1e-6 of itself.
+    for n in (40, 5000):
+        y = (np.arange(n) < n // 3).astype(float)
+        scores = 28.0 * y + 0.2 * np.random.default_rng(0).standard_normal(n)
+        gradient, hessian = PairwiseLogistic(normalize="none").gradient_hessian(y, scores)
+        assert 0 < np.abs(gradient).max() < 1e-8
+        assert 0 < hessian.max() < 1e-8
+        for dtype in (np.float32, np.float64):
+            assert_matches_reference(PairwiseLogistic(normalize="none"), y, scores, dtype)
+            # And all in the wrong order: the Hessians are as small, the gradients are not.
+            assert_matches_reference(PairwiseLogistic(normalize="none"), 1 - y, scores, dtype)
+
+
+def test_scores_beyond_what_a_temperature_can_divide() -> None:
+    scores = np.array([1e308, -1e308, 0.0, 1.0, 2.0])
+    objective = PairwiseLogistic(temperature=1e-3, normalize="none")
+    assert_matches_reference(objective, [0, 1, 2, 1, 0], scores, loss=False)
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 0.05, 1.0, 300.0])
+def test_temperatures(temperature) -> None:
+    rng = np.random.default_rng(3)
+    y, scores = rng.integers(0, 50, 4000).astype(float), rng.standard_normal(4000)
+    assert_matches_reference(PairwiseLogistic(temperature=temperature), y, scores, group=[100, 900, 3000])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.floats(-60, 60), st.floats(0, 3)), min_size=1, max_size=40),
+    st.sampled_from([np.float32, np.float64]),
+)
+def test_any_small_query(rows, dtype) -> None:
+    y, scores, weight = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    assert_matches_reference(PairwiseLogistic(), y, scores, dtype)
+    assert_matches_reference(PairwiseLogistic(pair_weight="label_diff"), y, scores, dtype, sample_weight=weight)
+
+
+class TestThreads:
+    def shapes(self):
+        rng = np.random.default_rng(4)
+        sizes = np.concatenate([rng.integers(1, 300, 700), [5000, 70_000, 1, 90_000]])
+        n = int(sizes.sum())
+        y = np.where(np.arange(n) < n - 90_000, rng.integers(0, 5, n), rng.random(n))
+        return y, 2 * rng.standard_normal(n), sizes
+
+    @pytest.mark.parametrize("pair_weight", ["uniform", "label_diff"])
+    def test_the_same_bits_for_any_number(self, pair_weight) -> None:
+        y, scores, sizes = self.shapes()
+        results = []
+        for n_threads in (1, 2, 3, 7, None):
+            objective = PairwiseLogistic(n_threads=n_threads, pair_weight=pair_weight)
+            plan = plan_of(objective, y, scores, group=sizes)
+            gradient, hessian = CPUEngine(n_threads).gradient_hessian(plan, scores, objective._pairs(), np.float32)
+            loss, _ = CPUEngine(n_threads).winner_loss(plan, scores, objective._pairs(), np.float32)
+            results.append((gradient.tobytes(), hessian.tobytes(), loss.tobytes()))
+        assert len(set(results)) == 1
+
+    def test_a_large_query_is_the_definition(self) -> None:
+        rng = np.random.default_rng(5)
+        n = 70_000
+        y, scores = (rng.random(n) < 0.002).astype(float), rng.standard_normal(n)
+        for pair_weight in ("uniform", "gain_diff"):
+            objective = PairwiseLogistic(pair_weight=pair_weight)
+            y = y * rng.integers(1, 4, n)
+            plan = plan_of(objective, y, scores)
+            gradient, hessian = CPUEngine().gradient_hessian(plan, scores, objective._pairs(), np.float32)
+            loss, _ = CPUEngine().winner_loss(plan, scores, objective._pairs(), np.float32)
+            d = scores[:, None] - scores[y > 0]  # loser minus winner
+            gain = 2.0**y
+            phi = np.maximum(gain[y > 0] - gain[:, None], 0) if pair_weight == "gain_diff" else y[y > 0] > y[:, None]
+            wrong = phi / (1 + np.exp(-d))
+            strength = 2 * wrong.sum()
+            factor = np.log2(1 + strength) / strength
+            expected = wrong.sum(axis=1)
+            expected[y > 0] -= wrong.sum(axis=0)
+            np.testing.assert_allclose(gradient, factor * expected, rtol=0, atol=1e-6 * factor * np.abs(expected).max())
+            slope = wrong / (1 + np.exp(d))
+            curvature = slope.sum(axis=1)
+            curvature[y > 0] += slope.sum(axis=0)
+            np.testing.assert_allclose(hessian, factor * curvature, rtol=0, atol=1e-5 * factor * curvature.max())
+            losses = (phi * np.logaddexp(0, d)).sum(axis=0)
+            np.testing.assert_allclose(loss[y > 0], factor * losses, rtol=0, atol=1e-6 * factor * losses.max())
+
+    def test_one_winner_in_a_million(self) -> None:
+        n = 1_000_000
+        scores = np.random.default_rng(6).standard_normal(n)
+        scores[777] = 3e30  # an outlier takes one panel
+        y = np.zeros(n)
+        y[5] = 1.0
+        gradient, hessian = PairwiseLogistic(normalize="none").gradient_hessian(y, scores.astype(np.float32))
+        d = scores.astype(np.float32).astype(float) - float(np.float32(scores[5]))
+        with np.errstate(over="ignore"):
+            wrong = 1 / (1 + np.exp(-d))
+        wrong[5] = 0
+        assert gradient[5] == pytest.approx(-wrong.sum(), rel=1e-6)
+        assert hessian[5] == pytest.approx((wrong * (1 - wrong)).sum(), rel=1e-5)
+        np.testing.assert_allclose(np.delete(gradient, 5), np.delete(wrong, 5), atol=1e-6)
+
+    def test_after_a_fork_and_in_joblibs_processes(self) -> None:
+        program = (
+            "import multiprocessing, numpy as np\n"
+            "from gbdt_pairloss import PairwiseLogistic\n"
+            "rng = np.random.default_rng(0)\n"
+            "y, s = rng.integers(0, 3, 300_000), rng.standard_normal(300_000)\n"
+            "def work(_): return PairwiseLogistic(n_threads=2).gradient_hessian(y, s, group=[100] * 3000)[0].sum()\n"
+            "here = work(0)\n"
+            "with multiprocessing.get_context('fork').Pool(2) as pool:\n"
+            "    assert pool.map(work, range(4)) == [here] * 4\n"
+            "print('same')\n"
+        )
+        if not hasattr(os, "fork"):
+            pytest.skip("no fork here")
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+        assert done.stdout.strip() == "same", done.stderr
+
+
+def test_bpr_of_many_users() -> None:
+    rng = np.random.default_rng(7)
+    y = np.tile(np.r_[np.ones(20), np.zeros(1980)], 5)
+    assert_matches_reference(BPR(), y, rng.standard_normal(y.size), group=[2000] * 5)
+
+
+def test_kernels_are_cached_on_disk(tmp_path) -> None:
+    program = (
+        "from gbdt_pairloss import PairwiseLogistic\n"
+        "PairwiseLogistic().gradient_hessian([1, 0], [0.1, 0.2])\n"
+        "from gbdt_pairloss.engine import query_sums\n"
+        "stats = query_sums.sum_queries.stats\n"
+        "print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    runs = [
+        subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert [run.stdout.split() for run in runs] == [["0", "1"], ["1", "0"]]
