@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from .adapters import Adapter, adapter_of
 from .data import RankingData, read_arrays
-from .engine import Engine, PairLoss, PairSum, get_engine
+from .engine import DeltaNDCG, Engine, PairLoss, PairSum, get_engine
 from .plan import Plan, build_plan
 from .plan_cache import cached_plan
 from .training import TrainingWatch, check_learnable
@@ -21,7 +21,7 @@ from .validation import Float64Array, check_choice, check_positive
 
 REDUCTIONS = ("sum", "mean", "sum_over_batch_size", "mean_with_sample_weight", "none", "pairs", "pair_weights")
 
-PAIR_WEIGHTS = ("uniform", "label_diff", "gain_diff")
+PAIR_WEIGHTS = ("uniform", "label_diff", "gain_diff", "ndcg", "lambdarank")
 
 _REGISTRY: dict[str, type[PairwiseObjective]] = {}
 
@@ -61,14 +61,19 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
     return _REGISTRY[name](**params)
 
 
-def gains(labels: Float64Array, gain: str) -> Float64Array:
+def gains(labels: Float64Array, gain: str, at_least_0: bool) -> Float64Array:
     """The gain of each label: "exp2", 2^y - 1, or "linear", y.
 
     Raises
     ------
     ValueError
-        If a gain is not finite.
+        If a gain is not finite, or below 0 where NDCG is made of them.
     """
+    if at_least_0 and labels.min(initial=0.0) < 0:
+        raise ValueError(
+            f"NDCG has no gain for the negative label {labels.min()}: shift the labels, let the objective ignore such "
+            'rows (ignore_negative_labels=True), or use pair_weight="label_diff"'
+        )
     if gain == "linear":
         return labels
     with np.errstate(over="ignore"):
@@ -93,6 +98,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         temperature: float = 1.0,
         pair_weight: str = "uniform",
         gain: str = "exp2",
+        truncation: int | None = None,
         normalize: str = "log",
         hessian_scale: float = 1.0,
         ignore_negative_labels: bool | None = None,
@@ -103,6 +109,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         self.temperature = temperature
         self.pair_weight = pair_weight
         self.gain = gain
+        self.truncation = truncation
         self.normalize = normalize
         self.hessian_scale = hessian_scale
         self.ignore_negative_labels = ignore_negative_labels
@@ -339,9 +346,9 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """Labels to the values whose differences weigh the pairs."""
         if self.pair_weight == "label_diff":
             return lambda labels: labels
-        if self.pair_weight == "gain_diff":
-            return partial(gains, gain=self.gain)
-        return None
+        if self.pair_weight == "uniform":
+            return None
+        return partial(gains, gain=self.gain, at_least_0=self.pair_weight != "gain_diff")
 
     def _nothing_to_learn(self) -> str:
         """Why no pair exists, in the words of this objective's labels."""
@@ -353,8 +360,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             type(self)._ranking_labels,
             self.ignore_negative_labels,
             self.item_weight,
-            self.pair_weight,
-            self.gain,
+            self.pair_weight in ("uniform", "label_diff") and self.pair_weight,
+            self.pair_weight != "uniform" and self.gain,
         )
 
     def _gradient_hessian(self, plan: Plan, scores: NDArray[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -370,7 +377,10 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         return gradient, hessian
 
     def _pairs(self) -> PairSum:
-        return PairSum(self.pair_loss, float(self.temperature), self.normalize, float(self.hessian_scale))
+        delta = None
+        if self.pair_weight in ("ndcg", "lambdarank"):
+            delta = DeltaNDCG(self.truncation, by_distance=self.pair_weight == "lambdarank")
+        return PairSum(self.pair_loss, float(self.temperature), self.normalize, float(self.hessian_scale), delta)
 
     def _engine(self) -> Engine:
         return get_engine(self.device, self.n_threads, self.pair_loss)
@@ -404,7 +414,11 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             check_choice(self.ignore_negative_labels, "ignore_negative_labels", (None, True, False))
         check_choice(self.item_weight, "item_weight", ("winner", "both"))
         check_choice(self.device, "device", ("auto", "cpu", "cuda"))
-        if self.n_threads is not None and (
-            isinstance(self.n_threads, bool) or not isinstance(self.n_threads, Integral) or self.n_threads < 1
-        ):
-            raise ValueError(f"n_threads must be a whole number above 0 or None, got {self.n_threads!r}")
+        for name in ("n_threads", "truncation"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
+                raise ValueError(f"{name} must be a whole number above 0 or None, got {value!r}")
+        if self.truncation is not None and self.pair_weight not in ("ndcg", "lambdarank"):
+            raise ValueError(
+                'truncation belongs to pair_weight="ndcg" and "lambdarank": other pair weights know no ranks'
+            )

@@ -95,6 +95,16 @@ class Plan:
         value = self._centred_values
         return value * lost(self.loser_weight) - lost(self.loser_weight * value)
 
+    def ideal_dcg(self, truncation: int | None) -> Float64Array:
+        """The DCG of each query in the order of its labels, with the plan's values as gains, cut at ``truncation``."""
+        assert self.values is not None
+        query = np.repeat(np.arange(self.n_queries), np.diff(self.ptr))
+        rank = np.arange(self.rows.shape[0]) - self.ptr[query]
+        terms = self.values / np.log2(rank + 2)
+        if truncation is not None:
+            terms = np.where(rank < truncation, terms, 0.0)
+        return np.bincount(query, terms, minlength=self.n_queries).astype(np.float64)
+
     @property
     def _centred_values(self) -> Float64Array:
         """Values from the query's smallest: their differences are what matters, and large values would cost digits."""

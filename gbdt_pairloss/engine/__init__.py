@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..plan import Plan
 from ..validation import Float64Array
 
-__all__ = ["Engine", "PairLoss", "PairSum", "get_engine"]
+__all__ = ["SMALLEST_DISTANCE", "DeltaNDCG", "Engine", "PairLoss", "PairSum", "get_engine"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,26 @@ class PairLoss:
 
 
 @dataclass(frozen=True)
+class DeltaNDCG:
+    """phi of a pair is |delta NDCG|, the change if its rows changed places in the current ranking.
+
+    Attributes
+    ----------
+    truncation : int or None
+        Only pairs with a row among the first so many count, and NDCG is cut there; None: all pairs.
+    by_distance : bool
+        Whether phi is divided by 0.01 + |s_i - s_j|, where the scores of a query are not all equal.
+    """
+
+    truncation: int | None
+    by_distance: bool
+
+
+#: What ``by_distance`` adds to a distance, LightGBM's constant.
+SMALLEST_DISTANCE = 0.01
+
+
+@dataclass(frozen=True)
 class PairSum:
     """What is summed over the pairs.
 
@@ -45,12 +65,15 @@ class PairSum:
     normalize : {"none", "query", "log"}
         The factor on each query.
     hessian_scale : float
+    delta : DeltaNDCG or None
+        None: phi is 1, or the difference of the plan's values; else these are gains.
     """
 
     pair_loss: PairLoss
     temperature: float
     normalize: str
     hessian_scale: float
+    delta: DeltaNDCG | None = None
 
 
 class Engine(Protocol):

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ..plan import Plan
 from ..validation import Float64Array
-from . import PairSum
+from . import SMALLEST_DISTANCE, PairSum
 from .chebyshev import WIDTH, Table, table
+from .ndcg import Exchange, sum_queries_ndcg
 from .query_sums import (
     MAGNITUDE,
     centre_scores,
@@ -80,10 +81,13 @@ class CPUEngine:
         strengths = np.zeros(plan.n_queries)
         if pairs.normalize == "log":
             _, _, strengths = self._sum(plan, scores, pairs, np.dtype(dtype), None)
-        loss, _, _ = self._sum(plan, scores, pairs, np.dtype(dtype), strengths)
+        loss, weight, _ = self._sum(plan, scores, pairs, np.dtype(dtype), strengths)
+        loss = loss.astype(np.float64, copy=False)
+        if pairs.delta is not None:
+            return loss, weight.astype(np.float64, copy=False)
         factor = loss_factors(plan.ptr, *_query_arguments(plan, strengths, pairs))
         weight = plan.winner_weight * plan.pair_weights_won * np.repeat(factor, np.diff(plan.ptr))
-        return loss.astype(np.float64, copy=False), plan.scatter(weight)
+        return loss, plan.scatter(weight)
 
     def _sum(
         self,
@@ -97,15 +101,18 @@ class CPUEngine:
         is_loss = strengths is not None
         if strengths is None:
             strengths = np.zeros(plan.n_queries)
+        if pairs.delta is not None and pairs.delta.by_distance:
+            dtype = np.dtype(np.float64)  # float32 has no digits for distances of 0.01 of scores in the tens
         work = _Work.of(plan, scores, pairs, dtype, strengths, is_loss)
         with _Threads(self.n_threads) as threads:
-            threads.run(work.small, work.tasks(threads))
-            for query in work.large():
-                work.sum_large(int(query), threads)
+            if pairs.delta is not None:
+                work.sum_ndcg(pairs, threads)
+            else:
+                work.sum_separable(threads)
         if (strengths < 0).any():  # scores that even float64 cannot divide by the temperature
             reference = ReferenceEngine()
             if is_loss:
-                work.first[:], _ = reference.winner_loss(plan, scores, pairs, dtype)
+                work.first[:], work.second[:] = reference.winner_loss(plan, scores, pairs, dtype)
             else:
                 work.first[:], work.second[:] = reference.gradient_hessian(plan, scores, pairs, dtype)
         return work.first, work.second, strengths
@@ -162,40 +169,61 @@ class _Work:
             second=np.zeros(plan.n_rows, dtype),
         )
 
-    def small(self, queries: tuple[int, int]) -> None:
-        """Sum a stretch of queries that are not large."""
-        sum_queries(
-            *queries,
-            self.scores,
-            self.rows,
-            *self.query_arguments,
-            self.flow,
-            self.n_channels,
-            self.n_targets,
-            self.expansion,
-            self.first,
-            self.second,
-        )
-
-    def tasks(self, threads: _Threads) -> list[tuple[int, int]]:
-        """Stretches of queries that are not large, of about equal cost."""
+    def sum_separable(self, threads: _Threads) -> None:
+        """Sum all queries, with phi that is 1 or a difference of values."""
         sizes = np.diff(self.plan.ptr)
         large = sizes > _LARGE
         # Rows cost about the same whatever the query, but for the pairs of small ones.
         cost = np.where(large, 0.0, 20.0 * sizes + np.minimum(0.2 * self.plan.n_pairs, 60.0 * sizes))
-        total = np.concatenate(([0.0], np.cumsum(cost)))
-        if total[-1] < _WORTH_THREADS:
-            threads = _Threads(1)
-        n_tasks = 1 if threads.n == 1 else 8 * threads.n
-        bounds = {0, sizes.size, *np.searchsorted(total, np.linspace(0, total[-1], n_tasks + 1)[1:-1]).tolist()}
-        for query in np.flatnonzero(large).tolist():
-            bounds.update((query, query + 1))
-        edges = sorted(bounds)
-        return [(a, b) for a, b in pairwise(edges) if not large[a]]
 
-    def large(self) -> NDArray[np.int64]:
-        """The large queries that have a pair."""
-        return np.flatnonzero((np.diff(self.plan.ptr) > _LARGE) & (self.plan.n_pairs > 0))
+        def sum_small(queries: tuple[int, int]) -> None:
+            sum_queries(
+                *queries,
+                self.scores,
+                self.rows,
+                *self.query_arguments,
+                self.flow,
+                self.n_channels,
+                self.n_targets,
+                self.expansion,
+                self.first,
+                self.second,
+            )
+
+        threads.run(sum_small, _stretches(cost, large, threads))
+        for query in np.flatnonzero(large & (self.plan.n_pairs > 0)):
+            self.sum_large(int(query), threads)
+
+    def sum_ndcg(self, pairs: PairSum, threads: _Threads) -> None:
+        """Sum all queries, with phi = |delta NDCG|."""
+        assert pairs.delta is not None
+        sizes = np.diff(self.plan.ptr)
+        ideal = self.plan.ideal_dcg(pairs.delta.truncation)
+        exchange = Exchange(
+            truncation=pairs.delta.truncation or int(sizes.max(initial=0)),
+            base=SMALLEST_DISTANCE if pairs.delta.by_distance else 1.0,
+            slope=float(pairs.delta.by_distance),
+            per_ideal=np.divide(1.0, ideal, out=np.zeros_like(ideal), where=ideal > 0),
+            few=1 / np.log2(np.arange(4096) + 2.0),
+        )
+        query_weight, _, strengths, parameters = self.query_arguments
+
+        def sum_some(queries: tuple[int, int]) -> None:
+            sum_queries_ndcg(
+                *queries,
+                self.scores,
+                self.rows,
+                query_weight,
+                exchange,
+                strengths,
+                parameters,
+                self.expansion.is_loss,
+                self.first,
+                self.second,
+            )
+
+        cost = 60.0 * sizes + 0.4 * self.plan.n_pairs
+        threads.run(sum_some, _stretches(cost, np.zeros(sizes.size, dtype=np.bool_), threads))
 
     def sum_large(self, query: int, threads: _Threads) -> None:
         """Sum one large query in steps that the threads share."""
@@ -247,6 +275,16 @@ class _Work:
         threads.run(
             lambda task: write(*task, row, first, second, factor, factor_second, self.first, self.second), chunks
         )
+
+
+def _stretches(cost: Float64Array, large: NDArray[np.bool_], threads: _Threads) -> list[tuple[int, int]]:
+    """Stretches of about equal cost of the queries that are not large."""
+    total = np.concatenate(([0.0], np.cumsum(cost)))
+    n_tasks = 1 if threads.n == 1 or total[-1] < _WORTH_THREADS else 8 * threads.n
+    bounds = {0, cost.size, *np.searchsorted(total, np.linspace(0, total[-1], n_tasks + 1)[1:-1]).tolist()}
+    for query in np.flatnonzero(large).tolist():
+        bounds.update((query, query + 1))
+    return [(a, b) for a, b in pairwise(sorted(bounds)) if not large[a]]
 
 
 class _Threads:

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compile import helper, leaf
-from .lanes import LANES, maximum, minimum, rows_by_columns
+from .formulas import LOG2_E, exponential, general, logistic_loss, plain, power_of_two
+from .lanes import LANES, rows_by_columns
 
 # Entries are summed in the working precision over at most this many rows or columns, then added up in float64: the
 # rounding of float32 then stays below 1e-6 even where all terms are equal, and so round the same way.
@@ -25,81 +26,7 @@ ROWS_PER_SUM = 64
 COLUMNS_PER_SUM = 512
 
 # The spread of scores over the temperature up to which e and 1 / e, and sums of two, stay within float32's range.
-_WIDEST = 80.0
-
-_LOG2_E = 1.4426950408889634
-_LN_2_HIGH = 0.6931471803691238  # 33 bits: n * _LN_2_HIGH is exact for |n| < 2^20
-_LN_2_LOW = 1.9082149292705877e-10
-
-
-@leaf
-def power_of_two(n):
-    """2^n for a whole float64 n of at most 1022 in magnitude."""
-    return np.int64((np.int64(n) + 1023) << 52).view(np.float64)
-
-
-@leaf
-def exponential(x):
-    """exp(x) for |x| <= 708 to 1e-15, in operations that vectorise."""
-    n = np.rint(x * _LOG2_E)
-    f = (x - n * _LN_2_HIGH) - n * _LN_2_LOW
-    p = 1.0 / 6227020800.0
-    p = p * f + 1.0 / 479001600.0
-    p = p * f + 1.0 / 39916800.0
-    p = p * f + 1.0 / 3628800.0
-    p = p * f + 1.0 / 362880.0
-    p = p * f + 1.0 / 40320.0
-    p = p * f + 1.0 / 5040.0
-    p = p * f + 1.0 / 720.0
-    p = p * f + 1.0 / 120.0
-    p = p * f + 1.0 / 24.0
-    p = p * f + 1.0 / 6.0
-    p = p * f + 0.5
-    p = p * f + 1.0
-    p = p * f + 1.0
-    return p * power_of_two(n)
-
-
-def _plain(columns, row):
-    """r and r (1 - r) = a t: rows sum r and t, columns r and a t."""
-    (x,), (a,) = columns, row
-    q = 1.0 / (x + a)
-    r = x * q
-    return (r, r * q), (r, r * (a * q))
-
-
-def _general(columns, row):
-    """phi = row value - column value; the third sum is of phi r without weights."""
-    (x, weight, value), (a, row_weight, row_value) = columns, row
-    q = 1.0 / (x + a)
-    r = x * q * (row_value - value)
-    t = r * (a * q)
-    return (weight * r, weight * t, r), (row_weight * r, row_weight * t)
-
-
-def _loss(columns, row):
-    """phi softplus(-d) = phi (max(-d, 0) + log1p(m)), m = e^-|d| the ratio of the smaller e to the larger.
-
-    log1p(m) = 2 atanh(w) with w = m / (2 + m) <= 1 / 3: a series in w^2 that loses nothing where m is small.
-    """
-    (x, e, weight, value), (row_x, row_e, row_value) = columns, row
-    small, large = minimum(e, row_e), maximum(e, row_e)
-    w = small / (large * 2.0 + small)
-    square = w * w
-    last = 8 if w.bits == 32 else 17
-    series = square * 0.0 + 1.0 / (2 * last + 1)
-    for k in range(last - 1, -1, -1):
-        series = series * square + 1.0 / (2 * k + 1)
-    above = x - row_x
-    return ((maximum(above, above * 0.0) + w * 2.0 * series) * (row_value - value) * weight,), ()
-
-
-_loss_row = rows_by_columns(_loss, n_rows=1, n_row_sums=1, n_column_sums=0)
-_one_row = rows_by_columns(_plain, n_rows=1, n_row_sums=2, n_column_sums=2)
-_two_rows = rows_by_columns(_plain, n_rows=2, n_row_sums=2, n_column_sums=2)
-_four_rows = rows_by_columns(_plain, n_rows=4, n_row_sums=2, n_column_sums=2)
-_one_general_row = rows_by_columns(_general, n_rows=1, n_row_sums=3, n_column_sums=2)
-
+WIDEST = 80.0
 
 @leaf
 def _one_wide_row(fraction, exponent, weight, value, a, a_exponent, row_weight, row_value, column_r, column_t):
@@ -119,6 +46,10 @@ def _one_wide_row(fraction, exponent, weight, value, a, a_exponent, row_weight, 
     return row_r, row_t, strength
 
 
+_loss_row = rows_by_columns(logistic_loss, n_rows=1, n_row_sums=1, n_column_sums=0)
+_general_row = rows_by_columns(general, n_rows=1, n_row_sums=3, n_column_sums=2)
+
+
 class Columns(NamedTuple):
     """Arrays that ``sum_range`` works in, for ranges of up to so many rows (and padding).
 
@@ -126,7 +57,8 @@ class Columns(NamedTuple):
     ----------
     start : int64 array
         The first column that each row meets.
-    e, weight, value, sum_r, sum_t : arrays of the working precision
+    e, weight, value, discount, top, place, sum_r, sum_t : arrays of the working precision
+        ``discount``, ``top`` and ``place`` are those of ``ndcg.py``.
     fraction, exponent, total_r, total_t : float64 arrays
     """
 
@@ -134,6 +66,9 @@ class Columns(NamedTuple):
     e: NDArray[np.floating]
     weight: NDArray[np.floating]
     value: NDArray[np.floating]
+    discount: NDArray[np.floating]
+    top: NDArray[np.floating]
+    place: NDArray[np.floating]
     sum_r: NDArray[np.floating]
     sum_t: NDArray[np.floating]
     fraction: NDArray[np.float64]
@@ -143,15 +78,17 @@ class Columns(NamedTuple):
 
 
 @helper
-def make_columns(n, general, out):
-    """Columns for ranges of up to n rows in the precision of ``out``; ``general``: also for weights and values."""
+def make_columns(n, out):
+    """Columns for ranges of up to n rows in the precision of ``out``."""
     padded = n + 2 * LANES
-    some = padded if general else 0
     return Columns(
         np.empty(n, np.int64),
         np.empty(padded, out.dtype),
-        np.empty(some, out.dtype),
-        np.empty(some, out.dtype),
+        np.empty(padded, out.dtype),
+        np.empty(padded, out.dtype),
+        np.zeros(padded, out.dtype),
+        np.zeros(padded, out.dtype),
+        np.zeros(padded, out.dtype),
         np.zeros(padded, out.dtype),
         np.zeros(padded, out.dtype),
         np.empty(padded),
@@ -159,6 +96,102 @@ def make_columns(n, general, out):
         np.empty(padded),
         np.empty(padded),
     )
+
+
+@leaf
+def take(column, total, first, last, sign):
+    """total += sign * column, which is cleared; returns its sum."""
+    column, total = column[first:last], total[first:last]
+    added = 0.0
+    for k in range(column.shape[0]):
+        value = np.float64(column[k])
+        added += value
+        total[k] += sign * value
+        column[k] = 0
+    return added
+
+
+def strips(formula, columns_of, row_of):
+    """A function that sums over the pairs of a range, a few rows at a time.
+
+    Parameters
+    ----------
+    formula : callable
+        Of one pair, see ``lanes.rows_by_columns``: rows sum r and t, columns r and a t, where a is the first value of
+        the row.
+    columns_of, row_of : compiled functions
+        ``columns_of(columns)``: the arrays that the formula takes; ``row_of(columns, i)``: the values of a row.
+    """
+    one = rows_by_columns(formula, n_rows=1, n_row_sums=2, n_column_sums=2)
+    two = rows_by_columns(formula, n_rows=2, n_row_sums=2, n_column_sums=2)
+    four = rows_by_columns(formula, n_rows=4, n_row_sums=2, n_column_sums=2)
+
+    @leaf
+    def sum_strips(n, n_rows, columns):
+        """Totals of the range in its orientation: r of rows counts +, of columns -. Returns the sum of r."""
+        e, start, column_r, column_t = columns.e, columns.start, columns.sum_r, columns.sum_t
+        total_r, total_t = columns.total_r, columns.total_t
+        arrays = columns_of(columns)
+        sums = (column_r, column_t)
+        e[n : n + LANES] = 0
+        strength = 0.0
+        for strip in range(0, n_rows, ROWS_PER_SUM):
+            strip_end = min(strip + ROWS_PER_SUM, n_rows)
+            i = strip
+            while i < strip_end:
+                m = 1  # rows that start in the same vector of columns
+                while m < 4 and i + 2 * m <= strip_end and start[i + 2 * m - 1] - start[i] < LANES:
+                    m *= 2
+                left = start[i]
+                while left < n:
+                    stop = min(left + COLUMNS_PER_SUM, n)
+                    if m == 4:
+                        ra, rb, rc, rd, ta, tb, tc, td = four(
+                            arrays,
+                            (
+                                row_of(columns, i),
+                                row_of(columns, i + 1),
+                                row_of(columns, i + 2),
+                                row_of(columns, i + 3),
+                            ),
+                            (left, max(left, start[i + 1]), max(left, start[i + 2]), max(left, start[i + 3])),
+                            stop,
+                            sums,
+                        )
+                        total_r[i + 2] += rc
+                        total_r[i + 3] += rd
+                        total_t[i + 2] += tc * e[i + 2]
+                        total_t[i + 3] += td * e[i + 3]
+                    elif m == 2:
+                        rows = (row_of(columns, i), row_of(columns, i + 1))
+                        ra, rb, ta, tb = two(arrays, rows, (left, max(left, start[i + 1])), stop, sums)
+                    else:
+                        ra, ta = one(arrays, (row_of(columns, i),), (left,), stop, sums)
+                    total_r[i] += ra
+                    total_t[i] += ta * e[i]
+                    if m > 1:
+                        total_r[i + 1] += rb
+                        total_t[i + 1] += tb * e[i + 1]
+                    left += COLUMNS_PER_SUM
+                i += m
+            strength += take(column_r, total_r, start[strip], n, -1.0)  # every pair is in the columns' sums once
+            take(column_t, total_t, start[strip], n, 1.0)
+        return strength
+
+    return sum_strips
+
+
+@leaf
+def _plain_columns(columns):
+    return (columns.e,)
+
+
+@leaf
+def _plain_row(columns, i):
+    return (columns.e[i],)
+
+
+_sum_plain = strips(plain, _plain_columns, _plain_row)
 
 
 @leaf
@@ -192,47 +225,64 @@ def sum_range(x, first, last, offset, rows, columns, gradient, hessian):
     strength : float
         Sum of phi r over the pairs, without weights.
     """
-    n = last - first
-    run_end, e, total_r, total_t = rows.run_end, columns.e, columns.total_r, columns.total_t
-    if run_end[offset + first] >= offset + last:
+    if rows.run_end[offset + first] >= offset + last:
         return 0.0
-    winners = _orient(first, last, offset, run_end, False, columns.start)
-    losers = offset + last - run_end[offset + first]  # rows after the first run
-    mirrored = losers < winners
-    if mirrored:
-        _orient(first, last, offset, run_end, True, columns.start)
-    n_rows = min(losers, winners)
-
-    low, high = extremes(x[first:last])
-    wide = high - low > _WIDEST
-    middle = 0.5 * low + 0.5 * high
-    if not wide:
-        if mirrored:
-            for i in range(n):
-                e[i] = exponential(middle - x[last - 1 - i])
-        else:
-            for i in range(n):
-                e[i] = exponential(x[first + i] - middle)
-    total_r[:n] = 0.0
-    total_t[:n] = 0.0
+    mirrored, n_rows = orient_shorter(first, last, offset, rows.run_end, columns.start)
+    wide = exponentials(x, first, last, mirrored, columns)
     if wide or rows.winner_weight.size > 0 or rows.value.size > 0:
         strength = _sum_general(x, first, last, offset, mirrored, wide, n_rows, rows, columns)
     else:
-        strength = _sum_plain(n, n_rows, columns)
-
-    if mirrored:
-        for i in range(n):
-            gradient[last - 1 - i] += total_r[i]
-            hessian[last - 1 - i] += total_t[i]
-    else:
-        for i in range(n):
-            gradient[first + i] -= total_r[i]
-            hessian[first + i] += total_t[i]
+        strength = _sum_plain(last - first, n_rows, columns)
+    add_totals(first, last, mirrored, columns, gradient, hessian)
     return strength
 
 
 @leaf
-def _orient(first, last, offset, run_end, mirrored, start):
+def orient_shorter(first, last, offset, run_end, start):
+    """Orient a range of several labels so that there are the fewest rows: whether mirrored, and their number."""
+    winners = orient(first, last, offset, run_end, False, start)
+    losers = offset + last - run_end[offset + first]  # rows after the first run
+    if losers < winners:
+        orient(first, last, offset, run_end, True, start)
+        return True, losers
+    return False, winners
+
+
+@leaf
+def exponentials(x, first, last, mirrored, columns):
+    """e of the range's rows in its orientation, and totals of 0; True, and no e, if the scores spread too widely."""
+    n = last - first
+    e, total_r, total_t = columns.e, columns.total_r, columns.total_t
+    total_r[:n] = 0.0
+    total_t[:n] = 0.0
+    low, high = extremes(x[first:last])
+    if high - low > WIDEST:
+        return True
+    middle = 0.5 * low + 0.5 * high
+    if mirrored:
+        for i in range(n):
+            e[i] = exponential(middle - x[last - 1 - i])
+    else:
+        for i in range(n):
+            e[i] = exponential(x[first + i] - middle)
+    return False
+
+
+@leaf
+def add_totals(first, last, mirrored, columns, gradient, hessian):
+    """Add what the rows of an oriented range have summed up: winners count -, losers +."""
+    total_r, total_t = columns.total_r, columns.total_t
+    for i in range(last - first):
+        if mirrored:
+            gradient[last - 1 - i] += total_r[i]
+            hessian[last - 1 - i] += total_t[i]
+        else:
+            gradient[first + i] -= total_r[i]
+            hessian[first + i] += total_t[i]
+
+
+@leaf
+def orient(first, last, offset, run_end, mirrored, start):
     """What each row meets: the columns from ``start`` on. Returns the number of rows before the last run."""
     p = first
     before = first
@@ -249,71 +299,7 @@ def _orient(first, last, offset, run_end, mirrored, start):
 
 
 @leaf
-def _sum_plain(n, n_rows, columns):
-    """Totals of the range in its orientation: r of rows counts +, of columns -."""
-    e, start, column_r, column_t = columns.e, columns.start, columns.sum_r, columns.sum_t
-    total_r, total_t = columns.total_r, columns.total_t
-    e[n : n + LANES] = 0
-    strength = 0.0
-    for strip in range(0, n_rows, ROWS_PER_SUM):
-        strip_end = min(strip + ROWS_PER_SUM, n_rows)
-        i = strip
-        while i < strip_end:
-            m = 1  # rows that start in the same vector of columns
-            while m < 4 and i + 2 * m <= strip_end and start[i + 2 * m - 1] - start[i] < LANES:
-                m *= 2
-            left = start[i]
-            while left < n:
-                stop = min(left + COLUMNS_PER_SUM, n)
-                if m == 4:
-                    ra, rb, rc, rd, ta, tb, tc, td = _four_rows(
-                        (e,),
-                        ((e[i],), (e[i + 1],), (e[i + 2],), (e[i + 3],)),
-                        (left, max(left, start[i + 1]), max(left, start[i + 2]), max(left, start[i + 3])),
-                        stop,
-                        (column_r, column_t),
-                    )
-                    total_r[i + 2] += rc
-                    total_r[i + 3] += rd
-                    total_t[i + 2] += tc * e[i + 2]
-                    total_t[i + 3] += td * e[i + 3]
-                elif m == 2:
-                    ra, rb, ta, tb = _two_rows(
-                        (e,),
-                        ((e[i],), (e[i + 1],)),
-                        (left, max(left, start[i + 1])),
-                        stop,
-                        (column_r, column_t),
-                    )
-                else:
-                    ra, ta = _one_row((e,), ((e[i],),), (left,), stop, (column_r, column_t))
-                total_r[i] += ra
-                total_t[i] += ta * e[i]
-                if m > 1:
-                    total_r[i + 1] += rb
-                    total_t[i + 1] += tb * e[i + 1]
-                left += COLUMNS_PER_SUM
-            i += m
-        strength += _take(column_r, total_r, start[strip], n, -1.0)  # every pair is in the columns' sums once
-        _take(column_t, total_t, start[strip], n, 1.0)
-    return strength
-
-
-@leaf
-def _take(column, total, first, last, sign):
-    """total += sign * column, which is cleared; returns its sum."""
-    column, total = column[first:last], total[first:last]
-    added = 0.0
-    for k in range(column.shape[0]):
-        value = np.float64(column[k])
-        added += value
-        total[k] += sign * value
-        column[k] = 0
-    return added
-
-
-@leaf
-def _fill_columns(x, first, last, offset, mirrored, wide, rows, columns):
+def fill_columns(x, first, last, offset, mirrored, wide, rows, columns):
     """Weights, values and, for scores of any spread, fractions and exponents, in the range's orientation."""
     n = last - first
     weight, value, fraction, exponent = columns.weight, columns.value, columns.fraction, columns.exponent
@@ -330,9 +316,9 @@ def _fill_columns(x, first, last, offset, mirrored, wide, rows, columns):
         if valued:
             value[i] = centre - values[offset + p] if mirrored else values[offset + p] - centre
         if wide:
-            z = (-x[p] if mirrored else x[p]) * _LOG2_E
+            z = (-x[p] if mirrored else x[p]) * LOG2_E
             exponent[i] = np.rint(z)
-            fraction[i] = exponential((z - exponent[i]) / _LOG2_E)
+            fraction[i] = exponential((z - exponent[i]) / LOG2_E)
     columns.e[n : n + LANES] = 0
     weight[n : n + LANES] = 0
     value[n : n + LANES] = 0
@@ -346,11 +332,11 @@ def loss_range(x, first, last, offset, rows, columns, loss):
     weight, value = columns.weight, columns.value
     winner_weight = rows.winner_weight
     valued = rows.value.size > 0
-    n_rows = _orient(first, last, offset, rows.run_end, False, start)
+    n_rows = orient(first, last, offset, rows.run_end, False, start)
     low, high = extremes(x[first:last])
-    wide = high - low > _WIDEST
+    wide = high - low > WIDEST
     middle = 0.5 * low + 0.5 * high
-    _fill_columns(x, first, last, offset, False, False, rows, columns)
+    fill_columns(x, first, last, offset, False, False, rows, columns)
     position = sum_r  # the columns' scores, from the middle; zeros again at the end
     if not wide:
         for i in range(n):
@@ -387,7 +373,7 @@ def _sum_general(x, first, last, offset, mirrored, wide, n_rows, rows, columns):
     fraction, exponent = columns.fraction, columns.exponent
     winner_weight, loser_weight = rows.winner_weight, rows.loser_weight
     weighted, valued = winner_weight.size > 0, rows.value.size > 0
-    _fill_columns(x, first, last, offset, mirrored, wide, rows, columns)
+    fill_columns(x, first, last, offset, mirrored, wide, rows, columns)
     strength = 0.0
     for strip in range(0, n_rows, ROWS_PER_SUM):
         stop = min(strip + ROWS_PER_SUM, n_rows)
@@ -418,7 +404,7 @@ def _sum_general(x, first, last, offset, mirrored, wide, n_rows, rows, columns):
                     total_t[i] += t * row_weight
                     strength += s
                 else:
-                    r, t, s = _one_general_row(
+                    r, t, s = _general_row(
                         (e, weight, value), ((e[i], row_weight, row_value),), (left,), stop, (column_r, column_t)
                     )
                     total_r[i] += np.float64(r) * row_weight

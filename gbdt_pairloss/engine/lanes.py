@@ -80,6 +80,10 @@ def maximum(left: Vector, right: Vector) -> Vector:
 Formula = Callable[[tuple[Vector, ...], tuple[Vector, ...]], tuple[tuple[Vector, ...], tuple[Vector, ...]]]
 
 
+def absolute(value: Vector) -> Vector:
+    return maximum(value, value * -1.0)
+
+
 def rows_by_columns(formula: Formula, n_rows: int, n_row_sums: int, n_column_sums: int) -> Any:
     """A compiled ``function(columns, rows, starts, stop, sums)``, returning the rows' sums.
 

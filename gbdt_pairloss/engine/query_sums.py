@@ -55,7 +55,7 @@ def query_factor(strength, temperature, normalize, n_rows, sum_of_phi):
 
 
 @leaf
-def _read(row, scores, temperature, x):
+def read(row, scores, temperature, x):
     """x = the scores of these rows over the temperature, from the one nearest zero: no score loses digits to it.
 
     Returns the largest magnitude.
@@ -71,7 +71,7 @@ def _read(row, scores, temperature, x):
 
 
 @leaf
-def _write(row, gradient, hessian, factor, factor_hessian, out, out_hessian):
+def scatter(row, gradient, hessian, factor, factor_hessian, out, out_hessian):
     for p in range(row.shape[0]):
         out[row[p]] = gradient[p] * factor
         out_hessian[row[p]] = hessian[p] * factor_hessian
@@ -130,7 +130,7 @@ def _sum_small(
         if not is_small(n):
             return q
         row, x_q, g, h = row_of[offset : offset + n], x[:n], gradient[:n], hessian[:n]
-        if _read(row, scores, pairs[0], x_q) > MAGNITUDE:
+        if read(row, scores, pairs[0], x_q) > MAGNITUDE:
             strengths[q] = -1.0
             continue
         g[:] = 0
@@ -140,7 +140,7 @@ def _sum_small(
         else:
             strengths[q] = sum_range(x_q, np.int64(0), n, offset, rows, columns, g, h)
         factor, factor_hessian = _factors(q, query_weight, sum_of_phi, strengths, pairs, n, is_loss)
-        _write(row, g, h, factor, factor_hessian, out, out_hessian)
+        scatter(row, g, h, factor, factor_hessian, out, out_hessian)
     return end
 
 
@@ -172,7 +172,7 @@ def sum_queries(
     x = np.empty(longest)
     gradient = np.empty(longest, out.dtype)
     hessian = np.empty(longest, out.dtype)
-    columns = make_columns(longest, True, out)
+    columns = make_columns(longest, out)
     scratch = make_scratch()
     nodes = np.empty((7, most_nodes(longest)), np.int64)
     q = np.int64(begin)
@@ -199,7 +199,7 @@ def sum_queries(
         offset = rows.ptr[q]
         n = rows.ptr[q + 1] - offset
         row, x_q, g, h = rows.row[offset : offset + n], x[:n], gradient[:n], hessian[:n]
-        if _read(row, scores, pairs[0], x_q) > MAGNITUDE:
+        if read(row, scores, pairs[0], x_q) > MAGNITUDE:
             strengths[q] = -1.0
             q += 1
             continue
@@ -207,7 +207,7 @@ def sum_queries(
         if not table.is_loss:
             strengths[q] = strength
         factor, factor_hessian = _factors(q, query_weight, sum_of_phi, strengths, pairs, n, table.is_loss)
-        _write(row, g, h, factor, factor_hessian, out, out_hessian)
+        scatter(row, g, h, factor, factor_hessian, out, out_hessian)
         q += 1
 
 
@@ -324,7 +324,7 @@ def sum_down(begin, end, x, offset, tree, rows, flow, position, slots, table, mo
         stack,
         translated,
         make_scratch(),
-        make_columns(longest, True, gradient),
+        make_columns(longest, gradient),
         gradient,
         hessian,
     )

@@ -6,7 +6,8 @@ For a pair (i, j) of one query with y_i > y_j and d_ij = (s_i - s_j) / T::
     gradient  : winner += omega_ij l'(d_ij) / T     loser -= omega_ij l'(d_ij) / T
     Hessian   : both   += omega_ij l''(d_ij) / T^2                     (its diagonal)
     omega_ij  = query weight * winner weight_i * loser weight_j * phi_ij * normaliser of the query
-    phi_ij    = 1, or the difference of the rows' values (labels, gains)
+    phi_ij    = 1, or the difference of the rows' values (labels, gains), or |delta NDCG|:
+                (gain_i - gain_j) |1 / log2(rank_i + 1) - 1 / log2(rank_j + 1)| / ideal DCG
 
 It does not look at the plan's blocks but compares labels, so that it can vouch for them.
 """
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..plan import Plan
 from ..validation import Float64Array
-from . import PairSum
+from . import SMALLEST_DISTANCE, PairSum
 
 # Pairs looked at in one go: 8 MB per temporary, so that a query of any size needs bounded memory.
 _TILE = 1 << 20
@@ -40,11 +41,12 @@ class ReferenceEngine:
         for query, rows in _queries(plan):
             g, h = gradient[rows], hessian[rows]  # views
             w, v = plan.winner_weight[rows], plan.loser_weight[rows]
-            strength = 0.0  # of all pairs before weights: sum of phi |l'| / T
-            for tile, d, phi in _tiles(plan, scores, rows, pairs.temperature):
+            strength, total = 0.0, 0.0  # of all pairs before weights: sums of phi |l'| / T and of phi
+            for tile, d, phi in _tiles(plan, scores, query, rows, pairs):
                 _, first, second = pairs.pair_loss.derivatives(d)
                 first *= phi
                 strength += np.abs(first).sum() / pairs.temperature
+                total += phi.sum()
                 weight = w[tile, None] * v[None, :]
                 first *= weight
                 second *= phi * weight
@@ -52,7 +54,7 @@ class ReferenceEngine:
                 g -= first.sum(axis=0)
                 h[tile] += second.sum(axis=1)
                 h += second.sum(axis=0)
-            factor = _query_factor(plan, query, strength, pairs) / pairs.temperature
+            factor = _query_factor(plan, query, strength, total, pairs) / pairs.temperature
             g *= factor
             h *= factor / pairs.temperature * pairs.hessian_scale
         return plan.scatter(gradient), plan.scatter(hessian)
@@ -65,14 +67,15 @@ class ReferenceEngine:
         weight = np.zeros(scores.shape)
         for query, rows in _queries(plan):
             w, v = plan.winner_weight[rows], plan.loser_weight[rows]
-            strength = 0.0
-            for tile, d, phi in _tiles(plan, scores, rows, pairs.temperature):
+            strength, total = 0.0, 0.0
+            for tile, d, phi in _tiles(plan, scores, query, rows, pairs):
                 value, first, _ = pairs.pair_loss.derivatives(d)
                 strength += np.abs(phi * first).sum() / pairs.temperature
+                total += phi.sum()
                 pair_weight = phi * (w[tile, None] * v[None, :])
                 loss[rows][tile] = (np.where(pair_weight > 0, value, 0.0) * pair_weight).sum(axis=1)
                 weight[rows][tile] = pair_weight.sum(axis=1)
-            factor = _query_factor(plan, query, strength, pairs)
+            factor = _query_factor(plan, query, strength, total, pairs)
             loss[rows] *= factor
             weight[rows] *= factor
         return plan.scatter(loss), plan.scatter(weight)
@@ -85,23 +88,35 @@ def _queries(plan: Plan) -> Iterator[tuple[int, slice]]:
 
 
 def _tiles(
-    plan: Plan, scores: Float64Array, rows: slice, temperature: float
+    plan: Plan, scores: Float64Array, query: int, rows: slice, pairs: PairSum
 ) -> Iterator[tuple[slice, Float64Array, Float64Array]]:
     """Some rows of a query against all of its rows: their positions, d_ij, and phi_ij, 0 unless i beats j."""
     y, s = plan.labels[rows], scores[rows]
+    if pairs.delta is not None:
+        rank = np.empty(y.size, dtype=np.int64)
+        rank[np.lexsort((plan.rows[rows], -s))] = np.arange(y.size)
+        discount = 1 / np.log2(rank + 2)
+        ideal = plan.ideal_dcg(pairs.delta.truncation)[query]
     step = max(1, _TILE // y.size)
     for start in range(0, y.size, step):
         tile = slice(start, min(start + step, y.size))
         with np.errstate(over="ignore"):  # scores 1e308 apart: d is infinite, and so may the loss be
-            d = (s[tile, None] - s[None, :]) / temperature
+            difference = s[tile, None] - s[None, :]
+            d = difference / pairs.temperature
         phi = (y[tile, None] > y[None, :]).astype(np.float64)
         if plan.values is not None:
             value = plan.values[rows]
             phi *= value[tile, None] - value[None, :]
+        if pairs.delta is not None:
+            phi *= np.abs(discount[tile, None] - discount[None, :]) / ideal if ideal > 0 else 0.0
+            if pairs.delta.truncation is not None:
+                phi *= np.minimum(rank[tile, None], rank[None, :]) < pairs.delta.truncation
+            if pairs.delta.by_distance and s.min() != s.max():
+                phi /= SMALLEST_DISTANCE + np.abs(difference)
         yield tile, d, phi
 
 
-def _query_factor(plan: Plan, query: int, strength: float, pairs: PairSum) -> float:
+def _query_factor(plan: Plan, query: int, strength: float, sum_of_phi: float, pairs: PairSum) -> float:
     """Query weight times normaliser.
 
     "query": n_q / sum of phi, with n_q the rows that take part. "log": LightGBM's log2(1 + S) / S with
@@ -109,8 +124,7 @@ def _query_factor(plan: Plan, query: int, strength: float, pairs: PairSum) -> fl
     """
     weight = float(plan.query_weight[query])
     if pairs.normalize == "query":
-        total = float(plan.sum_of_phi[query])
-        return weight * float(plan.ptr[query + 1] - plan.ptr[query]) / total if total > 0 else 0.0
+        return weight * float(plan.ptr[query + 1] - plan.ptr[query]) / sum_of_phi if sum_of_phi > 0 else 0.0
     if pairs.normalize == "log":
         total = 2.0 * strength
         return weight * (math.log1p(total) / total if total > 0 else 1.0) / math.log(2.0)

@@ -1,0 +1,253 @@
+"""What an iteration's gradient costs: our objective against the boosters' own, on one machine in one run.
+
+    python benchmarks/gradients.py [--quick] [--threads 1 2] [--repeats 7] [--only PART ...] [--out FOLDER]
+
+Ours: scores in, float32 gradient and Hessian out, on a plan built once. Theirs: an iteration with one split on two
+columns, less one of a plain regression. Prints Markdown tables; a whole run writes them to benchmarks/results, with a
+figure, and any run does where --out says. --only takes shapes of rankings and other parts by name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import studies
+from drawing import draw
+from natives import native_candidates
+from ours import our_candidate, our_name
+from shapes import SHAPES
+from timing import Candidate, RefusedError, round_robin
+
+_RESULTS = Path(__file__).parent / "results"
+_PACKAGES = ("gbdt_pairloss", "numpy", "numba", "lightgbm", "xgboost", "catboost")
+_FIGURE_SIZES = [10, 32, 100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000]
+
+
+def shape_table(name: str, args: argparse.Namespace) -> list[str]:
+    """Our objective and the natives on one kind of ranking, for each number of threads."""
+    shape = SHAPES[name]
+    data = shape.make(args.scale)
+    runs: list[list[Candidate]] = []
+    for threads in args.threads:
+        ours = [
+            our_candidate(lambda scale: shape.make(args.scale * scale), threads, args.limit, **params)
+            for params in ({}, *shape.weighings)
+        ]
+        runs.append(ours + native_candidates(data, threads))
+        round_robin(runs[-1], args.repeats, args.limit)
+    header = ["objective", "pairs"]
+    for threads in args.threads:
+        header += [f"ms, {_threads(threads)}", "times ours"]
+    rows = []
+    for candidates in zip(*runs, strict=True):
+        cells = [candidates[0].name, candidates[0].pairs]
+        for candidate, run in zip(candidates, runs, strict=True):
+            cells += _cost(candidate, run[0])
+        if candidates[0].pairs:  # not a regression
+            rows.append(cells)
+    text = f"{shape.title}: {data.n_docs:,} docs, {data.sizes.size:,} queries, {float(data.n_pairs()):.2g} pairs."
+    return [f"## {name}", "", text, "", *markdown(header, rows)]
+
+
+def _cost(candidate: Candidate, ours: Candidate) -> list[str]:
+    if candidate.seconds is None:
+        return [candidate.remark, ""]
+    taken = _digits(1e3 * candidate.seconds)
+    if len(candidate.samples) > 1:
+        taken += f" ± {_digits(1e3 * candidate.spread)}"
+    if candidate.seconds <= 0 or ours.seconds is None:
+        return [taken, ""]
+    return [taken, _ratio(candidate.seconds / ours.seconds)]
+
+
+def threads_table(args: argparse.Namespace) -> list[str]:
+    """What a second thread brings, against what a second process does."""
+    threads = max(args.threads)
+    header = ["shape", "objective", "ms, 1 thread", f"ms, {_threads(threads)}", "speed-up", f"of {threads} processes"]
+    rows = []
+    for name, shape in SHAPES.items():
+        for params in ({}, *shape.weighings):
+            try:
+                one, several, each = studies.thread_efficiency(name, params, args.scale, threads, args.repeats)
+            except RefusedError:
+                continue
+            ceiling = threads * one / each
+            row = [_digits(1e3 * one), _digits(1e3 * several), f"{one / several:.2f}", f"{ceiling:.2f}"]
+            rows.append([name, our_name(params), *row, f"{one / several / ceiling:.0%}"])
+    text = (
+        f"Speed-up of {threads} threads over one, against the throughput of {threads} processes of one thread doing "
+        "the same work at the same time, which is what the machine has to give."
+    )
+    return ["## threads", "", text, "", *markdown([*header, "efficiency"], rows)]
+
+
+def memory_table(args: argparse.Namespace) -> list[str]:
+    columns = ("plan, numpy", "plan, process", "call, numpy", "call, process")
+    rows = []
+    for name in ("web", "one-query", "stocks"):
+        held = studies.memory(name, args.scale)
+        rows.append([name, *(f"{held[column]:.1f}" for column in columns)])
+    text = (
+        "Bytes per document with one thread, beyond labels and scores: what the plan holds from call to call, and the "
+        "peak of a call above that, its results (8 bytes) included; by numpy's allocations, and by the memory of the "
+        "process, which the kernels' own arrays are part of."
+    )
+    return ["## memory", "", text, "", *markdown(["shape", *columns], rows)]
+
+
+def compilation_table(args: argparse.Namespace) -> list[str]:
+    rows = []
+    for params in ({}, {"pair_weight": "label_diff"}, {"pair_weight": "ndcg"}):
+        for what in studies.FIRST_CALLS:
+            try:
+                cold, warm = studies.compilation(what, params)
+            except RefusedError:
+                continue
+            rows.append([what, our_name(params), f"{cold:.2f}", f"{warm:.2f}"])
+    text = "Seconds that the first call of a process takes longer than later ones, beyond the imports."
+    header = ["ranking", "objective", "nothing compiled before", "compiled by an earlier process"]
+    return ["## compilation", "", text, "", *markdown(header, rows)]
+
+
+def training_table(args: argparse.Namespace) -> list[str]:
+    threads = max(args.threads)
+    rows = []
+    for booster, objective, total, inside in studies.training(args.scale, threads):
+        share = [""] * 2 if inside is None else [f"{inside:.3f}", f"{inside / total:.1%}"]
+        rows.append([booster, objective, f"{total:.2f}", *share])
+    text = (
+        f"{400_000 * args.scale:,.0f} docs of 60 features in queries of 100, 20 rounds, 31 leaves, {_threads(threads)}, "
+        "data binned beforehand, no metric."
+    )
+    header = ["booster", "objective", "s, whole training", "s in the objective", "share"]
+    return ["## training", "", text, "", *markdown(header, rows)]
+
+
+def scaling_table(args: argparse.Namespace) -> list[str]:
+    rows = []
+    for threads in args.threads:
+        taken = studies.scaling(args.scale, threads, args.repeats)
+        small, large = (seconds / size * 1e9 for size, seconds in taken.items())
+        rows.append([str(threads), f"{small:.1f}", f"{large:.1f}", f"{large / small:.2f}"])
+    sizes = [f"{n * args.scale:,.0f}" for n in (100_000, 10_000_000)]
+    text = "One query of five grades: nanoseconds per document of a call."
+    return ["## scaling", "", text, "", *markdown(["threads", *(f"{s} docs" for s in sizes), "ratio"], rows)]
+
+
+def figure(args: argparse.Namespace) -> list[str]:
+    """The sweep as a figure, and as a table."""
+    sizes = [size for size in _FIGURE_SIZES if size <= 1_000_000 * args.scale]
+    lines = studies.sweep(round(200_000 * args.scale), sizes, args.repeats, args.limit / 3)
+    if args.out is not None:
+        draw(lines, args.out / "gradients.png")
+    rows = [
+        [name, *(_digits(1e9 * line[size]) if size in line else "" for size in sizes)] for name, line in lines.items()
+    ]
+    text = "Nanoseconds per document against documents in a query, five grades, all pairs, one thread (gradients.png)."
+    return ["## figure", "", text, "", *markdown(["objective", *(f"{size:,}" for size in sizes)], rows)]
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
+    "threads": threads_table,
+    "memory": memory_table,
+    "compilation": compilation_table,
+    "training": training_table,
+    "scaling": scaling_table,
+    "figure": figure,
+}
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return ["| " + " | ".join(cells) + " |" for cells in lines]
+
+
+def machine() -> list[str]:
+    """The processor and the versions that the figures hold for."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    found = []
+    for package in _PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"no {package}")
+    return [f"{_processor()}, {cores} cores; Python {platform.python_version()}, {', '.join(found)}."]
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    fields = {}
+    if info.exists():
+        pairs = (line.partition(":") for line in info.read_text().splitlines())
+        fields = {name.strip(): value.strip() for name, _, value in pairs}
+    vectors = {"avx512f": " (AVX-512)", "avx2": " (AVX2)"}
+    has = next((text for flag, text in vectors.items() if flag in fields.get("flags", "").split()), "")
+    return fields.get("model name", platform.processor() or platform.machine()) + has
+
+
+def _threads(n: int) -> str:
+    return f"{n} thread{'s' if n > 1 else ''}"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def _digits(value: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{1 if abs(value) >= 10 else 2}f}"
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [*SHAPES, *PARTS]
+    parser.add_argument("--quick", action="store_true", help="a fiftieth of everything, to see that it runs")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--repeats", type=int, default=None, help="default: 7, or 2 with --quick")
+    parser.add_argument("--only", nargs="+", choices=names, metavar="PART", help=", ".join(names))
+    parser.add_argument("--out", type=Path, help="default: benchmarks/results, or nowhere with --quick or --only")
+    args = parser.parse_args()
+    args.scale, args.limit = (0.02, 1.0) if args.quick else (1.0, 60.0)
+    args.repeats = args.repeats or (2 if args.quick else 7)
+    args.parts = args.only or names
+    if args.out is None and not args.quick and not args.only:
+        args.out = _RESULTS
+    return args
+
+
+def main() -> None:
+    args = read_arguments()
+    options = "".join(f" --{name}" for name in ("quick",) if getattr(args, name))
+    options += f" --threads {' '.join(map(str, args.threads))} --repeats {args.repeats}"
+    options += f" --only {' '.join(args.only)}" if args.only else ""
+    sections: list[list[str]] = [introduction(options)]
+    print("\n".join(sections[0]), flush=True)
+    if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
+    for part in args.parts:
+        sections.append(shape_table(part, args) if part in SHAPES else PARTS[part](args))
+        print("\n" + "\n".join(sections[-1]), flush=True)
+        if args.out is not None:  # after each part, since a whole run takes long
+            text = "\n\n".join("\n".join(section) for section in sections) + "\n"
+            (args.out / "gradients.md").write_text(text, encoding="utf-8")
+
+
+def introduction(options: str) -> list[str]:
+    text = (
+        "Ours: scores in, float32 gradient and Hessian out, on a plan built once, as in a later round of a training. "
+        "Theirs: an iteration with one split on two columns and the same scores to start from, less one of a plain "
+        "regression of the same booster. Medians of rounds in which each has its turn, ± half the distance of the "
+        'quartiles. "Times ours" is against the first line. CatBoost takes each pair twice in an iteration, for the '
+        'tree and for its leaves. "Refuses": the booster does not take such data; "not run": expected to take over '
+        "a minute an iteration, or too much memory."
+    )
+    return ["# What a gradient costs", "", f"`python benchmarks/gradients.py{options}`", "", *machine(), "", text]
+
+
+if __name__ == "__main__":
+    main()

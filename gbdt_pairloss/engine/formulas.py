@@ -1,0 +1,114 @@
+"""One pair: what the direct sums' innermost loops compute, for columns of rows against one row.
+
+x, or e, is exp(s / T) of a column, a that of the row; r = e_j / (e_i + e_j) of a pair of winner i and loser j, and
+t = r (1 - r). In a range that is read backwards e is exp(-s / T) and the roles are swapped: the formulas stay.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .compile import leaf
+from .lanes import Vector, absolute, maximum, minimum
+
+LOG2_E = 1.4426950408889634
+_LN_2_HIGH = 0.6931471803691238  # 33 bits: n * _LN_2_HIGH is exact for |n| < 2^20
+_LN_2_LOW = 1.9082149292705877e-10
+
+
+@leaf
+def power_of_two(n):
+    """2^n for a whole float64 n of at most 1022 in magnitude."""
+    return np.int64((np.int64(n) + 1023) << 52).view(np.float64)
+
+
+@leaf
+def exponential(x):
+    """exp(x) for |x| <= 708 to 1e-15, in operations that vectorise."""
+    n = np.rint(x * LOG2_E)
+    f = (x - n * _LN_2_HIGH) - n * _LN_2_LOW
+    p = 1.0 / 6227020800.0
+    p = p * f + 1.0 / 479001600.0
+    p = p * f + 1.0 / 39916800.0
+    p = p * f + 1.0 / 3628800.0
+    p = p * f + 1.0 / 362880.0
+    p = p * f + 1.0 / 40320.0
+    p = p * f + 1.0 / 5040.0
+    p = p * f + 1.0 / 720.0
+    p = p * f + 1.0 / 120.0
+    p = p * f + 1.0 / 24.0
+    p = p * f + 1.0 / 6.0
+    p = p * f + 0.5
+    p = p * f + 1.0
+    p = p * f + 1.0
+    return p * power_of_two(n)
+
+
+def plain(columns, row):
+    """r and r (1 - r) = a t: rows sum r and t, columns r and a t."""
+    (x,), (a,) = columns, row
+    q = 1.0 / (x + a)
+    r = x * q
+    return (r, r * q), (r, r * (a * q))
+
+
+def general(columns, row):
+    """phi = row value - column value; the third sum is of phi r without weights."""
+    (x, weight, value), (a, row_weight, row_value) = columns, row
+    q = 1.0 / (x + a)
+    r = x * q * (row_value - value)
+    t = r * (a * q)
+    return (weight * r, weight * t, r), (row_weight * r, row_weight * t)
+
+
+def ndcg_plain(columns, row):
+    """As ``plain`` with phi = |difference of gains| |difference of discounts|."""
+    (x, value, discount), (a, row_value, row_discount) = columns, row
+    q = 1.0 / (x + a)
+    r = x * q * ((row_value - value) * absolute(row_discount - discount))
+    return (r, r * q), (r, r * (a * q))
+
+
+def _exchange(columns, row):
+    """phi of ``ndcg_general``: where ``top`` of either is 1, over base + slope |difference of scores|."""
+    (value, discount, top, place), (row_value, row_discount, row_top, row_place, base, slope) = columns, row
+    phi = (row_value - value) * absolute(row_discount - discount) * maximum(row_top, top)
+    return phi / (base + slope * absolute(row_place - place))
+
+
+def ndcg_general(columns, row):
+    """As ``general`` with the phi of ``_exchange``."""
+    (x, weight), (a, row_weight) = columns[:2], row[:2]
+    q = 1.0 / (x + a)
+    r = x * q * _exchange(columns[2:], row[2:])
+    t = r * (a * q)
+    return (weight * r, weight * t, r), (row_weight * r, row_weight * t)
+
+
+def softplus(x, e, row_x, row_e):
+    """softplus(-d) = max(-d, 0) + log1p(m), with m = e^-|d| the ratio of the smaller e to the larger.
+
+    log1p(m) = 2 atanh(w) with w = m / (2 + m) <= 1 / 3: a series in w^2 that loses nothing where m is small.
+    """
+    small, large = minimum(e, row_e), maximum(e, row_e)
+    w = small / (large * 2.0 + small)
+    square = w * w
+    last = 8 if w.bits == 32 else 17
+    series = square * 0.0 + 1.0 / (2 * last + 1)
+    for k in range(last - 1, -1, -1):
+        series = series * square + 1.0 / (2 * k + 1)
+    above = x - row_x
+    return maximum(above, above * 0.0) + w * 2.0 * series
+
+
+def ndcg_loss(columns, row):
+    """Rows sum phi softplus(-d) and phi."""
+    (x, e, weight), (row_x, row_e) = columns[:3], row[:2]
+    phi = weight * _exchange(columns[3:], row[2:])
+    return (phi * softplus(x, e, row_x, row_e), phi), ()
+
+
+def logistic_loss(columns, row):
+    """phi softplus(-d) with phi = row value - column value."""
+    (x, e, weight, value), (row_x, row_e, row_value) = columns, row
+    return (softplus(x, e, row_x, row_e) * (row_value - value) * weight,), ()
