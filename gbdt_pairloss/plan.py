@@ -97,13 +97,20 @@ class Plan:
 
     def ideal_dcg(self, truncation: int | None) -> Float64Array:
         """The DCG of each query in the order of its labels, with the plan's values as gains, cut at ``truncation``."""
-        assert self.values is not None
-        query = np.repeat(np.arange(self.n_queries), np.diff(self.ptr))
-        rank = np.arange(self.rows.shape[0]) - self.ptr[query]
-        terms = self.values / np.log2(rank + 2)
-        if truncation is not None:
-            terms = np.where(rank < truncation, terms, 0.0)
-        return np.bincount(query, terms, minlength=self.n_queries).astype(np.float64)
+        if truncation not in self._ideal_dcg:
+            assert self.values is not None
+            query = np.repeat(np.arange(self.n_queries), np.diff(self.ptr))
+            rank = np.arange(self.rows.shape[0]) - self.ptr[query]
+            terms = self.values / np.log2(rank + 2)
+            if truncation is not None:
+                terms = np.where(rank < truncation, terms, 0.0)
+            self._ideal_dcg[truncation] = np.bincount(query, terms, minlength=self.n_queries).astype(np.float64)
+        return self._ideal_dcg[truncation]
+
+    @cached_property
+    def _ideal_dcg(self) -> dict[int | None, Float64Array]:
+        """What ``ideal_dcg`` has worked out."""
+        return {}
 
     @property
     def _centred_values(self) -> Float64Array:

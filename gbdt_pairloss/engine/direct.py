@@ -28,6 +28,7 @@ COLUMNS_PER_SUM = 512
 # The spread of scores over the temperature up to which e and 1 / e, and sums of two, stay within float32's range.
 WIDEST = 80.0
 
+
 @leaf
 def _one_wide_row(fraction, exponent, weight, value, a, a_exponent, row_weight, row_value, column_r, column_t):
     """As ``_general`` for scores of any spread: e = fraction * 2^exponent, in float64."""

@@ -80,6 +80,12 @@ def maximum(left: Vector, right: Vector) -> Vector:
 Formula = Callable[[tuple[Vector, ...], tuple[Vector, ...]], tuple[tuple[Vector, ...], tuple[Vector, ...]]]
 
 
+def is_above(left: Vector, right: Vector) -> Vector:
+    """1 where left > right, else 0."""
+    met = left._builder.fcmp_ordered(">", left.value, right.value)
+    return Vector(left._builder, left._builder.select(met, left._constant(1.0), left._constant(0.0)))
+
+
 def absolute(value: Vector) -> Vector:
     return maximum(value, value * -1.0)
 

@@ -18,6 +18,7 @@ from .direct import (
     ROWS_PER_SUM,
     add_totals,
     exponentials,
+    extremes,
     fill_columns,
     make_columns,
     orient,
@@ -261,31 +262,39 @@ def _factor(strength, n, sum_of_phi, temperature, normalize):
     return 1.0
 
 
-@kernel
-def sum_queries_ndcg(
-    begin, end, scores, rows, query_weight, exchange, strengths, pairs, is_loss, out, out_second
+@leaf
+def _sum_each(
+    begin,
+    end,
+    scores,
+    rows,
+    query_weight,
+    exchange,
+    strengths,
+    pairs,
+    is_loss,
+    arrays,
+    orders,
+    columns,
+    out,
+    out_second,
 ):
-    """Gradient and Hessian, or loss and weight, of the queries ``begin`` to ``end``; see ``sum_queries``."""
     temperature, normalize, hessian_scale = pairs
-    longest = 0
+    ptr, row_of, run_end = rows.ptr, rows.row, rows.run_end
     for q in range(begin, end):
-        longest = max(longest, rows.ptr[q + 1] - rows.ptr[q])
-    x_all, discount_all, top_all = np.empty(longest), np.empty(longest), np.empty(longest)
-    first_all, second_all = np.empty(longest), np.empty(longest)
-    order, buffer = np.empty(longest, np.int64), np.empty(longest, np.int64)
-    columns = make_columns(longest, out)
-    for q in range(begin, end):
-        offset = rows.ptr[q]
-        n = rows.ptr[q + 1] - offset
-        if n < 2 or rows.run_end[offset] == offset + n:
+        offset = ptr[q]
+        n = ptr[q + 1] - offset
+        if n < 2 or run_end[offset] == offset + n:
             continue
-        row, x, discount, top = rows.row[offset : offset + n], x_all[:n], discount_all[:n], top_all[:n]
+        row = row_of[offset : offset + n]
+        x, discount, top, first, second = arrays[0][:n], arrays[1][:n], arrays[2][:n], arrays[3][:n], arrays[4][:n]
         if read(row, scores, temperature, x) > MAGNITUDE:
             strengths[q] = -1.0
             continue
-        discounts(x, row, exchange.truncation, exchange.few, order, buffer, discount, top)
+        discounts(x, row, exchange.truncation, exchange.few, orders[0], orders[1], columns.fraction, discount, top)
         # All scores equal: LightGBM does not divide by their distances.
-        tied = x.min() == x.max()
+        low, high = extremes(x)
+        tied = low == high
         here = Exchange(
             exchange.truncation,
             1.0 if tied else exchange.base,
@@ -294,7 +303,6 @@ def sum_queries_ndcg(
             exchange.few,
         )
         per_ideal = exchange.per_ideal[q]
-        first, second = first_all[:n], second_all[:n]
         first[:] = 0.0
         second[:] = 0.0
         if is_loss:
@@ -319,3 +327,36 @@ def sum_queries_ndcg(
                 out,
                 out_second,
             )
+
+
+@kernel
+def sum_queries_ndcg(begin, end, scores, rows, query_weight, exchange, strengths, pairs, is_loss, out, out_second):
+    """Gradient and Hessian, or loss and weight, of the queries ``begin`` to ``end``; see ``sum_queries``."""
+    longest = 0
+    for q in range(begin, end):
+        longest = max(longest, rows.ptr[q + 1] - rows.ptr[q])
+    x, discount, top, first, second = (
+        np.empty(longest),
+        np.empty(longest),
+        np.empty(longest),
+        np.empty(longest),
+        np.empty(longest),
+    )
+    order, buffer = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    columns = make_columns(longest, out)
+    _sum_each(
+        begin,
+        end,
+        scores,
+        rows,
+        query_weight,
+        exchange,
+        strengths,
+        pairs,
+        is_loss,
+        (x, discount, top, first, second),
+        (order, buffer),
+        columns,
+        out,
+        out_second,
+    )

@@ -8,71 +8,42 @@ import numpy as np
 
 from ..data import RankingData
 from ..validation import Float64Array
-from ._ranking import ratio, running_product, spread
+from ._ranking import compiled, rank_rows, ranks_within, ratio, rows_per_query
 from ._registry import evaluate, register
-from ._relevance import relevant_runs
+from ._relevance import relevant_rows
 
 _NEEDS = "a relevant row"
 _CHOICES = {"ties": ("average", "order")}
 
 
+def _ranked(data: RankingData, scores: Any, k: int | None, relevant: float, ties: str) -> tuple[Any, ...]:
+    """What the kernels of this file take: the ranking, whether each position holds a relevant row, the ranks cut to."""
+    ranking = rank_rows(data, scores, ties)
+    return ranking, relevant_rows(data, relevant)[ranking.row], ranks_within(k, ranking)
+
+
 def _average_precision(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    runs = relevant_runs(data, scores, relevant, ties)
-    ranking = runs.ranking
-    some = np.flatnonzero((runs.in_run > 0) & (ranking.in_top(k) > 0))
-    m, r = ranking.size[some], runs.in_run[some]
-    run, offset = spread(ranking.in_top(k)[some])
-    # At the rank above + 1 + offset of a run a relevant row stands with probability r/m, and above it in the run
-    # offset (r - 1)/(m - 1) more are expected (McSherry and Najork 2008, their equation for average precision).
-    slope = (r - 1) / np.maximum(m - 1, 1)
-    precision_here = (runs.before[some][run] + 1 + offset * slope[run]) / (ranking.above[some][run] + 1 + offset)
-    expected = (r / m)[run] * precision_here
-    total = np.bincount(ranking.run_query[some][run], weights=expected, minlength=ranking.n_queries)
-    return ratio(total, runs.in_query)
+    return ratio(*compiled().average_precision(*_ranked(data, scores, k, relevant, ties)))
 
 
 def _reciprocal_rank(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    runs = relevant_runs(data, scores, relevant, ties)
-    ranking = runs.ranking
-    first = np.flatnonzero((runs.in_run > 0) & (runs.before == 0))  # one run per query
-    m, r = ranking.size[first], runs.in_run[first]
-    run, offset = spread(np.minimum(ranking.in_top(k)[first], m - r + 1))
-    # P(the first relevant of m rows is number o + 1) = C(m - o - 1, r - 1) / C(m, r), by the ratio of one to the next.
-    step = np.where(offset == 0, (r / m)[run], (m - r + 1)[run] - offset)
-    step[offset > 0] /= (m[run] - offset)[offset > 0]
-    probability = running_product(step, offset)
-    expected = probability / (ranking.above[first][run] + 1 + offset)
-    total = np.bincount(ranking.run_query[first][run], weights=expected, minlength=ranking.n_queries)
-    return np.where(runs.in_query > 0, total, np.nan)
+    values: Float64Array = compiled().reciprocal_rank(*_ranked(data, scores, k, relevant, ties))
+    return values
 
 
 def _precision(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    runs = relevant_runs(data, scores, relevant, ties)
-    length = runs.ranking.sizes if k is None else k
-    return ratio(runs.expected_hits(k), np.where(runs.in_query > 0, length, 0))
+    hits, in_query = compiled().expected_hits(*_ranked(data, scores, k, relevant, ties))
+    length = rows_per_query(data) if k is None else k
+    return ratio(hits, np.where(in_query > 0, length, 0))
 
 
 def _recall(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    runs = relevant_runs(data, scores, relevant, ties)
-    return ratio(runs.expected_hits(k), runs.in_query)
+    return ratio(*compiled().expected_hits(*_ranked(data, scores, k, relevant, ties)))
 
 
 def _hit_rate(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    runs = relevant_runs(data, scores, relevant, ties)
-    ranking, top = runs.ranking, runs.ranking.in_top(k)
-    whole = (top == ranking.size) & (runs.in_run > 0)
-    hit = np.minimum(ranking.query_sum(whole), 1.0)
-    # The run that rank k cuts, one per query: the chance that none of its first rows is relevant is hypergeometric.
-    cut = np.flatnonzero((top > 0) & (top < ranking.size))
-    m, r = ranking.size[cut], runs.in_run[cut]
-    run, offset = spread(top[cut])
-    none_relevant = np.ones(cut.size)
-    if cut.size:
-        step = np.maximum((m - r)[run] - offset, 0) / (m[run] - offset)
-        none_relevant = np.multiply.reduceat(step, np.flatnonzero(offset == 0))
-    query = ranking.run_query[cut]
-    hit[query] = np.maximum(hit[query], 1.0 - none_relevant)
-    return np.where(runs.in_query > 0, hit, np.nan)
+    values: Float64Array = compiled().hit_rate(*_ranked(data, scores, k, relevant, ties))
+    return values
 
 
 @register("map", kernel=_average_precision, needs=_NEEDS, choices=_CHOICES)

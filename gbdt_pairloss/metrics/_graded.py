@@ -8,7 +8,7 @@ import numpy as np
 
 from ..data import RankingData
 from ..validation import Float64Array
-from ._ranking import rank_rows, ratio, running_product
+from ._ranking import compiled, rank_rows, ranks_within, ratio, rows_per_query
 from ._registry import evaluate, register
 
 # 2**53: beyond it a gain of 1 is lost in float64.
@@ -39,18 +39,10 @@ def _ndcg(data: RankingData, scores: Any, *, k: int | None, gain: str, ties: str
     else:
         gains = _labels(data, "ndcg", np.inf, "")
     by_score, by_gain = rank_rows(data, scores, ties), rank_rows(data, gains, "order")
-    # Both orders have the same queries at the same positions, so one discount serves both.
-    discount = 1.0 / np.log2(1.0 + by_score.rank)
-    if k is not None:
-        discount[by_score.rank > k] = 0.0
-    # Each of m tied rows stands at each of the run's m ranks with probability 1/m: at every rank, the mean gain. Row by
-    # row, as the ideal is summed, so that a right order of whole grades comes to exactly 1.
-    expected = np.repeat(by_score.run_sum(gains[by_score.row]) / by_score.size, by_score.size)
-    dcg, ideal = (
-        np.bincount(by_score.query, weights=ranked_gains * discount, minlength=by_score.n_queries)
-        for ranked_gains in (expected, gains[by_gain.row])
-    )
-    return np.minimum(ratio(dcg, ideal), 1.0)  # the mean of a run's equal fractions may be an ulp larger than they are
+    longest = int(rows_per_query(data).max(initial=0))
+    discount = 1.0 / np.log2(np.arange(2, 2 + (longest if k is None else min(k, longest))))
+    achieved, ideal = (compiled().dcg(ranking, gains[ranking.row], discount) for ranking in (by_score, by_gain))
+    return np.minimum(ratio(achieved, ideal), 1.0)  # the mean of equal fractions may be an ulp larger than they are
 
 
 def _err(data: RankingData, scores: Any, *, k: int | None, max_label: float | None) -> Float64Array:
@@ -64,16 +56,8 @@ def _err(data: RankingData, scores: Any, *, k: int | None, max_label: float | No
         raise ValueError(f"max_label is {max_label}; it must be at most {_LARGEST_EXPONENT}")
     ranking = rank_rows(data, scores, "order")
     stop = (np.exp2(labels[ranking.row]) - 1.0) * np.exp2(-max_label)
-    defined = ranking.query_sum(stop) > 0
-    if k is not None:
-        stop = stop[ranking.rank <= k]
-    rank = ranking.rank if k is None else ranking.rank[ranking.rank <= k]
-    query = ranking.query if k is None else ranking.query[ranking.rank <= k]
-    reach = np.ones(rank.size)  # the probability that the user comes as far as this row
-    reach[1:] = running_product(1.0 - stop, rank - 1)[:-1]
-    reach[rank == 1] = 1.0
-    values = np.bincount(query, weights=reach * stop / rank, minlength=ranking.n_queries)
-    return np.where(defined, values, np.nan)
+    values: Float64Array = compiled().err(ranking, stop, ranks_within(k, ranking))
+    return values
 
 
 @register(kernel=_ndcg, needs="a label above 0", choices={"gain": ("exp2", "linear"), "ties": ("average", "order")})

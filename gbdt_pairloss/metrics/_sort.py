@@ -1,6 +1,6 @@
 """Each query's rows sorted, largest key first, equal keys in row order; and how many pairs stood the other way.
 
-A merge sort: its cost is O(n log n) for a query of any size, and every merge counts the pairs that it turns around.
+A merge sort: its cost is O(n log n) for a query of any size, and each merge counts the pairs that it turns around.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from ._compile import helper, kernel
 # Shorter stretches are sorted by insertion.
 _WIDTH = 8
 
-# Rows that a core's cache holds with their copies: stretches of so many are sorted one after the other, then merged.
+# Rows that stay in a core's cache with their copies: stretches of so many are sorted one by one, and then merged.
 _CHUNK = 8192
 
-_ZERO, _ONE = np.uint64(0), np.uint64(1)
+_ONE = np.uint64(1)
 
 
 @helper
@@ -23,12 +23,12 @@ def _insert(key, row, begin, end):
     """Sort [begin, end) by insertion; returns the pairs that stood the other way."""
     turned = 0
     for p in range(begin + 1, end):
-        x, x_row, q = key[p], row[p], p
-        while q > begin and key[q - 1] < x:
-            key[q], row[q] = key[q - 1], row[q - 1]
-            q -= 1
-        key[q], row[q] = x, x_row
-        turned += p - q
+        x, x_row, to = key[p], row[p], p
+        while to > begin and key[to - 1] < x:
+            key[to], row[to] = key[to - 1], row[to - 1]
+            to -= 1
+        key[to], row[to] = x, x_row
+        turned += p - to
     return turned
 
 
@@ -37,35 +37,104 @@ def _merge(key, row, begin, middle, end, to_key, to_row):
     """Merge the sorted [begin, middle) and [middle, end); returns the pairs that stood the other way.
 
     From both ends at once, two chains of steps that do not wait for each other, and without a branch on what is
-    compared, which no processor could predict. As many steps as the shorter half has rows cannot run out of either.
+    compared, which no processor could foresee.
     """
-    # Unsigned, for Numba has a signed index looked at for being negative.
-    left, right, to = np.uint64(begin), np.uint64(middle), np.uint64(begin)
-    past_left, last_left, last_right, last = np.uint64(middle), np.uint64(middle) - _ONE, np.uint64(end) - _ONE, np.uint64(end) - _ONE
-    turned = _ZERO
-    for _ in range(min(middle - begin, end - middle)):
+    # Unsigned, for a signed index is looked at for being negative.
+    half = np.uint64(middle)
+    left, past_left, right, past_right = np.uint64(begin), half, half, np.uint64(end)
+    to, past_to = left, past_right
+    turned = np.uint64(0)
+    for _ in range(min(middle - begin, end - middle)):  # so many steps exhaust neither half
         is_right = np.uint64(key[right] > key[left])
         first = right if is_right else left
         to_key[to], to_row[to] = key[first], row[first]
-        turned += is_right * (past_left - left)
+        turned += is_right * (half - left)
         left += _ONE - is_right
         right += is_right
         to += _ONE
 
-        is_left = np.uint64(key[last_right] > key[last_left])
-        final = last_left if is_left else last_right
-        to_key[last], to_row[last] = key[final], row[final]
-        turned += (_ONE - is_left) * (past_left - _ONE - last_left)
-        last_left -= is_left
-        last_right -= _ONE - is_left
-        last -= _ONE
-    while to <= last:
-        if left > last_left or (right <= last_right and key[right] > key[left]):
+        is_left = np.uint64(key[past_right - _ONE] > key[past_left - _ONE])
+        last = (past_left if is_left else past_right) - _ONE
+        past_to -= _ONE
+        to_key[past_to], to_row[past_to] = key[last], row[last]
+        turned += (_ONE - is_left) * (half - past_left)
+        past_left -= is_left
+        past_right -= _ONE - is_left
+    while to < past_to:
+        if left == past_left or (right < past_right and key[right] > key[left]):
             to_key[to], to_row[to] = key[right], row[right]
-            turned += past_left - left
+            turned += half - left
             right += _ONE
         else:
             to_key[to], to_row[to] = key[left], row[left]
             left += _ONE
         to += _ONE
     return np.int64(turned)
+
+
+@helper
+def _merge_all(key, row, begin, end, width, spare_key, spare_row):
+    """Merge the sorted stretches of ``width`` rows that [begin, end) consists of, two by two until there is one."""
+    turned = 0
+    from_key, from_row, to_key, to_row = key, row, spare_key, spare_row
+    in_spare = False
+    while width < end - begin:
+        for left in range(begin, end, 2 * width):
+            right = min(left + width, end)
+            turned += _merge(from_key, from_row, left, right, min(right + width, end), to_key, to_row)
+        from_key, from_row, to_key, to_row = to_key, to_row, from_key, from_row
+        in_spare = not in_spare
+        width *= 2
+    if in_spare:
+        for p in range(begin, end):
+            key[p], row[p] = spare_key[p], spare_row[p]
+    return turned
+
+
+@helper
+def sort(key, row, spare_key, spare_row):
+    """Sort ``key``, largest first, equal keys as they stand, and ``row`` with it.
+
+    The spare arrays have at least as many entries. Returns the pairs that stood the other way, smaller key first.
+    """
+    n, turned = key.shape[0], 0
+    for begin in range(0, n, _CHUNK):
+        end = min(begin + _CHUNK, n)
+        for p in range(begin, end, _WIDTH):
+            turned += _insert(key, row, p, min(p + _WIDTH, end))
+        turned += _merge_all(key, row, begin, end, _WIDTH, spare_key, spare_row)
+    return turned + _merge_all(key, row, 0, n, _CHUNK, spare_key, spare_row)
+
+
+@kernel
+def sort_queries(ptr, longest, key, row, average):
+    """Sort each query's stretch of ``key`` and ``row``.
+
+    Returns where the runs start, with the end: stretches of equal keys, or with ``average`` false of one row each; and
+    where each query's runs start among them, with the end.
+    """
+    n_queries = ptr.shape[0] - 1
+    spare_key, spare_row = np.empty(longest), np.empty(longest, np.int64)
+    run_ptr, first_run = np.empty(key.shape[0] + 1, np.int64), np.zeros(n_queries + 1, np.int64)
+    n_runs = 0
+    for q in range(n_queries):
+        begin, end = ptr[q], ptr[q + 1]
+        sort(key[begin:end], row[begin:end], spare_key, spare_row)
+        for p in range(begin, end):
+            if p == begin or not average or key[p] != key[p - 1]:
+                run_ptr[n_runs] = p
+                n_runs += 1
+        first_run[q + 1] = n_runs
+    run_ptr[n_runs] = key.shape[0]
+    return run_ptr[: n_runs + 1], first_run
+
+
+@kernel
+def gather_queries(codes, ptr):
+    """The positions of ``codes`` query by query, each query's in their order."""
+    position = np.empty(codes.shape[0], np.int64)
+    to = ptr[:-1].copy()
+    for p in range(codes.shape[0]):
+        position[to[codes[p]]] = p
+        to[codes[p]] += 1
+    return position

@@ -1,0 +1,227 @@
+"""What each metric does with a ranking: one walk over the runs of each query, best first.
+
+Where a run is cut by the rank ``k`` or several of its rows are relevant, the expectation is that over all orders of
+its rows, in which each row stands at each of the run's ranks with the same probability.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._compile import helper, kernel
+from ._sort import gather_queries, sort, sort_queries
+
+__all__ = [
+    "average_precision",
+    "compare_pairs",
+    "dcg",
+    "err",
+    "expected_hits",
+    "gather_queries",
+    "hit_rate",
+    "rank_correlation",
+    "reciprocal_rank",
+    "sort_queries",
+]
+
+
+@kernel
+def dcg(ranking, gain, discount):
+    """Expected discounted cumulative gain; ``gain`` per position, ``discount`` per rank that counts."""
+    _, ptr, run_ptr, first_run = ranking
+    total = np.zeros(ptr.shape[0] - 1)
+    for q in range(total.shape[0]):
+        for run in range(first_run[q], first_run[q + 1]):
+            begin, end = run_ptr[run], run_ptr[run + 1]
+            run_gain = 0.0
+            for p in range(begin, end):
+                run_gain += gain[p]
+            # Row by row, as the ideal is summed, so that a right order of whole grades comes to exactly 1.
+            expected = run_gain / (end - begin)
+            for rank in range(begin - ptr[q], min(end - ptr[q], discount.shape[0])):
+                total[q] += expected * discount[rank]
+    return total
+
+
+@kernel
+def err(ranking, stop, k):
+    """Expected reciprocal rank; ``stop`` per position: the probability that a user who comes so far stops there."""
+    _, ptr, _, _ = ranking
+    values = np.full(ptr.shape[0] - 1, np.nan)
+    for q in range(values.shape[0]):
+        total, reach, defined = 0.0, 1.0, False
+        for p in range(ptr[q], ptr[q + 1]):
+            defined = defined or stop[p] > 0
+            rank = p - ptr[q] + 1
+            if rank <= k:
+                total += reach * stop[p] / rank
+                reach *= 1.0 - stop[p]
+        if defined:
+            values[q] = total
+    return values
+
+
+@helper
+def _count(hit, begin, end):
+    """The relevant rows of [begin, end)."""
+    total = 0
+    for p in range(begin, end):
+        total += hit[p]
+    return total
+
+
+@kernel
+def average_precision(ranking, hit, k):
+    """The sum of the precisions at the relevant rows' ranks, and the number of relevant rows."""
+    _, ptr, run_ptr, first_run = ranking
+    total, relevant = np.zeros(ptr.shape[0] - 1), np.zeros(ptr.shape[0] - 1, np.int64)
+    for q in range(total.shape[0]):
+        for run in range(first_run[q], first_run[q + 1]):
+            begin, end = run_ptr[run], run_ptr[run + 1]
+            m, r = end - begin, _count(hit, begin, end)
+            if r == 0:
+                continue
+            # At the rank above + 1 + offset of a run a relevant row stands with probability r/m, and above it in the
+            # run offset (r - 1)/(m - 1) more are expected (McSherry and Najork 2008, their equation for average
+            # precision).
+            above = begin - ptr[q]
+            more = (r - 1) / max(m - 1, 1)
+            for offset in range(min(m, k - above)):
+                total[q] += r / m * ((relevant[q] + 1 + offset * more) / (above + 1 + offset))
+            relevant[q] += r
+    return total, relevant
+
+
+@kernel
+def reciprocal_rank(ranking, hit, k):
+    """The expected reciprocal rank of the first relevant row, 0 beyond rank ``k``; NaN without a relevant row."""
+    _, ptr, run_ptr, first_run = ranking
+    values = np.full(ptr.shape[0] - 1, np.nan)
+    for q in range(values.shape[0]):
+        for run in range(first_run[q], first_run[q + 1]):
+            begin, end = run_ptr[run], run_ptr[run + 1]
+            m, r = end - begin, _count(hit, begin, end)
+            if r == 0:
+                continue
+            # P(the first relevant of m rows is number o + 1) = C(m - o - 1, r - 1) / C(m, r), by the ratio of one to
+            # the next.
+            above, total, probability = begin - ptr[q], 0.0, r / m
+            for offset in range(min(m - r + 1, k - above)):
+                total += probability / (above + 1 + offset)
+                probability *= (m - r - offset) / (m - offset - 1)
+            values[q] = total
+            break
+    return values
+
+
+@kernel
+def expected_hits(ranking, hit, k):
+    """The expected number of relevant rows in the first ``k`` ranks, and the number of relevant rows."""
+    _, ptr, run_ptr, first_run = ranking
+    total, relevant = np.zeros(ptr.shape[0] - 1), np.zeros(ptr.shape[0] - 1, np.int64)
+    for q in range(total.shape[0]):
+        for run in range(first_run[q], first_run[q + 1]):
+            begin, end = run_ptr[run], run_ptr[run + 1]
+            r = _count(hit, begin, end)
+            top = max(min(end, ptr[q] + k) - begin, 0)
+            total[q] += r * top / (end - begin)  # r * top first: exact where the run lies within the first k
+            relevant[q] += r
+    return total, relevant
+
+
+@kernel
+def hit_rate(ranking, hit, k):
+    """The probability that one of the first ``k`` ranks holds a relevant row; NaN without a relevant row."""
+    _, ptr, run_ptr, first_run = ranking
+    values = np.full(ptr.shape[0] - 1, np.nan)
+    for q in range(values.shape[0]):
+        for run in range(first_run[q], first_run[q + 1]):
+            begin, end = run_ptr[run], run_ptr[run + 1]
+            m, r = end - begin, _count(hit, begin, end)
+            if r == 0:
+                continue
+            # The chance that none of the first ``top`` of m rows is one of the r: hypergeometric.
+            none = 1.0
+            for offset in range(min(m, ptr[q] + k - begin)):
+                none *= max(m - r - offset, 0) / (m - offset)
+            values[q] = 1.0 - none
+            break
+    return values
+
+
+@helper
+def _n_pairs(n):
+    return n * (n - 1) // 2
+
+
+@helper
+def _equal_pairs(key):
+    """The pairs of equal keys, which stand together."""
+    total, begin = 0, 0
+    for p in range(1, key.shape[0] + 1):
+        if p == key.shape[0] or key[p] != key[begin]:
+            total += _n_pairs(p - begin)
+            begin = p
+    return total
+
+
+@kernel
+def compare_pairs(ranking, label):
+    """Per query, the pairs of different labels: those with the winner ranked above, those in one run, and all.
+
+    ``label`` per position; it is sorted. Knight's count for Kendall's tau ("A computer method for calculating Kendall's
+    tau with ungrouped data", JASA 61, 1966): with equal scores in the order of their labels, the pairs in the wrong
+    order are those that sorting by label turns around.
+    """
+    row, ptr, run_ptr, first_run = ranking
+    n_queries, longest = ptr.shape[0] - 1, 0
+    for q in range(n_queries):
+        longest = max(longest, ptr[q + 1] - ptr[q])
+    right, tied, total = np.zeros(n_queries), np.zeros(n_queries), np.zeros(n_queries)
+    spare, spare_row = np.empty(longest), np.empty(longest, np.int64)
+    idle = np.empty(longest, np.int64)
+    for q in range(n_queries):
+        in_runs = 0
+        for run in range(first_run[q], first_run[q + 1]):
+            run_label = label[run_ptr[run] : run_ptr[run + 1]]
+            m = run_label.shape[0]
+            if m > 1:
+                sort(run_label, idle, spare, spare_row)
+                in_runs += _n_pairs(m) - _equal_pairs(run_label)
+        query_label = label[ptr[q] : ptr[q + 1]]
+        wrong = sort(query_label, idle, spare, spare_row)
+        pairs = _n_pairs(query_label.shape[0]) - _equal_pairs(query_label)
+        right[q], tied[q], total[q] = pairs - in_runs - wrong, in_runs, pairs
+    return right, tied, total
+
+
+@kernel
+def rank_correlation(by_label, by_score, n_rows):
+    """Spearman's correlation; 0 if the scores are all equal, NaN if the labels are."""
+    _, ptr, _, _ = by_label
+    of_label, of_score = _centred_ranks(by_label, n_rows), _centred_ranks(by_score, n_rows)
+    values = np.full(ptr.shape[0] - 1, np.nan)
+    for q in range(values.shape[0]):
+        xy, xx, yy = 0.0, 0.0, 0.0
+        for p in range(ptr[q], ptr[q + 1]):
+            x, y = of_label[by_label.row[p]], of_score[by_label.row[p]]
+            xy += x * y
+            xx += x * x
+            yy += y * y
+        if xx > 0:
+            values[q] = min(max(xy / np.sqrt(xx * yy), -1.0), 1.0) if yy > 0 else 0.0
+    return values
+
+
+@helper
+def _centred_ranks(ranking, n_rows):
+    """Average rank minus the query's mean rank, (n + 1) / 2, of each of the caller's rows that take part."""
+    row, ptr, run_ptr, first_run = ranking
+    centred = np.empty(n_rows)
+    for q in range(ptr.shape[0] - 1):
+        middle = (ptr[q] + ptr[q + 1]) / 2
+        for run in range(first_run[q], first_run[q + 1]):
+            begin, end = run_ptr[run], run_ptr[run + 1]
+            for p in range(begin, end):
+                centred[row[p]] = (begin + end) / 2 - middle
+    return centred
