@@ -67,8 +67,10 @@ def table(terms: int, near: int, is_loss: bool = False) -> Table:
         d = distance * WIDTH + nodes[:, None] - nodes[None, :]  # source minus target
         for side, argument in enumerate((d, -d)):
             sigma = 1 / (1 + np.exp(-argument))
-            slope = sigma / (1 + np.exp(argument))
-            for half, values in enumerate((np.logaddexp(0.0, argument) if is_loss else sigma, slope)):
+            halves = (sigma, sigma / (1 + np.exp(argument)))
+            if is_loss:
+                halves = (np.logaddexp(0.0, argument), np.ones_like(argument))
+            for half, values in enumerate(halves):
                 kernels[side, distance + near, :, half * terms : (half + 1) * terms] = (
                     to_coefficients @ values @ to_coefficients.T
                 )
@@ -165,10 +167,11 @@ def evaluate(slot, local, terms, coefficients, out):
 
 
 @leaf
-def translate(moments, position, side, table, out):
+def translate(moments, position, side, signed, table, out):
     """Coefficients at all panels of what all panels hold: sigma's and sigma''s side by side.
 
     ``side`` 0: the targets are winners and sum sigma(source - target); 1: losers, and sigma(target - source).
+    ``signed``: panels above the target count +, those below -, and its own does not count.
     """
     terms = len(table.terms)
     panels = position.shape[0]
@@ -185,20 +188,21 @@ def translate(moments, position, side, table, out):
             weight = 0.0
             for k in range(terms):
                 weight += abs(m[k])
-            if weight == 0.0:
+            if weight == 0.0 or (signed and s == t):
                 continue
+            sign = -1.0 if signed and s < t else 1.0
             matrix = table.kernels[side, np.int64(position[s] - position[t]) + table.near]
             for n in range(2 * terms):
                 z = 0.0
                 for k in range(terms):
                     z += matrix[k, n] * m[k]
-                target[n] += z
+                target[n] += sign * z
     if position[panels - 1] - position[0] > table.near:
-        _add_far(moments, position, side, table, out)
+        _add_far(moments, position, side, signed, table, out)
 
 
 @leaf
-def _add_far(moments, position, side, table, out):
+def _add_far(moments, position, side, signed, table, out):
     """What ``translate`` sums over the panels that are not near: 1 on one side (or d), e^-|d| on the other.
 
     Two sweeps with running sums: over the sources below the target, and over those above it.
@@ -228,12 +232,17 @@ def _add_far(moments, position, side, table, out):
                 moment += moments[waiting, 0] * WIDTH * (position[waiting] - position[t])
                 moment += moments[waiting, 1] * WIDTH / 2
                 waiting += -1 if above else 1
-            for k in range(terms):
-                if is_tail:
-                    out[t, k] += tail * away[k]
-                out[t, k + terms] += tail * away[k]
-            if not is_tail and table.is_loss:
-                out[t, 0] += moment
-                out[t, 1] -= mass * WIDTH / 2
-            elif not is_tail:
-                out[t, 0] += mass
+            sign = -1.0 if signed and not above else 1.0
+            if is_tail:
+                for k in range(terms):
+                    out[t, k] += sign * tail * away[k]
+            elif table.is_loss:
+                out[t, 0] += sign * moment
+                out[t, 1] -= sign * mass * WIDTH / 2
+            else:
+                out[t, 0] += sign * mass
+            if table.is_loss:
+                out[t, terms] += sign * mass
+            else:
+                for k in range(terms):
+                    out[t, k + terms] += sign * tail * away[k]

@@ -161,7 +161,7 @@ class _Work:
             scores=np.ascontiguousarray(scores, dtype=np.float64),
             query_arguments=_query_arguments(plan, strengths, pairs),
             temperature=pairs.temperature,
-            flow=flows(weighted, valued, with_strength, is_loss),
+            flow=flows(powers, weighted, with_strength, is_loss),
             n_channels=powers * ((3 if with_strength else 2) if weighted else 1),
             n_targets=powers * (2 if weighted else 1),
             expansion=table(terms, near, is_loss),

@@ -15,6 +15,7 @@ from .tree import (
     add_children,
     add_sibling,
     copy_coefficients,
+    direct_cost,
     gather_up,
     has_one_label,
     is_small,
@@ -240,7 +241,7 @@ def panels_of(x, low, high):
 def plant(n, offset, rows, n_panels, near, n_flows):
     """The tree of one query, and its subtrees: their nodes' begins and ends."""
     nodes = np.empty((7, most_nodes(n)), np.int64)
-    n_nodes = split(n, offset, rows, n_panels, near, n_flows, nodes)
+    n_nodes = split(n, offset, rows, n_panels, near, n_flows, direct_cost(rows), 0.0, nodes)
     subtrees = np.empty((n_nodes, 2), np.int64)
     count = 0
     node = 0
@@ -261,7 +262,7 @@ def plant(n, offset, rows, n_panels, near, n_flows):
 def sum_up(begin, end, x, offset, tree, rows, position, slots, table, moments):
     """Moments of a subtree."""
     centre = value_centre(offset, x.shape[0], rows.value)
-    gather_up(begin, end, x, offset, tree, rows, centre, position, slots, table, moments, make_scratch())
+    gather_up(begin, end, x, offset, tree, rows, x[:0], centre, position, slots, table, moments, make_scratch())
 
 
 @kernel
@@ -288,7 +289,7 @@ def cross(subtrees, tree, flow, position, table, moments, n_targets):
         depth = tree[DEPTH, node]
         if depth > 0:
             copy_coefficients(stack[depth - 1], stack[depth])
-            strength += add_sibling(node, tree, flow, moments, position, table, translated, stack[depth])
+            strength += add_sibling(node, tree, flow, moments, position, False, table, translated, stack[depth])
         if starts:
             coefficients[count] = stack[depth]
             count += 1

@@ -85,29 +85,36 @@ def make_scratch():
 FLOW_COLUMNS = 7
 
 
-def flows(weighted: bool, valued: bool, strength: bool, loss: bool = False) -> NDArray[np.int64]:
+def flows(powers: int, weighted: bool, strength: bool, loss: bool = False) -> NDArray[np.int64]:
     """The translations between the halves of a node.
 
-    With phi = y_i - y_j a winner sums y_i A_0 - A_1, where A_0 sums over the losers' weights and A_1 over their
-    weights times values; a loser sums B_1 - y_j B_0. The loss is what winners sum, with the signs of sigma'.
+    With S_c what a row sums over the other half's charges c, a winner's sum is
+
+    * S_1 where phi is 1,
+    * y_i S_1 - S_y where phi = y_i - y_j,
+    * -y_i D_i S_1 + D_i S_y + y_i S_D - S_yD where phi = (y_i - y_j) |D_i - D_j|, with S of each sign (see
+      ``translate``),
+
+    and a loser's is its negative, but for phi = 1. The gradient of a winner is minus its sum, the Hessian and the loss
+    are plus.
     """
-    powers = 2 if valued else 1
+    signs = {1: (1,), 2: (1, -1), 4: (-1, 1, 1, -1)}[powers]
     table = []
-    for power in range(powers):
-        to_winner = (-1, 1) if not valued else ((1, 1), (1, -1))[power]
-        to_loser = (1, 1) if not valued else ((1, -1), (1, 1))[power]
-        dual, sign = powers - 1 - power, 1 - 2 * power
+    for power, sign in enumerate(signs):
+        to_loser = sign if powers == 1 else -sign
+        winners, losers = (powers + power, power) if weighted else (power, power)  # the charges that each sums
+        dual = powers - 1 - power
         if loss:
-            table.append((0, power + (powers if weighted else 0), power, to_winner[1], 0, -1, 0))
+            table.append((0, winners, power, sign, sign, -1, 0))
             continue
         if weighted:
-            table.append((0, powers + power, power, *to_winner, -1, 0))
-            table.append((1, power, powers + power, *to_loser, -1, 0))
+            table.append((0, winners, power, -sign, sign, -1, 0))
+            table.append((1, losers, powers + power, to_loser, to_loser, -1, 0))
             if strength:
                 table.append((0, 2 * powers + power, -1, 0, 0, 2 * powers + dual, sign))
         else:
-            table.append((0, power, power, *to_winner, dual, sign))
-            table.append((1, power, power, *to_loser, -1, 0))
+            table.append((0, winners, power, -sign, sign, dual, sign))
+            table.append((1, losers, power, to_loser, to_loser, -1, 0))
     return np.array(table, dtype=np.int64)
 
 
@@ -150,11 +157,11 @@ def most_nodes(n):
 
 
 @helper
-def split(n, offset, rows, panels, near, n_flows, nodes):
-    """Fill the tree of a query of n rows whose scores lie in so many panels; returns the number of its nodes."""
-    pair_cost = _DIRECT_PAIR
-    if rows.winner_weight.size > 0 or rows.value.size > 0:
-        pair_cost = _DIRECT_WEIGHTED_PAIR
+def split(n, offset, rows, panels, near, n_flows, pair_cost, row_cost, nodes):
+    """Fill the tree of a query of n rows whose scores lie in so many panels; returns the number of its nodes.
+
+    ``pair_cost`` is that of a direct sum; ``row_cost`` what splitting a node costs for each of its rows.
+    """
     translation = _TRANSLATE * n_flows * panels * min(panels, 2 * near + 1)
     stack = np.empty((128, 5), np.int64)  # first, last, parent, side, depth
     stack[0, 0], stack[0, 1], stack[0, 2], stack[0, 3], stack[0, 4] = 0, n, -1, -1, 0
@@ -186,7 +193,7 @@ def split(n, offset, rows, panels, near, n_flows, nodes):
                 continue
             middle = (first + last) // 2
         else:
-            fast = 2.0 * (translation + _NODE)
+            fast = 2.0 * (translation + _NODE) + row_cost * (last - first)
             if depth == 0:
                 fast += _QUERY + _EXPAND_ROW * n_flows * 0.5 * n
             if pair_cost * _count_pairs(first, last, rows.run_end, offset) <= fast:
@@ -218,17 +225,28 @@ def _role_weight(p, role, rows):
 
 
 @leaf
-def _fill_charges(first, last, offset, channel, rows, centre, charge):
-    powers = 2 if rows.value.size > 0 else 1
-    role, power = channel // powers, channel % powers
-    for k in range(last - first):
-        p = offset + first + k
-        weight = _role_weight(p, role, rows)
-        charge[k] = weight * (rows.value[p] - centre) if power == 1 else weight
+def powers_of(rows, discount):
+    """How many charges each role has: 1, y, D and yD, or the first two, or the first."""
+    if discount.size > 0:
+        return 4
+    return 2 if rows.value.size > 0 else 1
 
 
 @leaf
-def gather_up(begin, end, x, offset, tree, rows, centre, position, slots, table, moments, scratch):
+def _fill_charges(first, last, offset, channel, rows, discount, centre, charge):
+    powers = powers_of(rows, discount)
+    role, power = channel // powers, channel % powers
+    for k in range(last - first):
+        p = offset + first + k
+        charge[k] = _role_weight(p, role, rows)
+        if power % 2 == 1:
+            charge[k] *= rows.value[p] - centre
+        if power >= 2:
+            charge[k] *= discount[first + k]
+
+
+@leaf
+def gather_up(begin, end, x, offset, tree, rows, discount, centre, position, slots, table, moments, scratch):
     """Moments of the nodes ``begin`` to ``end``, whole subtrees, from their rows."""
     slot, local, charge = scratch.slot, scratch.local, scratch.charge
     plain = rows.winner_weight.size == 0 and rows.value.size == 0
@@ -244,7 +262,7 @@ def gather_up(begin, end, x, offset, tree, rows, centre, position, slots, table,
             place(x[start:stop], position, slots, slot, local)
             for channel in range(moments.shape[1]):
                 if not plain:
-                    _fill_charges(start, stop, offset, channel, rows, centre, charge)
+                    _fill_charges(start, stop, offset, channel, rows, discount, centre, charge)
                 add_moments(slot[:n], local[:n], charge, table.terms, moments[node, channel])
 
 
@@ -267,7 +285,7 @@ def copy_coefficients(source, target):
 
 
 @leaf
-def add_sibling(node, tree, flow, moments, position, table, translated, coefficients):
+def add_sibling(node, tree, flow, moments, position, signed, table, translated, coefficients):
     """Add what a node's rows sum over its sibling's; return the strength of these pairs, where counted here."""
     strength = 0.0
     terms = len(table.terms)
@@ -277,7 +295,7 @@ def add_sibling(node, tree, flow, moments, position, table, translated, coeffici
     for f in range(flow.shape[0]):
         if flow[f, 0] != side:
             continue
-        translate(moments[tree[SIBLING, node], flow[f, 1]], position, side, table, translated)
+        translate(moments[tree[SIBLING, node], flow[f, 1]], position, side, signed, table, translated)
         target, sign, sign_slope, dual = flow[f, 2], flow[f, 3], flow[f, 4], flow[f, 5]
         if target >= 0:
             for panel in range(position.shape[0]):
@@ -291,6 +309,35 @@ def add_sibling(node, tree, flow, moments, position, table, translated, coeffici
                     total += translated[panel, k] * moments[node, dual, panel, k]
             strength += flow[f, 6] * total
     return strength
+
+
+@leaf
+def evaluate_rows(
+    first, last, x, offset, rows, discount, centre, position, slots, table, coefficients, scratch, sums_out
+):
+    """Add to the gradients and Hessians of a leaf's rows what its coefficients say; ``sums_out`` is the two arrays."""
+    slot, local, sums = scratch.slot, scratch.local, scratch.sums
+    gradient, hessian = sums_out
+    powers = powers_of(rows, discount)
+    plain = rows.winner_weight.size == 0 and powers == 1
+    for start in range(first, last, _CHUNK):
+        stop = min(start + _CHUNK, last)
+        n = stop - start
+        place(x[start:stop], position, slots, slot, local)
+        for target in range(coefficients.shape[0]):
+            sums[:, :n] = 0.0
+            evaluate(slot[:n], local[:n], table.terms, coefficients[target], sums)
+            role, missing = target // powers, powers - 1 - target % powers
+            for k in range(n):
+                weight = 1.0
+                if not plain:
+                    weight = _role_weight(offset + start + k, role, rows)
+                    if missing % 2 == 1:
+                        weight *= rows.value[offset + start + k] - centre
+                    if missing >= 2:
+                        weight *= discount[start + k]
+                gradient[start + k] += weight * sums[0, k]
+                hessian[start + k] += weight * sums[1, k]
 
 
 @leaf
@@ -320,44 +367,36 @@ def pass_down(
     of what the subtree's rows sum over the rows outside it; ``translated`` is for one translation.
     """
     strength = 0.0
-    targets = stack.shape[1]
-    slot, local, sums = scratch.slot, scratch.local, scratch.sums
-    valued = rows.value.size > 0
-    plain = rows.winner_weight.size == 0 and not valued
+    none = columns.fraction[:0]
     for node in range(begin, end):
         depth = tree[DEPTH, node] - tree[DEPTH, begin]
         if depth > 0:
             copy_coefficients(stack[depth - 1], stack[depth])
-            strength += add_sibling(node, tree, flow, moments, position, table, translated, stack[depth])
+            strength += add_sibling(node, tree, flow, moments, position, False, table, translated, stack[depth])
         if tree[LEFT, node] >= 0:
             continue
-        for start in range(tree[FIRST, node], tree[LAST, node], _CHUNK):
-            stop = min(start + _CHUNK, tree[LAST, node])
-            n = stop - start
-            place(x[start:stop], position, slots, slot, local)
-            for target in range(targets):
-                sums[:, :n] = 0.0
-                evaluate(slot[:n], local[:n], table.terms, stack[depth, target], sums)
-                if plain:
-                    for k in range(n):
-                        gradient[start + k] += sums[0, k]
-                        hessian[start + k] += sums[1, k]
-                    continue
-                role, power = (target // 2, target % 2) if valued else (target, 1)
-                for k in range(n):
-                    weight = _role_weight(offset + start + k, role, rows)
-                    if power == 0:
-                        weight *= rows.value[offset + start + k] - centre
-                        gradient[start + k] += (weight if table.is_loss else -weight) * sums[0, k]
-                    else:
-                        gradient[start + k] += weight * sums[0, k]
-                    hessian[start + k] += weight * sums[1, k]
-        if has_one_label(rows.run_end, offset, tree[FIRST, node], tree[LAST, node]):
+        first, last = tree[FIRST, node], tree[LAST, node]
+        evaluate_rows(
+            first,
+            last,
+            x,
+            offset,
+            rows,
+            none,
+            centre,
+            position,
+            slots,
+            table,
+            stack[depth],
+            scratch,
+            (gradient, hessian),
+        )
+        if has_one_label(rows.run_end, offset, first, last):
             continue
         if table.is_loss:
-            loss_range(x, tree[FIRST, node], tree[LAST, node], offset, rows, columns, gradient)
+            loss_range(x, first, last, offset, rows, columns, gradient)
         else:
-            strength += sum_range(x, tree[FIRST, node], tree[LAST, node], offset, rows, columns, gradient, hessian)
+            strength += sum_range(x, first, last, offset, rows, columns, gradient, hessian)
     return strength
 
 
@@ -379,6 +418,13 @@ def value_centre(offset, n, value):
 
 
 @leaf
+def direct_cost(rows):
+    """Of a pair."""
+    weighted = rows.winner_weight.size > 0 or rows.value.size > 0
+    return _DIRECT_WEIGHTED_PAIR if weighted else _DIRECT_PAIR
+
+
+@leaf
 def is_small(n):
     """Whether a query of n rows is summed directly whatever its labels and scores."""
     return 0.5 * n * n * _DIRECT_PAIR <= _QUERY + _EXPAND_ROW * n
@@ -395,7 +441,7 @@ def sum_query(x, offset, rows, flow, n_channels, n_targets, table, nodes, scratc
     panels = position.shape[0]
     n_nodes = 1
     if panels > 0:
-        n_nodes = split(n, offset, rows, panels, table.near, flow.shape[0], nodes)
+        n_nodes = split(n, offset, rows, panels, table.near, flow.shape[0], direct_cost(rows), 0.0, nodes)
     if n_nodes == 1 and table.is_loss:
         loss_range(x, np.int64(0), n, offset, rows, columns, gradient)
         return 0.0
@@ -405,7 +451,8 @@ def sum_query(x, offset, rows, flow, n_channels, n_targets, table, nodes, scratc
     tree = nodes[:, :n_nodes].copy()
     terms = len(table.terms)
     moments = np.empty((n_nodes, n_channels, panels, terms))
-    gather_up(np.int64(1), n_nodes, x, offset, tree, rows, centre, position, slots, table, moments, scratch)
+    none = x[:0]
+    gather_up(np.int64(1), n_nodes, x, offset, tree, rows, none, centre, position, slots, table, moments, scratch)
     stack, translated = make_stack(np.int64(0), n_nodes, tree, n_targets, panels, terms)
     return pass_down(
         np.int64(0),

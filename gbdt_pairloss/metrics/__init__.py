@@ -1,7 +1,8 @@
-"""Ranking metrics, exact under ties and vectorised over queries, by function (``ndcg``) or by name (``"ndcg@10"``).
+"""Ranking metrics, exact under ties and compiled, by function (``ndcg``) or by name (``"ndcg@10"``).
 
 To add one: write its kernel, ``(data, scores, **options) -> one value per query``, and below it the public function
-under ``@register`` (see ``_binary.py``); then list the function here.
+under ``@register`` (see ``_binary.py``); then list the function here. The kernel ranks the rows (``_ranking.py``) and
+hands them to a compiled loop (``_kernels.py``) or to NumPy.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What each metric does with a ranking: one walk over the runs of each query, best first.
+"""What each metric does with a ranking: for every query one walk over its runs, best first.
 
-Where a run is cut by the rank ``k`` or several of its rows are relevant, the expectation is that over all orders of
-its rows, in which each row stands at each of the run's ranks with the same probability.
+Expectations are over all orders of a run's rows: each row stands at each of the run's ranks with the same probability.
+``hit`` says of each position whether it holds a relevant row; ``k`` is the number of ranks that count. All return one
+value per query.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def dcg(ranking, gain, discount):
 @kernel
 def err(ranking, stop, k):
     """Expected reciprocal rank; ``stop`` per position: the probability that a user who comes so far stops there."""
-    _, ptr, _, _ = ranking
+    ptr = ranking.ptr
     values = np.full(ptr.shape[0] - 1, np.nan)
     for q in range(values.shape[0]):
         total, reach, defined = 0.0, 1.0, False
@@ -167,50 +168,32 @@ def _equal_pairs(key):
 
 @kernel
 def compare_pairs(ranking, label):
-    """Per query, the pairs of different labels: those with the winner ranked above, those in one run, and all.
+    """The pairs of different labels: how many have the winner in a higher run, how many lie in one run, and all.
 
-    ``label`` per position; it is sorted. Knight's count for Kendall's tau ("A computer method for calculating Kendall's
-    tau with ungrouped data", JASA 61, 1966): with equal scores in the order of their labels, the pairs in the wrong
-    order are those that sorting by label turns around.
+    ``label`` per position; it comes back sorted. Knight's count ("A computer method for calculating Kendall's tau with
+    ungrouped data", JASA 61, 1966): once each run is sorted by label, the pairs in the wrong order are those that
+    sorting the query by label turns around.
     """
-    row, ptr, run_ptr, first_run = ranking
+    _, ptr, run_ptr, first_run = ranking
     n_queries, longest = ptr.shape[0] - 1, 0
     for q in range(n_queries):
         longest = max(longest, ptr[q + 1] - ptr[q])
+    spare = np.empty(longest)
+    idle, spare_idle = np.zeros(longest, np.int64), np.empty(longest, np.int64)  # the rows, which do not matter here
     right, tied, total = np.zeros(n_queries), np.zeros(n_queries), np.zeros(n_queries)
-    spare, spare_row = np.empty(longest), np.empty(longest, np.int64)
-    idle = np.empty(longest, np.int64)
     for q in range(n_queries):
         in_runs = 0
         for run in range(first_run[q], first_run[q + 1]):
             run_label = label[run_ptr[run] : run_ptr[run + 1]]
             m = run_label.shape[0]
             if m > 1:
-                sort(run_label, idle, spare, spare_row)
+                sort(run_label, idle, spare, spare_idle)
                 in_runs += _n_pairs(m) - _equal_pairs(run_label)
         query_label = label[ptr[q] : ptr[q + 1]]
-        wrong = sort(query_label, idle, spare, spare_row)
+        wrong = sort(query_label, idle, spare, spare_idle)
         pairs = _n_pairs(query_label.shape[0]) - _equal_pairs(query_label)
         right[q], tied[q], total[q] = pairs - in_runs - wrong, in_runs, pairs
     return right, tied, total
-
-
-@kernel
-def rank_correlation(by_label, by_score, n_rows):
-    """Spearman's correlation; 0 if the scores are all equal, NaN if the labels are."""
-    _, ptr, _, _ = by_label
-    of_label, of_score = _centred_ranks(by_label, n_rows), _centred_ranks(by_score, n_rows)
-    values = np.full(ptr.shape[0] - 1, np.nan)
-    for q in range(values.shape[0]):
-        xy, xx, yy = 0.0, 0.0, 0.0
-        for p in range(ptr[q], ptr[q + 1]):
-            x, y = of_label[by_label.row[p]], of_score[by_label.row[p]]
-            xy += x * y
-            xx += x * x
-            yy += y * y
-        if xx > 0:
-            values[q] = min(max(xy / np.sqrt(xx * yy), -1.0), 1.0) if yy > 0 else 0.0
-    return values
 
 
 @helper
@@ -225,3 +208,21 @@ def _centred_ranks(ranking, n_rows):
             for p in range(begin, end):
                 centred[row[p]] = (begin + end) / 2 - middle
     return centred
+
+
+@kernel
+def rank_correlation(by_label, by_score, n_rows):
+    """Spearman's correlation; 0 if the scores are all equal, NaN if the labels are."""
+    ptr = by_label.ptr
+    of_label, of_score = _centred_ranks(by_label, n_rows), _centred_ranks(by_score, n_rows)
+    values = np.full(ptr.shape[0] - 1, np.nan)
+    for q in range(values.shape[0]):
+        xy, xx, yy = 0.0, 0.0, 0.0
+        for p in range(ptr[q], ptr[q + 1]):
+            x, y = of_label[by_label.row[p]], of_score[by_label.row[p]]
+            xy += x * y
+            xx += x * x
+            yy += y * y
+        if xx > 0:
+            values[q] = min(max(xy / np.sqrt(xx * yy), -1.0), 1.0) if yy > 0 else 0.0
+    return values

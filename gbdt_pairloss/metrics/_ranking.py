@@ -40,7 +40,7 @@ def rank_rows(data: RankingData, key: NDArray[Any], ties: str = "average") -> Ra
     metric of the one order that is left.
     """
     groups = data.groups
-    row = np.arange(groups.n_rows) if data.mask is None else np.flatnonzero(data.mask)
+    row = np.arange(groups.n_rows, dtype=np.int64) if data.mask is None else np.flatnonzero(data.mask)
     sizes = rows_per_query(data)
     ptr = np.concatenate(([0], np.cumsum(sizes)))
     if not groups.contiguous:

@@ -1,6 +1,6 @@
 """Each query's rows sorted, largest key first, equal keys in row order; and how many pairs stood the other way.
 
-A merge sort: its cost is O(n log n) for a query of any size, and each merge counts the pairs that it turns around.
+A merge sort: O(n log n) whatever the rows hold, stable, and each merge counts the pairs that it turns around.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ._compile import helper, kernel
 _WIDTH = 8
 
 # Rows that stay in a core's cache with their copies: stretches of so many are sorted one by one, and then merged.
-_CHUNK = 8192
+_CHUNK = 16384
 
 _ONE = np.uint64(1)
 
@@ -93,9 +93,9 @@ def _merge_all(key, row, begin, end, width, spare_key, spare_row):
 
 @helper
 def sort(key, row, spare_key, spare_row):
-    """Sort ``key``, largest first, equal keys as they stand, and ``row`` with it.
+    """Sort ``key`` in place, largest first, equal keys in the order they have, and move ``row`` with it.
 
-    The spare arrays have at least as many entries. Returns the pairs that stood the other way, smaller key first.
+    The spare arrays have at least as many entries. Returns the pairs that stood the other way, the smaller key first.
     """
     n, turned = key.shape[0], 0
     for begin in range(0, n, _CHUNK):
@@ -108,10 +108,9 @@ def sort(key, row, spare_key, spare_row):
 
 @kernel
 def sort_queries(ptr, longest, key, row, average):
-    """Sort each query's stretch of ``key`` and ``row``.
+    """Sort each query's stretch of ``key`` and ``row`` in place; returns ``run_ptr`` and ``first_run`` of the Ranking.
 
-    Returns where the runs start, with the end: stretches of equal keys, or with ``average`` false of one row each; and
-    where each query's runs start among them, with the end.
+    ``longest`` is the largest query's number of rows. A run is a stretch of equal keys, without ``average`` one row.
     """
     n_queries = ptr.shape[0] - 1
     spare_key, spare_row = np.empty(longest), np.empty(longest, np.int64)
