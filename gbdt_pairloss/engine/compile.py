@@ -20,7 +20,8 @@ _OPTIONS: dict[str, Any] = {
 #: A function that only other kernels call; it is compiled into them.
 helper: Callable[[Callable[..., Any]], Any] = _njit(**_OPTIONS)
 
-#: As ``helper``, without reference counts, so without arrays of its own: counting costs more than a small query.
+#: As ``helper``, without reference counts: counting costs more than a small query. It may neither make an array nor
+#: return one (unless to another leaf): who counts would free it.
 leaf: Callable[[Callable[..., Any]], Any] = _njit(_nrt=False, **_OPTIONS)
 
 

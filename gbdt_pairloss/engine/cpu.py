@@ -152,7 +152,7 @@ class _Work:
         rows = _rows_of(plan)
         weighted, valued = rows.winner_weight.size > 0, rows.value.size > 0
         with_strength = pairs.normalize == "log" and not is_loss
-        powers = 2 if valued else 1
+        powers = 4 if pairs.delta is not None else 2 if valued else 1
         # Chebyshev terms and near panels: errors of 1e-7 and 1e-14 of what is summed.
         terms, near = (8, 9) if dtype == np.float32 else (18, 18)
         return cls(
@@ -207,6 +207,7 @@ class _Work:
             few=1 / np.log2(np.arange(4096) + 2.0),
         )
         query_weight, _, strengths, parameters = self.query_arguments
+        loss_table = table(len(self.expansion.terms), self.expansion.near, True)
 
         def sum_some(queries: tuple[int, int]) -> None:
             sum_queries_ndcg(
@@ -217,12 +218,15 @@ class _Work:
                 exchange,
                 strengths,
                 parameters,
-                self.expansion.is_loss,
+                self.flow,
+                (self.n_channels, self.n_targets),
+                flows(4, False, False, True),
+                (self.expansion, loss_table),
                 self.first,
                 self.second,
             )
 
-        cost = 60.0 * sizes + 0.4 * self.plan.n_pairs
+        cost = 60.0 * sizes + np.minimum(0.4 * self.plan.n_pairs, 500.0 * sizes)
         threads.run(sum_some, _stretches(cost, np.zeros(sizes.size, dtype=np.bool_), threads))
 
     def sum_large(self, query: int, threads: _Threads) -> None:

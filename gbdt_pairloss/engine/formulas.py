@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compile import leaf
-from .lanes import Vector, absolute, maximum, minimum
+from .lanes import absolute, maximum, minimum
 
 LOG2_E = 1.4426950408889634
 _LN_2_HIGH = 0.6931471803691238  # 33 bits: n * _LN_2_HIGH is exact for |n| < 2^20

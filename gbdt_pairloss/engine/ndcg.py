@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .compile import kernel, leaf
+from .compile import helper, kernel, leaf
 from .direct import (
     COLUMNS_PER_SUM,
     ROWS_PER_SUM,
@@ -24,12 +24,32 @@ from .direct import (
     orient,
     orient_shorter,
     strips,
-    take,
 )
 from .formulas import ndcg_general, ndcg_loss, ndcg_plain
 from .lanes import LANES, rows_by_columns
+from .onesided import make_sweep_work, partition, plant_one_sided, sweep
 from .query_sums import MAGNITUDE, read, scatter
 from .ranking import discounts
+from .tree import (
+    DEPTH,
+    FIRST,
+    LAST,
+    LEFT,
+    SIDE,
+    Rows,
+    add_sibling,
+    copy_coefficients,
+    evaluate_rows,
+    gather_up,
+    has_one_label,
+    make_scratch,
+    make_stack,
+    most_nodes,
+    value_centre,
+)
+
+# Queries of more rows than this are summed one-sided, or by their first rows where that is less work.
+_LARGE = 1024
 
 
 class Exchange(NamedTuple):
@@ -70,10 +90,11 @@ _loss_row = rows_by_columns(ndcg_loss, n_rows=1, n_row_sums=2, n_column_sums=0)
 
 
 @leaf
-def _fill(x, n, mirrored, temperature, discount, top, columns):
+def _fill(x, first, last, mirrored, temperature, discount, top, columns):
     """Discounts, whether among the first, and places in the order of scores, in the range's orientation."""
+    n = last - first
     for i in range(n):
-        p = n - 1 - i if mirrored else i
+        p = last - 1 - i if mirrored else first + i
         columns.discount[i] = discount[p]
         columns.top[i] = top[p]
         columns.place[i] = x[p] * temperature
@@ -90,27 +111,27 @@ def _phi(x, i, j, temperature, values, discount, top, base, slope):
 
 
 @leaf
-def sum_query(x, offset, rows, exchange, temperature, discount, top, columns, gradient, hessian):
-    """Gradient and Hessian of one query, without its factors; returns the strength, without weights."""
-    n = x.shape[0]
-    zero = np.int64(0)
-    weighted = rows.winner_weight.size > 0
-    mirrored, n_rows = orient_shorter(zero, n, offset, rows.run_end, columns.start)
-    wide = exponentials(x, zero, n, mirrored, columns)
-    if wide:
-        return _sum_wide(x, offset, rows, exchange, temperature, discount, top, gradient, hessian)
-    fill_columns(x, zero, n, offset, mirrored, False, rows, columns)
-    _fill(x, n, mirrored, temperature, discount, top, columns)
-    if weighted or exchange.truncation < n or exchange.slope > 0:
-        strength = _sum_general(n, n_rows, offset, mirrored, rows, exchange, columns)
+def _sum_range(x, first, last, offset, rows, exchange, temperature, discount, top, columns, gradient, hessian):
+    """Add the sums over all pairs of a range; returns the strength, without weights. See ``direct.sum_range``."""
+    n = last - first
+    if rows.run_end[offset + first] >= offset + last:
+        return 0.0
+    mirrored, n_rows = orient_shorter(first, last, offset, rows.run_end, columns.start)
+    if exponentials(x, first, last, mirrored, columns):
+        return _sum_wide(x, first, last, offset, rows, exchange, temperature, discount, top, gradient, hessian)
+    fill_columns(x, first, last, offset, mirrored, False, rows, columns)
+    _fill(x, first, last, mirrored, temperature, discount, top, columns)
+    if rows.winner_weight.size > 0 or exchange.truncation < x.shape[0] or exchange.slope > 0:
+        strength = _sum_general(first, last, n_rows, offset, mirrored, rows, exchange, columns)
     else:
         strength = _sum_plain(n, n_rows, columns)
-    add_totals(zero, n, mirrored, columns, gradient, hessian)
+    add_totals(first, last, mirrored, columns, gradient, hessian)
     return strength
 
 
 @leaf
-def _sum_general(n, n_rows, offset, mirrored, rows, exchange, columns):
+def _sum_general(first, last, n_rows, offset, mirrored, rows, exchange, columns):
+    n = last - first
     start, sums = columns.start, (columns.sum_r, columns.sum_t)
     e, weight, value, discount, top, place = (
         columns.e,
@@ -128,7 +149,7 @@ def _sum_general(n, n_rows, offset, mirrored, rows, exchange, columns):
         for i in range(strip, min(strip + ROWS_PER_SUM, n_rows)):
             own = kind(1)
             if row_weights.size > 0:
-                own = kind(row_weights[offset + (n - 1 - i if mirrored else i)])
+                own = kind(row_weights[offset + (last - 1 - i if mirrored else first + i)])
             left = start[i]
             while left < n:
                 r, t, s = _general_row(
@@ -151,14 +172,13 @@ def _sum_general(n, n_rows, offset, mirrored, rows, exchange, columns):
 
 
 @leaf
-def _sum_wide(x, offset, rows, exchange, temperature, discount, top, gradient, hessian):
-    """As ``sum_query`` for scores of any spread: an exponential for each pair."""
-    n = x.shape[0]
+def _sum_wide(x, first, last, offset, rows, exchange, temperature, discount, top, gradient, hessian):
+    """As ``_sum_range`` for scores of any spread: an exponential for each pair."""
     weighted = rows.winner_weight.size > 0
-    values = rows.value[offset : offset + n]
+    values = rows.value[offset:]
     strength = 0.0
-    for i in range(n):
-        for j in range(rows.run_end[offset + i] - offset, n):
+    for i in range(first, last):
+        for j in range(rows.run_end[offset + i] - offset, last):
             phi = _phi(x, i, j, temperature, values, discount, top, exchange.base, exchange.slope)
             d = x[i] - x[j]
             small = np.exp(-abs(d))
@@ -177,20 +197,19 @@ def _sum_wide(x, offset, rows, exchange, temperature, discount, top, gradient, h
 
 
 @leaf
-def _loss_query(x, offset, rows, exchange, temperature, discount, top, columns, loss, weight_won):
-    """For each row of one query, the weighted loss of the pairs that it wins, and the sum of their weights."""
-    n = x.shape[0]
-    zero = np.int64(0)
-    n_rows = orient(zero, n, offset, rows.run_end, False, columns.start)
-    wide = exponentials(x, zero, n, False, columns)
-    fill_columns(x, zero, n, offset, False, False, rows, columns)
-    _fill(x, n, False, temperature, discount, top, columns)
+def _loss_range(x, first, last, offset, rows, exchange, temperature, discount, top, columns, loss, weight_won):
+    """Add to each row of a range the weighted loss of the pairs that it wins in it, and the sum of their weights."""
+    n = last - first
+    n_rows = orient(first, last, offset, rows.run_end, False, columns.start)
+    wide = exponentials(x, first, last, False, columns)
+    fill_columns(x, first, last, offset, False, False, rows, columns)
+    _fill(x, first, last, False, temperature, discount, top, columns)
     score = columns.sum_r  # zeros again at the end
     kind = score.dtype.type
     for i in range(n):
-        score[i] = x[i] - x[0]
+        score[i] = x[first + i] - x[first]
     columns.e[n : n + LANES] = 1
-    values = rows.value[offset : offset + n]
+    values = rows.value[offset:]
     for i in range(n_rows):
         total, won = 0.0, 0.0
         left = columns.start[i]
@@ -198,9 +217,11 @@ def _loss_query(x, offset, rows, exchange, temperature, discount, top, columns, 
             stop = min(left + COLUMNS_PER_SUM, n)
             if wide:
                 for j in range(left, stop):
-                    phi = _phi(x, i, j, temperature, values, discount, top, exchange.base, exchange.slope)
+                    phi = _phi(
+                        x, first + i, first + j, temperature, values, discount, top, exchange.base, exchange.slope
+                    )
                     phi *= columns.weight[j]
-                    d = x[i] - x[j]
+                    d = x[first + i] - x[first + j]
                     total += phi * (max(-d, 0.0) + np.log1p(np.exp(-abs(d))))
                     won += phi
             else:
@@ -233,10 +254,10 @@ def _loss_query(x, offset, rows, exchange, temperature, discount, top, columns, 
                 won += weights
             left += COLUMNS_PER_SUM
         if rows.winner_weight.size > 0:
-            total *= rows.winner_weight[offset + i]
-            won *= rows.winner_weight[offset + i]
-        loss[i] += total
-        weight_won[i] += won
+            total *= rows.winner_weight[offset + first + i]
+            won *= rows.winner_weight[offset + first + i]
+        loss[first + i] += total
+        weight_won[first + i] += won
     score[: n + LANES] = 0
 
 
@@ -253,6 +274,119 @@ def _sum_of_phi(x, offset, rows, exchange, temperature, discount, top):
 
 
 @leaf
+def _sum_first(x, offset, rows, exchange, temperature, discount, order, is_loss, first, second):
+    """A large query truncated at k: the first k rows of the ranking against all below them. Strength, sum of phi."""
+    n = x.shape[0]
+    run_end, values = rows.run_end[offset:], rows.value[offset:]
+    weighted = rows.winner_weight.size > 0
+    strength, sum_of_phi = 0.0, 0.0
+    for rank in range(min(exchange.truncation, n)):
+        p = order[rank]
+        for q in range(n):
+            if discount[q] >= discount[p] or run_end[q] == run_end[p]:
+                continue
+            i, j = min(p, q), max(p, q)  # winner and loser
+            phi = (values[i] - values[j]) * (discount[p] - discount[q])
+            phi /= exchange.base + exchange.slope * temperature * abs(x[p] - x[q])
+            sum_of_phi += phi
+            d = x[i] - x[j]
+            small = np.exp(-abs(d))
+            r = phi * (small if d > 0 else 1.0) / (1.0 + small)
+            strength += r
+            weight = 1.0
+            if weighted:
+                weight = rows.winner_weight[offset + i] * rows.loser_weight[offset + j]
+            if is_loss:
+                first[i] += weight * phi * (max(-d, 0.0) + np.log1p(small))
+                second[i] += weight * phi
+            else:
+                t = phi * small / ((1.0 + small) * (1.0 + small))
+                first[i] -= weight * r
+                first[j] += weight * r
+                second[i] += weight * t
+                second[j] += weight * t
+    return strength, sum_of_phi
+
+
+@helper
+def _sum_one_sided(
+    x, offset, rows, exchange, temperature, discount, top, flow, sizes, table, orders, columns, first, second
+):
+    """All pairs of a large query: gradients and Hessians, or losses and weights; returns the strength.
+
+    ``sizes`` are the numbers of channels and of targets; the first of ``orders`` is the current ranking.
+    """
+    n = x.shape[0]
+    order, buffer = orders
+    nodes = np.empty((7, most_nodes(n)), np.int64)
+    position, slots, n_nodes = plant_one_sided(x, offset, rows, table, flow.shape[0], nodes)
+    zero = np.int64(0)
+    if n_nodes < 2:
+        if table.is_loss:
+            _loss_range(x, zero, n, offset, rows, exchange, temperature, discount, top, columns, first, second)
+            return 0.0
+        return _sum_range(x, zero, n, offset, rows, exchange, temperature, discount, top, columns, first, second)
+    terms = len(table.terms)
+    centre = value_centre(offset, n, rows.value)
+    tree = nodes[:, :n_nodes].copy()
+    moments = np.empty((n_nodes, sizes[0], position.shape[0], terms))
+    scratch = make_scratch()
+    gather_up(np.int64(1), n_nodes, x, offset, tree, rows, discount, centre, position, slots, table, moments, scratch)
+    stack, translated = make_stack(zero, n_nodes, tree, sizes[1], position.shape[0], terms)
+    work = make_sweep_work(terms)
+    strength = 0.0
+    for node in range(n_nodes):
+        depth = tree[DEPTH, node]
+        if depth > 0:
+            copy_coefficients(stack[depth - 1], stack[depth])
+            strength += add_sibling(node, tree, flow, moments, position, True, table, translated, stack[depth])
+        begin, end, left = tree[FIRST, node], tree[LAST, node], tree[LEFT, node]
+        if left >= 0:
+            if tree[SIDE, left] >= 0:
+                strength += sweep(
+                    (begin, tree[LAST, left], end),
+                    x,
+                    offset,
+                    rows,
+                    discount,
+                    centre,
+                    position,
+                    slots,
+                    table,
+                    order,
+                    work,
+                    first,
+                    second,
+                )
+                partition(begin, tree[LAST, left], end, order, buffer)
+            continue
+        evaluate_rows(
+            begin,
+            end,
+            x,
+            offset,
+            rows,
+            discount,
+            centre,
+            position,
+            slots,
+            table,
+            stack[depth],
+            scratch,
+            (first, second),
+        )
+        if has_one_label(rows.run_end, offset, begin, end):
+            continue
+        if table.is_loss:
+            _loss_range(x, begin, end, offset, rows, exchange, temperature, discount, top, columns, first, second)
+        else:
+            strength += _sum_range(
+                x, begin, end, offset, rows, exchange, temperature, discount, top, columns, first, second
+            )
+    return strength
+
+
+@leaf
 def _factor(strength, n, sum_of_phi, temperature, normalize):
     if normalize == 1:
         return n / sum_of_phi if sum_of_phi > 0 else 0.0
@@ -263,7 +397,33 @@ def _factor(strength, n, sum_of_phi, temperature, normalize):
 
 
 @leaf
-def _sum_each(
+def _finish(q, row, sum_of_phi, query_weight, exchange, strengths, pairs, is_loss, first, second, out, out_second):
+    """Normalise and scatter what a query has summed up."""
+    temperature, normalize, hessian_scale = pairs
+    per_ideal = exchange.per_ideal[q]
+    factor = _factor(strengths[q], row.shape[0], per_ideal * sum_of_phi, temperature, normalize)
+    factor *= per_ideal * query_weight[q]
+    if is_loss:
+        scatter(row, first, second, factor, factor, out, out_second)
+    else:
+        factor /= temperature
+        scatter(row, first, second, factor, factor * hessian_scale / temperature, out, out_second)
+
+
+@leaf
+def _prepare(row, scores, temperature, exchange, orders, columns, x, discount, top, first, second):
+    """Read a query's scores and rank them; returns their largest magnitude, and base and slope of phi's divisor."""
+    largest = read(row, scores, temperature, x)
+    discounts(x, row, exchange.truncation, exchange.few, orders[0], orders[1], columns.fraction, discount, top)
+    first[:] = 0.0
+    second[:] = 0.0
+    low, high = extremes(x)
+    tied = low == high  # then LightGBM does not divide by the distances
+    return largest, 1.0 if tied else exchange.base, 0.0 if tied else exchange.slope
+
+
+@leaf
+def _sum_some(
     begin,
     end,
     scores,
@@ -279,84 +439,124 @@ def _sum_each(
     out,
     out_second,
 ):
-    temperature, normalize, hessian_scale = pairs
+    """The queries from ``begin`` on up to the first to be summed one-sided, whose number is returned."""
+    temperature, normalize, _ = pairs
     ptr, row_of, run_end = rows.ptr, rows.row, rows.run_end
+    zero = np.int64(0)
     for q in range(begin, end):
         offset = ptr[q]
         n = ptr[q + 1] - offset
         if n < 2 or run_end[offset] == offset + n:
             continue
+        if n > _LARGE and exchange.truncation >= n and exchange.slope == 0:
+            return q
         row = row_of[offset : offset + n]
         x, discount, top, first, second = arrays[0][:n], arrays[1][:n], arrays[2][:n], arrays[3][:n], arrays[4][:n]
-        if read(row, scores, temperature, x) > MAGNITUDE:
+        largest, base, slope = _prepare(
+            row, scores, temperature, exchange, orders, columns, x, discount, top, first, second
+        )
+        here = Exchange(exchange.truncation, base, slope, exchange.per_ideal, exchange.few)
+        if largest > MAGNITUDE:
             strengths[q] = -1.0
             continue
-        discounts(x, row, exchange.truncation, exchange.few, orders[0], orders[1], columns.fraction, discount, top)
-        # All scores equal: LightGBM does not divide by their distances.
-        low, high = extremes(x)
-        tied = low == high
-        here = Exchange(
-            exchange.truncation,
-            1.0 if tied else exchange.base,
-            0.0 if tied else exchange.slope,
-            exchange.per_ideal,
-            exchange.few,
-        )
-        per_ideal = exchange.per_ideal[q]
-        first[:] = 0.0
-        second[:] = 0.0
-        if is_loss:
-            _loss_query(x, offset, rows, here, temperature, discount, top, columns, first, second)
-        else:
-            strengths[q] = per_ideal * sum_query(
-                x, offset, rows, here, temperature, discount, top, columns, first, second
+        strength, sum_of_phi = 0.0, 0.0
+        if n > _LARGE and 8 * exchange.truncation < n:
+            strength, sum_of_phi = _sum_first(
+                x, offset, rows, here, temperature, discount, orders[0], is_loss, first, second
             )
-        sum_of_phi = 0.0
-        if normalize == 1:
-            sum_of_phi = per_ideal * _sum_of_phi(x, offset, rows, here, temperature, discount, top)
-        factor = per_ideal * query_weight[q] * _factor(strengths[q], n, sum_of_phi, temperature, normalize)
-        if is_loss:
-            scatter(row, first, second, factor, factor, out, out_second)
         else:
-            scatter(
-                row,
-                first,
-                second,
-                factor / temperature,
-                factor * hessian_scale / (temperature * temperature),
-                out,
-                out_second,
-            )
+            if is_loss:
+                _loss_range(x, zero, n, offset, rows, here, temperature, discount, top, columns, first, second)
+            else:
+                strength = _sum_range(
+                    x, zero, n, offset, rows, here, temperature, discount, top, columns, first, second
+                )
+            if normalize == 1:
+                sum_of_phi = _sum_of_phi(x, offset, rows, here, temperature, discount, top)
+        if not is_loss:
+            strengths[q] = exchange.per_ideal[q] * strength
+        _finish(q, row, sum_of_phi, query_weight, exchange, strengths, pairs, is_loss, first, second, out, out_second)
+    return end
 
 
 @kernel
-def sum_queries_ndcg(begin, end, scores, rows, query_weight, exchange, strengths, pairs, is_loss, out, out_second):
-    """Gradient and Hessian, or loss and weight, of the queries ``begin`` to ``end``; see ``sum_queries``."""
+def sum_queries_ndcg(
+    begin, end, scores, rows, query_weight, exchange, strengths, pairs, flow, sizes, unit_flow, tables, out, out_second
+):
+    """Gradient and Hessian, or loss and weight, of the queries ``begin`` to ``end``; see ``sum_queries``.
+
+    ``flow`` and ``sizes`` are those of the sums asked for, ``unit_flow`` those of the sum of phi; ``tables`` the
+    expansions of what is asked for and of the loss.
+    """
+    table, loss_table = tables
+    is_loss = table.is_loss
     longest = 0
     for q in range(begin, end):
         longest = max(longest, rows.ptr[q + 1] - rows.ptr[q])
-    x, discount, top, first, second = (
-        np.empty(longest),
-        np.empty(longest),
-        np.empty(longest),
-        np.empty(longest),
-        np.empty(longest),
-    )
-    order, buffer = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    arrays = (np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest))
+    orders = (np.empty(longest, np.int64), np.empty(longest, np.int64))
     columns = make_columns(longest, out)
-    _sum_each(
-        begin,
-        end,
-        scores,
-        rows,
-        query_weight,
-        exchange,
-        strengths,
-        pairs,
-        is_loss,
-        (x, discount, top, first, second),
-        (order, buffer),
-        columns,
-        out,
-        out_second,
-    )
+    temperature, normalize, _ = pairs
+    q = np.int64(begin)
+    while True:
+        q = _sum_some(
+            q,
+            end,
+            scores,
+            rows,
+            query_weight,
+            exchange,
+            strengths,
+            pairs,
+            is_loss,
+            arrays,
+            orders,
+            columns,
+            out,
+            out_second,
+        )
+        if q == end:
+            return
+        offset = rows.ptr[q]
+        n = rows.ptr[q + 1] - offset
+        row = rows.row[offset : offset + n]
+        x, discount, top, first, second = arrays[0][:n], arrays[1][:n], arrays[2][:n], arrays[3][:n], arrays[4][:n]
+        largest, base, slope = _prepare(
+            row, scores, temperature, exchange, orders, columns, x, discount, top, first, second
+        )
+        here = Exchange(exchange.truncation, base, slope, exchange.per_ideal, exchange.few)
+        if largest > MAGNITUDE:
+            strengths[q] = -1.0
+            q += 1
+            continue
+        sum_of_phi = 0.0
+        if normalize == 1:
+            unit = Rows(rows.row, rows.ptr, rows.run_end, x[:0], x[:0], rows.value)
+            ranking = orders[0][:n].copy()
+            _sum_one_sided(
+                x,
+                offset,
+                unit,
+                here,
+                temperature,
+                discount,
+                top,
+                unit_flow,
+                (4, 4),
+                loss_table,
+                orders,
+                columns,
+                first,
+                second,
+            )
+            sum_of_phi = second.sum()
+            first[:] = 0.0
+            second[:] = 0.0
+            orders[0][:n] = ranking
+        strength = _sum_one_sided(
+            x, offset, rows, here, temperature, discount, top, flow, sizes, table, orders, columns, first, second
+        )
+        if not is_loss:
+            strengths[q] = exchange.per_ideal[q] * strength
+        _finish(q, row, sum_of_phi, query_weight, exchange, strengths, pairs, is_loss, first, second, out, out_second)
+        q += 1
