@@ -27,7 +27,7 @@ from .direct import (
 )
 from .formulas import ndcg_general, ndcg_loss, ndcg_plain
 from .lanes import LANES, rows_by_columns
-from .onesided import make_sweep_work, partition, plant_one_sided, sweep
+from .onesided import make_sweep_work, partition, plant_one_sided, rank_rows, sweep
 from .query_sums import MAGNITUDE, read, scatter
 from .ranking import discounts
 from .tree import (
@@ -317,7 +317,6 @@ def _sum_one_sided(
     ``sizes`` are the numbers of channels and of targets; the first of ``orders`` is the current ranking.
     """
     n = x.shape[0]
-    order, buffer = orders
     nodes = np.empty((7, most_nodes(n)), np.int64)
     position, slots, n_nodes = plant_one_sided(x, offset, rows, table, flow.shape[0], nodes)
     zero = np.int64(0)
@@ -334,6 +333,9 @@ def _sum_one_sided(
     gather_up(np.int64(1), n_nodes, x, offset, tree, rows, discount, centre, position, slots, table, moments, scratch)
     stack, translated = make_stack(zero, n_nodes, tree, sizes[1], position.shape[0], terms)
     work = make_sweep_work(terms)
+    ranked = (orders[0], np.empty(n), np.empty(n))
+    buffers = (orders[1], np.empty(n), np.empty(n))
+    rank_rows(x, discount, ranked)
     strength = 0.0
     for node in range(n_nodes):
         depth = tree[DEPTH, node]
@@ -344,7 +346,7 @@ def _sum_one_sided(
         if left >= 0:
             if tree[SIDE, left] >= 0:
                 strength += sweep(
-                    (begin, tree[LAST, left], end),
+                    node,
                     x,
                     offset,
                     rows,
@@ -353,12 +355,14 @@ def _sum_one_sided(
                     position,
                     slots,
                     table,
-                    order,
+                    tree,
+                    moments,
+                    ranked,
                     work,
                     first,
                     second,
                 )
-                partition(begin, tree[LAST, left], end, order, buffer)
+                partition(begin, tree[LAST, left], end, ranked, buffers)
             continue
         evaluate_rows(
             begin,

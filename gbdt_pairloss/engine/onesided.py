@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .chebyshev import find_panels, place
+from .chebyshev import WIDTH, find_panels, place
 from .compile import helper, leaf
 from .direct import extremes
-from .tree import (
-    split,
-)
+from .tree import FIRST, LAST, LEFT, RIGHT, split
 
 # ns; see tree.py.
 _PAIR = 0.35
@@ -27,136 +25,172 @@ _ROW = 90.0
 
 
 @leaf
-def _expand(x, terms, out):
-    """T_k(x)."""
-    t0, t1 = 1.0, x
-    for k in range(len(terms)):
-        out[k] = t0
-        t0, t1 = t1, 2.0 * x * t1 - t0
-
-
-@leaf
-def _own_panel(side, own_y, own_d, expansion, table, seen, moments, combined):
-    """The sums of phi K and phi K' over the other half's rows of a row's own panel."""
-    terms = len(table.terms)
-    c0, c1, c2 = -own_y * own_d, own_d, own_y
-    for k in range(terms):
-        combined[k] = (
-            c0 * (2.0 * seen[0, k] - moments[0, k])
-            + c1 * (2.0 * seen[1, k] - moments[1, k])
-            + c2 * (2.0 * seen[2, k] - moments[2, k])
-            - (2.0 * seen[3, k] - moments[3, k])
-        )
-    matrix = table.kernels[side, table.near]
-    first, second = 0.0, 0.0
-    for k in range(terms):
-        f, g = 0.0, 0.0
-        for t in range(terms):
-            f += matrix[k, t] * expansion[t]
-            g += matrix[k, t + terms] * expansion[t]
-        first += f * combined[k]
-        second += g * combined[k]
-    return first, second
-
-
-@leaf
-def sweep(bounds, x, offset, rows, discount, centre, position, slots, table, order, work, gradient, hessian):
+def sweep(
+    node, x, offset, rows, discount, centre, position, slots, table, tree, moments, ranked, work, gradient, hessian
+):
     """Add what the winners and losers of a node sum over each other within their own panels.
 
-    ``bounds`` are the first winner, the first loser and the end; ``order`` holds these positions by descending score.
-    Returns the strength of these pairs, without weights.
+    ``ranked`` are the node's positions by descending score, and their scores and discounts; ``moments`` those of the
+    tree. Returns the strength of these pairs, without weights.
     """
+    weighted = rows.winner_weight.size > 0
     strength = _sweep(
-        bounds, x, offset, rows, False, discount, centre, position, slots, table, order, work, gradient, hessian
+        node,
+        x,
+        offset,
+        rows,
+        0,
+        discount,
+        centre,
+        position,
+        slots,
+        table,
+        tree,
+        moments,
+        ranked,
+        work,
+        gradient,
+        hessian,
     )
-    if rows.winner_weight.size > 0 and not table.is_loss:
+    if weighted and moments.shape[1] == 12:
         return _sweep(
-            bounds, x, offset, rows, True, discount, centre, position, slots, table, order, work, gradient, hessian
+            node,
+            x,
+            offset,
+            rows,
+            2,
+            discount,
+            centre,
+            position,
+            slots,
+            table,
+            tree,
+            moments,
+            ranked,
+            work,
+            gradient,
+            hessian,
         )
     return strength
 
 
 @leaf
-def _sweep(bounds, x, offset, rows, unit, discount, centre, position, slots, table, order, work, gradient, hessian):
-    """As ``sweep``, but with ``unit`` weights do not count and nothing is added. Returns the winners' sums of phi K."""
-    first, middle, last = bounds
-    slot, local, charges, seen, moments, expansion, combined = work
+def _sweep(
+    node,
+    x,
+    offset,
+    rows,
+    role,
+    discount,
+    centre,
+    position,
+    slots,
+    table,
+    tree,
+    moments,
+    ranked,
+    work,
+    gradient,
+    hessian,
+):
+    """As ``sweep``; in role 2 weights do not count and nothing is added. Returns the winners' sums of phi K."""
+    slot, local, seen, expansion, combined, image = work
+    order, scores, discounts = ranked
+    values, winner_weight, loser_weight = rows.value, rows.winner_weight, rows.loser_weight
+    kernels = table.kernels
     terms = len(table.terms)
-    weighted = rows.winner_weight.size > 0 and not unit
+    first, middle, last = tree[FIRST, node], tree[LAST, tree[LEFT, node]], tree[LAST, node]
+    weighted = winner_weight.size > 0 and role == 0
+    adds = role == 0
+    # Moments of the other half: winners sum over the right child's charges as losers, losers over the left child's.
+    of_losers = moments[tree[RIGHT, node], (4 if weighted else 4 * role) :]
+    of_winners = moments[tree[LEFT, node], 4 * role :]
     strength = 0.0
-    start = first
-    while start < last:
-        place(x[order[start] : order[start] + 1], position, slots, slot, local)
-        panel = slot[0]
-        moments[:] = 0.0
-        seen[:] = 0.0
-        stop = start
-        while stop < last:  # the moments of the panel's rows, of losers in 0 and of winners in 1
-            p = order[stop]
-            place(x[p : p + 1], position, slots, slot, local)
-            if slot[0] != panel:
-                break
-            _expand(local[0], table.terms, expansion)
-            half = 1 if p < middle else 0
-            _charges(p, offset, half, weighted, rows, discount, centre, charges)
-            for c in range(4):
-                for k in range(terms):
-                    moments[half, c, k] += charges[c] * expansion[k]
-            stop += 1
-        for at in range(start, stop):
-            p = order[at]
-            place(x[p : p + 1], position, slots, slot, local)
-            _expand(local[0], table.terms, expansion)
-            half = 1 if p < middle else 0
-            other = 1 - half
-            own_y = rows.value[offset + p] - centre
-            sums = _own_panel(1 - half, own_y, discount[p], expansion, table, seen[other], moments[other], combined)
-            if half == 1:
-                strength += sums[0]
-            if not unit:
-                weight = 1.0
-                if weighted:
-                    weight = rows.winner_weight[offset + p] if half == 1 else rows.loser_weight[offset + p]
-                if table.is_loss:
-                    if half == 1:
-                        gradient[p] += weight * sums[0]
-                        hessian[p] += weight * sums[1]
-                else:
-                    gradient[p] -= weight * sums[0]
-                    hessian[p] += weight * (sums[1] if half == 1 else -sums[1])
-            _charges(p, offset, half, weighted, rows, discount, centre, charges)
-            for c in range(4):
-                for k in range(terms):
-                    seen[half, c, k] += charges[c] * expansion[k]
-        start = stop
+    current = np.inf
+    here = 0
+    for at in range(first, last):
+        p, d = order[at], discounts[at]
+        u = scores[at] / WIDTH
+        panel = np.floor(u)
+        if panel != current:
+            current = panel
+            place(scores[at : at + 1], position, slots, slot, local)
+            here = slot[0]
+            seen[:] = 0.0
+        t0, t1 = 1.0, 2.0 * (u - panel) - 1.0
+        double = 2.0 * t1
+        for k in range(terms):
+            expansion[k] = t0
+            t0, t1 = t1, double * t1 - t0
+        y = values[offset + p] - centre
+        wins = p < middle
+        other, total = (0, of_losers) if wins else (1, of_winners)
+        for k in range(terms):
+            combined[k] = (
+                y * ((2.0 * seen[other, 2, k] - total[2, here, k]) - d * (2.0 * seen[other, 0, k] - total[0, here, k]))
+                + d * (2.0 * seen[other, 1, k] - total[1, here, k])
+                - (2.0 * seen[other, 3, k] - total[3, here, k])
+            )
+        matrix = kernels[0 if wins else 1, table.near]
+        for n in range(2 * terms):
+            z = 0.0
+            for k in range(terms):
+                z += matrix[k, n] * combined[k]
+            image[n] = z
+        sum_first, sum_second = 0.0, 0.0
+        for k in range(terms):
+            sum_first += image[k] * expansion[k]
+            sum_second += image[k + terms] * expansion[k]
+        weight = 1.0
+        if weighted:
+            weight = winner_weight[offset + p] if wins else loser_weight[offset + p]
+        if wins:
+            strength += sum_first
+        if adds and table.is_loss:
+            if wins:
+                gradient[p] += weight * sum_first
+                hessian[p] += weight * sum_second
+        elif adds:
+            gradient[p] -= weight * sum_first
+            hessian[p] += weight * (sum_second if wins else -sum_second)
+        own = 1 if wins else 0
+        for k in range(terms):
+            charge = weight * expansion[k]
+            seen[own, 0, k] += charge
+            seen[own, 1, k] += y * charge
+            seen[own, 2, k] += d * charge
+            seen[own, 3, k] += y * d * charge
     return strength
 
 
 @leaf
-def _charges(p, offset, half, weighted, rows, discount, centre, charges):
-    """1, y, D and yD of a row, times its weight as a winner (half 1) or as a loser."""
-    weight = 1.0
-    if weighted:
-        weight = rows.winner_weight[offset + p] if half == 1 else rows.loser_weight[offset + p]
-    y = rows.value[offset + p] - centre
-    charges[0], charges[1] = weight, weight * y
-    charges[2], charges[3] = weight * discount[p], weight * y * discount[p]
+def rank_rows(x, discount, ranked):
+    """Scores and discounts in the order of the ranking."""
+    order, scores, discounts = ranked
+    for at in range(x.shape[0]):
+        scores[at] = x[order[at]]
+        discounts[at] = discount[order[at]]
 
 
 @leaf
-def partition(first, middle, last, order, buffer):
-    """The order of a range to the orders of its halves."""
+def partition(first, middle, last, ranked, buffers):
+    """The ranking of a range to the rankings of its halves."""
+    order, scores, discounts = ranked
     left, right = first, middle
     for k in range(first, last):
         p = order[k]
+        to = left if p < middle else right
+        buffers[0][to] = p
+        buffers[1][to] = scores[k]
+        buffers[2][to] = discounts[k]
         if p < middle:
-            buffer[left] = p
             left += 1
         else:
-            buffer[right] = p
             right += 1
     for k in range(first, last):
-        order[k] = buffer[k]
+        order[k] = buffers[0][k]
+        scores[k] = buffers[1][k]
+        discounts[k] = buffers[2][k]
 
 
 @helper
@@ -172,12 +206,12 @@ def plant_one_sided(x, offset, rows, table, n_flows, nodes):
 
 @helper
 def make_sweep_work(terms):
+    """A panel's index and place, the moments of what has been passed, and three expansions."""
     return (
         np.empty(1, np.int64),
         np.empty(1),
-        np.empty(4),
-        np.empty((2, 4, terms)),
         np.empty((2, 4, terms)),
         np.empty(terms),
         np.empty(terms),
+        np.empty(2 * terms),
     )
