@@ -7,31 +7,37 @@ from typing import Any
 
 import numba
 
+_Function = Callable[..., Any]
 _njit: Any = numba.njit
 
-# Sums may be reordered and multiplications fused, which is what vectorised loops need. Not "nnan" and "ninf": a
-# kernel may meet an infinite exponent. error_model="numpy": no branch for a division by zero in the inner loops.
-_OPTIONS: dict[str, Any] = {
-    "fastmath": {"reassoc", "contract", "arcp", "nsz", "nnan"},
-    "error_model": "numpy",
-    "nogil": True,
-}
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+
+# Sums may be reordered and multiplications fused, which is what vectorised loops need. Not "ninf": a score of -inf
+# pads the ranking's columns.
+_FAST = {"reassoc", "contract", "arcp", "nsz", "nnan"}
+
+
+def _on_disk(**options: Any) -> Callable[[_Function], Any]:
+    def decorate(function: _Function) -> Any:
+        try:
+            return _njit(cache=True, **options)(function)
+        except RuntimeError:  # what Numba raises when it finds no folder for its cache
+            return _njit(**options)(function)
+
+    return decorate
+
 
 #: A function that only other kernels call; it is compiled into them.
-helper: Callable[[Callable[..., Any]], Any] = _njit(**_OPTIONS)
+helper: Callable[[_Function], Any] = _njit(fastmath=_FAST, **_OPTIONS)
 
 #: As ``helper``, without reference counts: counting costs more than a small query. It may neither make an array nor
 #: return one (unless to another leaf): who counts would free it.
-leaf: Callable[[Callable[..., Any]], Any] = _njit(_nrt=False, **_OPTIONS)
+leaf: Callable[[_Function], Any] = _njit(fastmath=_FAST, _nrt=False, **_OPTIONS)
 
+#: A function that Python calls, kept on disk. Numba writes beside the source or, where that is read-only, to the user's
+#: cache folder (``NUMBA_CACHE_DIR`` names another); where no folder can be written it compiles anew in every process.
+kernel: Callable[[_Function], Any] = _on_disk(fastmath=_FAST, **_OPTIONS)
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """A function that Python calls, kept on disk.
-
-    Numba writes beside the source or, where that is read-only, to the user's cache folder (``NUMBA_CACHE_DIR`` names
-    another); where no folder can be written it compiles anew in every process.
-    """
-    try:
-        return _njit(cache=True, **_OPTIONS)(function)
-    except RuntimeError:  # what Numba raises when it finds no folder for its cache
-        return _njit(**_OPTIONS)(function)
+#: The same with the arithmetic as it is written: two sums of the same terms come to the same number, and NaN is NaN.
+exact_helper: Callable[[_Function], Any] = _njit(**_OPTIONS)
+exact_kernel: Callable[[_Function], Any] = _on_disk(**_OPTIONS)

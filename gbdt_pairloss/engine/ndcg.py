@@ -418,7 +418,7 @@ def _finish(q, row, sum_of_phi, query_weight, exchange, strengths, pairs, is_los
 def _prepare(row, scores, temperature, exchange, orders, columns, x, discount, top, first, second):
     """Read a query's scores and rank them; returns their largest magnitude, and base and slope of phi's divisor."""
     largest = read(row, scores, temperature, x)
-    discounts(x, row, exchange.truncation, exchange.few, orders[0], orders[1], columns.fraction, discount, top)
+    discounts(x, row, exchange.truncation, exchange.few, orders, (columns.fraction, columns.exponent), discount, top)
     first[:] = 0.0
     second[:] = 0.0
     low, high = extremes(x)

@@ -6,12 +6,10 @@ import numpy as np
 
 from .compile import leaf
 from .lanes import LANES, is_above, rows_by_columns
+from .sorting import sort
 
 # Rows are ranked by counting up to this many: no branch depends on a comparison.
 _COUNTED = 512
-
-# The sorted runs that merging starts from.
-_RUN = 16
 
 
 def _count(columns, row):
@@ -23,15 +21,17 @@ _four_rows = rows_by_columns(_count, n_rows=4, n_row_sums=1, n_column_sums=0)
 
 
 @leaf
-def discounts(x, row, truncation, few, order, buffer, padded, discount, top):
+def discounts(x, row, truncation, few, orders, keys, discount, top):
     """Discount 1 / log2(rank + 1) of each row, and 1 where the rank is at most ``truncation``, else 0.
 
     Ranks are by descending score, equal scores by the caller's row order (LightGBM, XGBoost). ``few`` holds the first
-    discounts: logarithms are slow. ``padded`` is float64, longer than x by twice LANES.
+    discounts: logarithms are slow. The first of ``orders`` becomes the ranking where rows are sorted, at more than 512
+    of them; the float64 ``keys`` are longer than x by twice LANES.
     """
     n = x.shape[0]
-    if n > _COUNTED or not _count_above(x, padded, discount):
-        sort_by_score(x, row, order, buffer)
+    order = orders[0]
+    if n > _COUNTED or not _count_above(x, keys[0], discount):
+        _sort(x, row, order, orders[1], keys[0], keys[1])
         for rank in range(n):
             discount[order[rank]] = rank
     for i in range(n):
@@ -59,33 +59,19 @@ def _count_above(x, padded, above):
 
 
 @leaf
-def _before(x, row, i, j):
-    return x[i] > x[j] or (x[i] == x[j] and row[i] < row[j])
-
-
-@leaf
-def sort_by_score(x, row, order, buffer):
-    """order = the positions by descending score, equal scores by row: a merge sort from short sorted runs."""
+def _sort(x, row, order, spare_order, key, spare_key):
+    """order = the positions by descending score, equal scores by row."""
     n = x.shape[0]
-    for start in range(0, n, _RUN):
-        for k in range(start, min(start + _RUN, n)):
-            at = k
-            while at > start and _before(x, row, k, order[at - 1]):
-                order[at] = order[at - 1]
-                at -= 1
-            order[at] = k
-    width = _RUN
-    while width < n:
-        for start in range(0, n, 2 * width):
-            middle, end = min(start + width, n), min(start + 2 * width, n)
-            i, j = start, middle
-            for k in range(start, end):
-                if j >= end or (i < middle and not _before(x, row, order[j], order[i])):
-                    buffer[k] = order[i]
-                    i += 1
-                else:
-                    buffer[k] = order[j]
-                    j += 1
-        for k in range(n):
-            order[k] = buffer[k]
-        width *= 2
+    for p in range(n):
+        key[p], order[p] = x[p], p
+    sort(key[:n], order[:n], spare_key, spare_order)
+    start = 0
+    while start < n:
+        stop = start + 1
+        while stop < n and key[stop] == key[start]:
+            stop += 1
+        if stop - start > 1:
+            for k in range(start, stop):
+                key[k] = -row[order[k]]
+            sort(key[start:stop], order[start:stop], spare_key, spare_order)
+        start = stop

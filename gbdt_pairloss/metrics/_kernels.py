@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._compile import helper, kernel
-from ._sort import gather_queries, sort, sort_queries
+from ..engine.compile import exact_helper, exact_kernel
+from ..engine.sorting import sort
+from ._sort import gather_queries, sort_queries
 
 __all__ = [
     "average_precision",
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 
-@kernel
+@exact_kernel
 def dcg(ranking, gain, discount):
     """Expected discounted cumulative gain; ``gain`` per position, ``discount`` per rank that counts."""
     _, ptr, run_ptr, first_run = ranking
@@ -44,7 +45,7 @@ def dcg(ranking, gain, discount):
     return total
 
 
-@kernel
+@exact_kernel
 def err(ranking, stop, k):
     """Expected reciprocal rank; ``stop`` per position: the probability that a user who comes so far stops there."""
     ptr = ranking.ptr
@@ -62,7 +63,7 @@ def err(ranking, stop, k):
     return values
 
 
-@helper
+@exact_helper
 def _count(hit, begin, end):
     """The relevant rows of [begin, end)."""
     total = 0
@@ -71,7 +72,7 @@ def _count(hit, begin, end):
     return total
 
 
-@kernel
+@exact_kernel
 def average_precision(ranking, hit, k):
     """The sum of the precisions at the relevant rows' ranks, and the number of relevant rows."""
     _, ptr, run_ptr, first_run = ranking
@@ -93,7 +94,7 @@ def average_precision(ranking, hit, k):
     return total, relevant
 
 
-@kernel
+@exact_kernel
 def reciprocal_rank(ranking, hit, k):
     """The expected reciprocal rank of the first relevant row, 0 beyond rank ``k``; NaN without a relevant row."""
     _, ptr, run_ptr, first_run = ranking
@@ -115,7 +116,7 @@ def reciprocal_rank(ranking, hit, k):
     return values
 
 
-@kernel
+@exact_kernel
 def expected_hits(ranking, hit, k):
     """The expected number of relevant rows in the first ``k`` ranks, and the number of relevant rows."""
     _, ptr, run_ptr, first_run = ranking
@@ -130,7 +131,7 @@ def expected_hits(ranking, hit, k):
     return total, relevant
 
 
-@kernel
+@exact_kernel
 def hit_rate(ranking, hit, k):
     """The probability that one of the first ``k`` ranks holds a relevant row; NaN without a relevant row."""
     _, ptr, run_ptr, first_run = ranking
@@ -150,12 +151,12 @@ def hit_rate(ranking, hit, k):
     return values
 
 
-@helper
+@exact_helper
 def _n_pairs(n):
     return n * (n - 1) // 2
 
 
-@helper
+@exact_helper
 def _equal_pairs(key):
     """The pairs of equal keys, which stand together."""
     total, begin = 0, 0
@@ -166,7 +167,7 @@ def _equal_pairs(key):
     return total
 
 
-@kernel
+@exact_kernel
 def compare_pairs(ranking, label):
     """The pairs of different labels: how many have the winner in a higher run, how many lie in one run, and all.
 
@@ -196,7 +197,7 @@ def compare_pairs(ranking, label):
     return right, tied, total
 
 
-@helper
+@exact_helper
 def _centred_ranks(ranking, n_rows):
     """Average rank minus the query's mean rank, (n + 1) / 2, of each of the caller's rows that take part."""
     row, ptr, run_ptr, first_run = ranking
@@ -210,7 +211,7 @@ def _centred_ranks(ranking, n_rows):
     return centred
 
 
-@kernel
+@exact_kernel
 def rank_correlation(by_label, by_score, n_rows):
     """Spearman's correlation; 0 if the scores are all equal, NaN if the labels are."""
     ptr = by_label.ptr
