@@ -28,6 +28,8 @@ def draw(lines: dict[str, dict[int, float]], path: Path) -> None:
         )
     axes.set_xscale("log")
     axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlabel("documents in a query")
     axes.set_ylabel("nanoseconds per document")
     axes.set_title("Gradient and Hessian of all pairs, five grades, one thread", loc="left", fontsize=11)

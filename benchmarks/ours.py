@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from shapes import Ranking
 from timing import Candidate, RefusedError, timed
 
-# Of a ranking's documents: enough to compile the kernels on, and to see how long the whole will take.
-_SMALL, _FEWEST = 0.01, 2_000
+# Parts of a ranking: enough to compile the kernels on, and to see how the time grows.
+_PARTS, _FEWEST = (0.04, 0.16), 2_000
+
+# Two when the plan is new, one to warm up, one sample.
+_FEWEST_CALLS = 4
 
 
 def make_call(data: Ranking, threads: int, **params: Any) -> Callable[[], Any]:
@@ -38,17 +42,39 @@ def make_call(data: Ranking, threads: int, **params: Any) -> Callable[[], Any]:
 
 
 def our_candidate(make: Callable[[float], Ranking], threads: int, limit: float, **params: Any) -> Candidate:
-    """Our objective on a ranking; refused where a hundredth of it says that it takes too long."""
+    """Our objective on a ranking; refused where small parts of it say that it takes too long."""
 
     def start() -> Callable[[], float]:
-        whole = make(1.0)
-        small = make(min(1.0, max(_SMALL, _FEWEST / whole.n_docs)))
-        if timed(make_call(small, threads, **params)) * whole.n_docs / small.n_docs > limit:
-            raise RefusedError("not run")
-        call = make_call(whole, threads, **params)
+        call = make_affordable_call(make, threads, limit, **params)
         return lambda: timed(call)
 
     return Candidate(our_name(params), "all", start)
+
+
+def make_affordable_call(
+    make: Callable[[float], Ranking], threads: int, limit: float, **params: Any
+) -> Callable[[], Any]:
+    """``make_call`` on the whole, unless a few calls would take longer than the limit.
+
+    Raises
+    ------
+    RefusedError
+        If they would, or if the installed version does not know the parameters.
+    """
+    whole = make(1.0)
+    parts = [make(min(1.0, max(part, _FEWEST / whole.n_docs))) for part in _PARTS]
+    if _extrapolated(parts, whole.n_docs, threads, params) * _FEWEST_CALLS > limit:
+        raise RefusedError("not run")
+    return make_call(whole, threads, **params)
+
+
+def _extrapolated(parts: list[Ranking], n_docs: int, threads: int, params: dict[str, Any]) -> float:
+    """Seconds expected of a call, as a power of the number of documents between the first and the second."""
+    small, large = (part.n_docs for part in parts)
+    calls = [make_call(part, threads, **params) for part in parts]
+    seconds = [min(timed(call) for _ in range(3)) for call in calls]
+    power = 1.0 if small == large else float(np.log(seconds[1] / seconds[0]) / np.log(large / small))
+    return float(seconds[1] * (n_docs / large) ** min(2.0, max(1.0, power)))
 
 
 def our_name(params: dict[str, Any]) -> str:

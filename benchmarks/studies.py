@@ -15,12 +15,15 @@ from typing import Any
 
 import numpy as np
 from natives import native_candidates
-from ours import make_call, our_candidate
+from ours import make_affordable_call, make_call, our_candidate
 from shapes import SHAPES, Ranking, five_grades
 from timing import fresh_process, in_process, round_robin, timed
 
 # Seconds of calls in a row that make up one sample where processes run side by side.
 _STRETCH = 0.2
+
+# Seconds that a few calls may take there, since all is done many times over.
+_LONGEST = 6.0
 
 _CALLS: dict[int, Callable[[], Any]] = {}  # of a worker process, by threads
 
@@ -36,7 +39,7 @@ def thread_efficiency(
     Raises
     ------
     RefusedError
-        If the installed version does not know the parameters.
+        If the installed version does not know the parameters, or a call takes very long.
     """
     with ExitStack() as stack:
         workers = [stack.enter_context(fresh_process()) for _ in range(threads)]
@@ -54,9 +57,8 @@ def thread_efficiency(
 
 
 def _prepare(shape: str, params: dict[str, Any], scale: float, threads: int) -> float:
-    data = SHAPES[shape].make(scale)
     for n in {1, threads}:
-        _CALLS[n] = make_call(data, n, **params)
+        _CALLS[n] = make_affordable_call(lambda part: SHAPES[shape].make(scale * part), n, _LONGEST, **params)
     return timed(_CALLS[1])
 
 
@@ -165,29 +167,32 @@ def _first_call(what: str, params: dict[str, Any]) -> float:
 # Training.
 
 
-def training(scale: float, threads: int, rounds: int = 20) -> list[tuple[str, str, float, float | None]]:
+def training(scale: float, threads: int, repeats: int, rounds: int = 20) -> list[tuple[str, str, float, float | None]]:
     """Booster, objective, seconds of a training, and those inside the objective if it is ours."""
-    return list(in_process(_training, scale, threads, rounds))
+    return list(in_process(_training, scale, threads, repeats, rounds))
 
 
-def _training(scale: float, threads: int, rounds: int) -> list[tuple[str, str, float, float | None]]:
+def _training(scale: float, threads: int, repeats: int, rounds: int) -> list[tuple[str, str, float, float | None]]:
     n_docs = round(400_000 * scale)
     sizes = np.full(n_docs // 100, 100)
     rng = np.random.default_rng(6)
     X = rng.standard_normal((n_docs, 60), dtype=np.float32)
     usefulness = X[:, :10] @ rng.standard_normal(10) + 3 * rng.standard_normal(n_docs)
     y = np.digitize(usefulness, np.quantile(usefulness, (0.52, 0.84, 0.974, 0.992))).astype(np.float64)
-    results: list[tuple[str, str, float, float | None]] = []
-    for booster, train, natives in (
-        ("LightGBM", _lightgbm_training(X, y, sizes, threads, rounds), ("lambdarank", "rank_xendcg")),
-        ("XGBoost", _xgboost_training(X, y, sizes, threads, rounds), ("rank:pairwise", "rank:ndcg")),
-    ):
-        clock = _Clock(threads)
-        train(clock)  # compiles
-        clock.seconds = 0.0
-        results.append((booster, "gbdt_pairloss", timed(lambda: train(clock)), clock.seconds))  # noqa: B023
-        results += [(booster, name, timed(lambda: train(name)), None) for name in natives]  # noqa: B023
-    return results
+    trainings = {
+        "LightGBM": (_lightgbm_training(X, y, sizes, threads, rounds), ("lambdarank", "rank_xendcg")),
+        "XGBoost": (_xgboost_training(X, y, sizes, threads, rounds), ("rank:pairwise", "rank:ndcg")),
+    }
+    samples: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for _ in range(1 + repeats):  # the first compiles
+        for booster, (train, natives) in trainings.items():
+            clock = _Clock(threads)
+            for objective in (clock, *natives):
+                name = objective if isinstance(objective, str) else "gbdt_pairloss"
+                total = timed(lambda: train(objective))  # noqa: B023
+                samples.setdefault((booster, name), []).append((total, clock.seconds))
+    medians = {key: np.median(taken[1:], axis=0) for key, taken in samples.items()}
+    return [(*key, float(s), float(i) if key[1] == "gbdt_pairloss" else None) for key, (s, i) in medians.items()]
 
 
 class _Clock:

@@ -34,6 +34,9 @@ class Adapter(Protocol):
     def number_of_rows(self, dataset: Any) -> int | None:
         """Rows of a dataset; None where it does not know yet."""
 
+    def number_of_threads(self, dataset: Any) -> Any:
+        """The threads that a dataset says its booster is to use; None or below 1: it does not say."""
+
     def follow_cuts(self, dataset: Any) -> None:
         """See to it that what is attached goes along when the dataset is cut."""
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from .adapters import Adapter, adapter_of
 from .data import RankingData, read_arrays
@@ -164,7 +164,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         cached = cached_plan(dataset, adapter.read_dataset(dataset), self.plan_key(), self.plan)
         if cached.watch is None:
             cached.watch = TrainingWatch(adapter.MIN_CHILD_HESSIAN)
-        return self.boost(cached.plan, np.asarray(preds), cached.watch)
+        return self.on_threads(adapter.number_of_threads(dataset)).boost(cached.plan, np.asarray(preds), cached.watch)
 
     def metric(self, preds: NDArray[Any], dataset: Any) -> Any:
         """The mean loss of a pair, sum of omega l / sum of omega, for ``feval=`` and ``custom_metric=``.
@@ -176,7 +176,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """
         adapter = self._adapter(dataset)
         plan = cached_plan(dataset, adapter.read_dataset(dataset), self.plan_key(), self.plan).plan
-        return adapter.metric_result(self.name, self.mean_pair_loss(plan, np.asarray(preds)), False)
+        value = self.on_threads(adapter.number_of_threads(dataset)).mean_pair_loss(plan, np.asarray(preds))
+        return adapter.metric_result(self.name, value, False)
 
     # What anybody calls.
 
@@ -283,6 +284,12 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         return float(loss.sum()) / divisor if divisor > 0 else 0.0
 
     # What the rankers call, with plans of their own making.
+
+    def on_threads(self, n_threads: Any) -> PairwiseObjective:
+        """This objective with the booster's number of threads, where it has none of its own and the booster has one."""
+        if self.n_threads is not None or not isinstance(n_threads, Integral) or n_threads < 1:
+            return self
+        return clone(self).set_params(n_threads=int(n_threads))  # type: ignore[no-any-return]
 
     def boost(
         self, plan: Plan, scores: NDArray[Any], watch: TrainingWatch

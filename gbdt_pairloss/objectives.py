@@ -45,7 +45,10 @@ class PairwiseLogistic(PairwiseObjective):
         gradient  : winner -= omega_ij sigma(-d) / T       loser += omega_ij sigma(-d) / T
         Hessian   : both   += omega_ij sigma(d) sigma(-d) / T^2
 
-    Domain: any finite real scores and labels; labels matter by their order only, equal labels form no pair.
+    Domain: any finite real scores and labels; labels matter by their order only, but for ``pair_weight``. Equal labels
+    form no pair. The cost per row does not grow with the query: large sums are interpolated (Chebyshev), to less than
+    1e-6 of the query's largest gradient and 1e-5 of its largest Hessian for float32, which is what boosters take, and
+    1e-12 for float64.
 
     The one object is the objective of both boosters::
 
@@ -59,14 +62,29 @@ class PairwiseLogistic(PairwiseObjective):
         T > 0. Newton boosting is scale-free: T alone rescales the scores (leaf values are proportional to T) and
         ranks the same, so a grid over it that shows no effect is no bug. It matters with initial scores,
         regularisation and the minimal Hessian of a leaf.
-    pair_weight : {"uniform"}, default="uniform"
-        phi_ij of a pair: 1.
+    pair_weight : {"uniform", "label_diff", "gain_diff", "ndcg", "lambdarank"}, default="uniform"
+        phi_ij of a pair of winner i and loser j:
+
+        - ``"uniform"``: 1;
+        - ``"label_diff"``: y_i - y_j;
+        - ``"gain_diff"``: gain(y_i) - gain(y_j);
+        - ``"ndcg"``: by how much NDCG would change if the two changed places in the current ranking (LambdaRank;
+          LambdaMART in a booster), (gain(y_i) - gain(y_j)) |1 / log2(1 + rank_i) - 1 / log2(1 + rank_j)| / ideal DCG;
+          equal scores rank in row order;
+        - ``"lambdarank"``: the same over 0.01 + |s_i - s_j|, which LightGBM's lambdarank divides by
+          (``lambdarank_norm``). With ``truncation=30`` and ``normalize="log"`` the gradients are LightGBM's. It does
+          not separate: without a truncation its cost grows with the number of pairs.
+    gain : {"exp2", "linear"}, default="exp2"
+        Gain of a label: 2^y - 1, or y.
+    truncation : int or None, default=None
+        With "ndcg" and "lambdarank": a pair counts if either row is among the first so many, and the ideal DCG is cut
+        there (LightGBM's ``lambdarank_truncation_level``). None: all pairs.
     normalize : {"log", "query", "none"}, default="log"
         Factor on each query, so that big queries do not drown small ones. "log": log2(1 + S) / S with
         S = 2 sum |lambda| before weights, as LightGBM's lambdarank and XGBoost's ``rank:*`` do by default; a query's
-        Hessians then sum to about 0.5 log2(pairs) at the start. "query": n_q / (number of pairs), with n_q the rows
-        that take part; the Hessians sum to n_q / 2, as for a regression, whatever the size of the query: for few, huge
-        queries under XGBoost's ``min_child_weight=1``. "none": the plain sum.
+        Hessians then sum to about 0.5 log2(pairs) at the start. "query": n_q / sum of phi, with n_q the rows that take
+        part; without pair weights the Hessians sum to n_q / 2, as for a regression, whatever the size of the query: for
+        few, huge queries under XGBoost's ``min_child_weight=1``. "none": the plain sum.
 
         The default is measured, and provisional (``benchmarks/results/normalize.md``): cross-validated on two real
         sets with both boosters, "log" is nowhere clearly worse, and clearly better than "none" with XGBoost
@@ -79,13 +97,15 @@ class PairwiseLogistic(PairwiseObjective):
     item_weight : {"winner", "both"}, default="winner"
         A pair weighs its winner's item weight (KerasRS, Rax, TF-Ranking), or the product of both rows' weights.
     n_threads : int or None, default=None
-        Upper limit of threads; the reference engine always uses one.
+        Threads to compute with; the results do not depend on it. None: as many as the booster is told to use, where
+        that is known (a ranker's ``n_jobs``, LightGBM's ``num_threads``, a DMatrix's ``nthread``), else all cores.
     device : {"auto", "cpu", "cuda"}, default="auto"
         Where the gradient is computed; there is no engine for "cuda" yet, and "auto" is the CPU.
 
     References
     ----------
-    Burges et al., "Learning to rank using gradient descent", ICML 2005. Normaliser "log": LightGBM,
+    Burges et al., "Learning to rank using gradient descent", ICML 2005. Burges, "From RankNet to LambdaRank to
+    LambdaMART: an overview", MSR-TR-2010-82. Normaliser "log" and the distance of scores: LightGBM,
     ``rank_objective.hpp``.
 
     Examples
@@ -114,7 +134,9 @@ class BPR(PairwiseObjective):
         A row is a positive if its label is above it.
     negatives : {"all"}, default="all"
         The negatives that each positive is compared with.
-    temperature, pair_weight, normalize, hessian_scale, ignore_negative_labels, item_weight, n_threads, device
+    temperature, pair_weight, gain, truncation, normalize, hessian_scale, ignore_negative_labels, item_weight
+        As in :class:`PairwiseLogistic`; pair weights see a positive as label 1, a negative as 0.
+    n_threads, device
         As in :class:`PairwiseLogistic`.
 
     References

@@ -1,14 +1,12 @@
-"""Labels to blocks: what every engine evaluates, built once per dataset.
+"""Labels to pairs: what every engine sums over, built once per dataset.
 
 Labels never change while a model trains, so all that follows from them is worked out once. Each query's rows are
-sorted by label, descending. A block ``(a, b, c)`` says: every row of ``[a, b)`` beats every row of ``[b, c)``.
-Splitting a query recursively at the label boundary nearest its middle covers every ordered pair exactly once:
-binary labels are one block, five grades are four, n distinct labels are n - 1 in log2(n) levels.
+sorted by label, descending: a row beats every row of its query that comes after its run of equal labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -32,7 +30,7 @@ class Plan:
     ----------
     n_rows : int
         Rows of the caller, those that take no part included.
-    rows : int64 array of shape (n_positions,)
+    rows : int32 or int64 array of shape (n_positions,)
     ptr : int64 array of shape (n_queries + 1,)
     labels : float64 array of shape (n_positions,)
     winner_weight, loser_weight : float64 arrays of shape (n_positions,)
@@ -56,15 +54,20 @@ class Plan:
         return int(self.ptr.shape[0]) - 1
 
     @cached_property
-    def runs(self) -> tuple[IntArray, IntArray]:
-        """Start and end of the run of equal labels that each position lies in."""
-        return label_runs(self.labels, self.ptr)
+    def run_end(self) -> IntArray:
+        """The end of the run of equal labels that each position lies in; int32 where that will do."""
+        n = self.labels.shape[0]
+        last = np.ones(n, dtype=np.bool_)  # of its run
+        last[:-1] = self.labels[1:] != self.labels[:-1]
+        last[self.ptr[1:][self.ptr[1:] > 0] - 1] = True
+        ends = np.flatnonzero(last) + 1
+        return np.repeat(ends.astype(_index_type(n)), np.diff(ends, prepend=0))
 
     @cached_property
     def n_pairs(self) -> IntArray:
         """Ordered pairs of each query: rows with different labels."""
         # A row wins against all that come after its run of equal labels.
-        losers = np.repeat(self.ptr[1:], np.diff(self.ptr)) - self.runs[1]
+        losers = np.repeat(self.ptr[1:], np.diff(self.ptr)) - self.run_end
         # Sums of whole numbers as differences of a running total stay exact.
         total = np.concatenate(([0], np.cumsum(losers)))
         return np.asarray(total[self.ptr[1:]] - total[self.ptr[:-1]])
@@ -88,7 +91,7 @@ class Plan:
 
         def lost(weight: Float64Array) -> Float64Array:
             total = np.concatenate(([0.0], np.cumsum(weight)))
-            return np.asarray(total[after] - total[self.runs[1]])
+            return np.asarray(total[after] - total[self.run_end])
 
         if self.values is None:
             return lost(self.loser_weight)
@@ -119,15 +122,6 @@ class Plan:
         sizes = np.diff(self.ptr)
         return self.values - np.repeat(self.values[np.maximum(self.ptr[1:] - 1, 0)], sizes)
 
-    @cached_property
-    def blocks(self) -> tuple[IntArray, IntArray]:
-        """All blocks as an (n_blocks, 3) array, query by query, and where each query's blocks start."""
-        levels = [np.stack(level, axis=1) for level in split_blocks(*self.runs, self.ptr)]
-        blocks = np.concatenate(levels) if levels else np.empty((0, 3), dtype=np.int64)
-        query = np.searchsorted(self.ptr, blocks[:, 0], side="right") - 1
-        blocks = blocks[np.argsort(query, kind="stable")]
-        return blocks, np.concatenate(([0], np.cumsum(np.bincount(query, minlength=self.n_queries))))
-
     def gather(self, values: NDArray[Any]) -> Float64Array:
         """The caller's values in plan order, as float64."""
         return values[self.rows].astype(np.float64, copy=False)
@@ -143,7 +137,7 @@ class Plan:
         """Whether any pair has a weight above 0."""
         query = np.repeat(np.arange(self.n_queries), np.diff(self.ptr))
         losers = np.concatenate(([0], np.cumsum(self.loser_weight > 0)))
-        weighted_losers = losers[self.ptr[query + 1]] - losers[self.runs[1]]
+        weighted_losers = losers[self.ptr[query + 1]] - losers[self.run_end]
         return bool(np.any((weighted_losers > 0) & (self.winner_weight > 0) & (self.query_weight[query] > 0)))
 
     def check_scores(self, scores: NDArray[Any]) -> None:
@@ -182,9 +176,10 @@ def build_plan(
     # Stable: equal labels keep the caller's order, so that sums run in one order whatever the sort.
     rows = rows[np.lexsort((-labels[rows].astype(np.float64), codes[rows]))]
     sizes = np.bincount(codes[rows], minlength=data.groups.n_queries)
+    rows = rows.astype(_index_type(data.groups.n_rows))
     winner_weight = _or_ones(data.item_weight, rows)
     loser_weight = _or_ones(data.loser_weight, rows)
-    if item_weight == "both":
+    if item_weight == "both" and data.item_weight is not None:
         loser_weight = loser_weight * winner_weight
     sorted_labels = labels[rows].astype(np.float64)
     return Plan(
@@ -199,45 +194,12 @@ def build_plan(
     )
 
 
-def label_runs(labels: NDArray[Any], ptr: IntArray) -> tuple[IntArray, IntArray]:
-    """Start and end of each position's run of equal labels within its query.
-
-    ``labels`` are sorted within the queries that ``ptr`` delimits.
-    """
-    n = labels.shape[0]
-    if n == 0:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    first = np.empty(n, dtype=np.bool_)
-    first[0] = True
-    first[1:] = labels[1:] != labels[:-1]
-    starts_of_queries = ptr[:-1]
-    first[starts_of_queries[starts_of_queries < n]] = True
-    starts = np.flatnonzero(first)
-    lengths = np.diff(np.append(starts, n))
-    return np.repeat(starts, lengths), np.repeat(starts + lengths, lengths)
-
-
-def split_blocks(
-    run_start: IntArray, run_end: IntArray, ptr: IntArray
-) -> Iterator[tuple[IntArray, IntArray, IntArray]]:
-    """Split every query at label boundaries, level by level: arrays a, b, c of the blocks of each level.
-
-    The blocks of one level do not overlap.
-    """
-    a, c = ptr[:-1], ptr[1:]
-    while True:
-        some = c - a >= 2
-        a, c = a[some], c[some]
-        mixed = run_start[c - 1] > a  # the last row's run starts later than the first row: two labels at least
-        a, c = a[mixed], c[mixed]
-        if a.size == 0:
-            return
-        middle = (a + c) // 2
-        before, after = run_start[middle], run_end[middle]
-        b = np.where((before > a) & ((after >= c) | (middle - before <= after - middle)), before, after)
-        yield a, b, c
-        a, c = np.concatenate((a, b)), np.concatenate((b, c))
+def _index_type(size: int) -> type[np.signedinteger[Any]]:
+    """Half the memory, where it will do."""
+    return np.int32 if size < 2**31 else np.int64
 
 
 def _or_ones(weight: NDArray[Any] | None, rows: IntArray) -> Float64Array:
-    return np.ones(rows.shape[0]) if weight is None else weight[rows].astype(np.float64)
+    if weight is None:
+        return np.broadcast_to(np.float64(1.0), rows.shape)  # takes no memory
+    return weight[rows].astype(np.float64)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import GroupKFold
 
-from gbdt_pairloss import BPR, PairwiseLogistic, attach, metrics
+from gbdt_pairloss import BPR, LGBMRanker, PairwiseLogistic, XGBRanker, attach, metrics
+from gbdt_pairloss.engine.cpu import CPUEngine
 
 lgb = pytest.importorskip("lightgbm", minversion="4.0")
 xgb = pytest.importorskip("xgboost")
@@ -476,3 +477,33 @@ def test_a_plain_lightgbm_ranker_is_told_where_to_go(problem) -> None:
     ranker = lgb.LGBMRanker(objective=PairwiseLogistic(), n_estimators=2, n_jobs=1, verbose=-1)
     with pytest.raises(TypeError, match=r"gbdt_pairloss\.LGBMRanker"):
         ranker.fit(problem.X, problem.y, group=problem.sizes)
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+def test_the_boosters_threads_are_ours_unless_we_have_our_own(booster, problem, monkeypatch) -> None:
+    used = []
+    init = CPUEngine.__init__
+    monkeypatch.setattr(CPUEngine, "__init__", lambda self, n: (used.append(n), init(self, n))[1])
+    if booster == "lightgbm":
+        dataset = dataset_of(booster, problem)
+        train(booster, PairwiseLogistic(), dataset, num_threads=1)
+    else:
+        dataset = xgb.DMatrix(problem.X, problem.y, group=problem.sizes, nthread=1)
+        train(booster, PairwiseLogistic(), dataset)
+    assert set(used) == {1}
+    used.clear()
+    train(booster, PairwiseLogistic(n_threads=3), dataset)
+    assert set(used) == {3}
+
+
+@pytest.mark.parametrize("Ranker", [LGBMRanker, XGBRanker])
+def test_a_rankers_n_jobs_are_the_objectives_threads(Ranker, problem, monkeypatch) -> None:
+    used = []
+    init = CPUEngine.__init__
+    monkeypatch.setattr(CPUEngine, "__init__", lambda self, n: (used.append(n), init(self, n))[1])
+    for n_jobs, objective, expected in ((1, "bpr", 1), (1, PairwiseLogistic(n_threads=2), 2)):
+        Ranker(objective=objective, n_estimators=2, n_jobs=n_jobs, eval_metric="ndcg@3").fit(
+            problem.X, problem.y, qid=problem.qid
+        )
+        assert set(used) == {expected}
+        used.clear()

@@ -117,6 +117,70 @@ def test_weights(item_weight, pair_weight, normalize, weighted) -> None:
     assert_matches_reference(objective, y, scores, np.float64, group=SIZES, sample_weight=weight, mask=mask)
 
 
+DELTAS = [
+    {"pair_weight": "ndcg"},
+    {"pair_weight": "ndcg", "gain": "linear"},
+    {"pair_weight": "ndcg", "truncation": 10},
+    {"pair_weight": "lambdarank"},
+    {"pair_weight": "lambdarank", "truncation": 30, "temperature": 0.5},
+]
+
+
+@pytest.mark.parametrize("delta", DELTAS)
+@pytest.mark.parametrize("normalize", ["log", "query", "none"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_delta_ndcg(delta, normalize, weighted) -> None:
+    rng = np.random.default_rng(8)
+    n = sum(SIZES)
+    y = rng.uniform(0, 4, n)
+    y[: n // 2] = np.round(y[: n // 2])
+    y[:2] = 0  # an ideal DCG of 0
+    scores = np.where(rng.random(n) < 0.5, np.round(2 * rng.standard_normal(n)), rng.standard_normal(n))
+    weight = np.where(rng.random(n) < 0.2, 0.0, rng.uniform(0.1, 5, n)) if weighted else None
+    objective = PairwiseLogistic(**delta, normalize=normalize)
+    for dtype in (np.float32, np.float64):
+        assert_matches_reference(objective, y, scores, dtype, group=SIZES, sample_weight=weight)
+
+
+@pytest.mark.parametrize("delta", [{"pair_weight": "ndcg"}, {"pair_weight": "lambdarank", "truncation": 5}])
+@pytest.mark.parametrize("spread", ["equal", "30 apart", "1000 apart", "outlier", "huge"])
+def test_delta_ndcg_of_hostile_scores(delta, spread) -> None:
+    rng = np.random.default_rng(9)
+    sizes = [60, 1300]
+    n = sum(sizes)
+    noise, far = rng.standard_normal(n), rng.random(n) < 0.5
+    scores = {
+        "equal": np.zeros(n),
+        "30 apart": np.where(far, 30.0, 0.0) + noise,
+        "1000 apart": np.where(far, 1000.0, 0.0) + noise,
+        "outlier": np.where(np.arange(n) == 1000, 1e30, noise),
+        "huge": 1e30 * noise,
+    }[spread]
+    for y in (rng.integers(0, 5, n).astype(float), rng.uniform(0, 4, n)):
+        assert_matches_reference(PairwiseLogistic(**delta, normalize="none"), y, scores, group=sizes)
+
+
+def test_all_pairs_of_a_large_query_with_delta_ndcg() -> None:
+    rng = np.random.default_rng(10)
+    n = 200_000
+    y, scores = rng.integers(0, 5, n), rng.standard_normal(n)
+    for objective in (PairwiseLogistic(pair_weight="ndcg"), PairwiseLogistic(pair_weight="ndcg", truncation=10)):
+        gradient, hessian = objective.gradient_hessian(y, scores.astype(np.float32))
+        assert abs(gradient.sum(dtype=float)) < 1e-5 * np.abs(gradient).sum(dtype=float)
+        assert hessian.min() >= 0
+    # Of the row on top all pairs are easily summed.
+    top = np.argmax(scores)
+    y[top] = 0
+    plain = PairwiseLogistic(pair_weight="ndcg", normalize="none")
+    gradient, _ = plain.gradient_hessian(y, scores)
+    discount = np.empty(n)
+    discount[np.argsort(-scores, kind="stable")] = 1 / np.log2(np.arange(n) + 2)
+    gain = 2.0**y - 1
+    ideal = np.sort(gain)[::-1] @ (1 / np.log2(np.arange(n) + 2))
+    expected = (gain * (1 - discount) / (1 + np.exp(scores - scores[top]))).sum() / ideal
+    assert gradient[top] == pytest.approx(expected, rel=1e-10)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize(
@@ -282,6 +346,25 @@ def test_bpr_of_many_users() -> None:
     rng = np.random.default_rng(7)
     y = np.tile(np.r_[np.ones(20), np.zeros(1980)], 5)
     assert_matches_reference(BPR(), y, rng.standard_normal(y.size), group=[2000] * 5)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "labels", "message"),
+    [
+        ({"pair_weight": "ndcg", "ignore_negative_labels": False}, [1, -1], "no gain for the negative label -1"),
+        ({"pair_weight": "gain_diff"}, [5000, 0], 'gain="exp2" overflows for the label 5000'),
+    ],
+)
+def test_labels_without_a_gain(parameters, labels, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        PairwiseLogistic(**parameters).gradient_hessian(labels, [0.1, 0.2])
+
+
+def test_a_truncation_without_ranks() -> None:
+    with pytest.raises(ValueError, match='truncation belongs to pair_weight="ndcg"'):
+        PairwiseLogistic(truncation=10)
+    with pytest.raises(ValueError, match="truncation must be a whole number above 0"):
+        PairwiseLogistic(pair_weight="ndcg", truncation=0)
 
 
 def test_kernels_are_cached_on_disk(tmp_path) -> None:

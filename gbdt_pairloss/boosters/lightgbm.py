@@ -27,6 +27,7 @@ DATASET = lgb.Dataset
 #: LightGBM's default of ``min_sum_hessian_in_leaf``.
 MIN_CHILD_HESSIAN = 1e-3
 
+_THREAD_NAMES = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 _MIN_CHILD_HESSIAN_NAMES = (
     "min_child_weight",
     "min_sum_hessian_in_leaf",
@@ -102,6 +103,15 @@ def number_of_rows(dataset: Any) -> int | None:
         return int(dataset.num_data())
     except lgb.basic.LightGBMError:
         return None
+
+
+def number_of_threads(dataset: Any) -> Any:
+    """The threads that the Dataset's parameters name; ``lightgbm.train`` adds its own to them."""
+    return _threads_of(dataset.params or {})
+
+
+def _threads_of(params: dict[str, Any]) -> Any:
+    return next((params[name] for name in _THREAD_NAMES if params.get(name) is not None), None)
 
 
 def follow_cuts(dataset: Any) -> None:
@@ -234,6 +244,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         objective = self.pairwise_objective()
         if objective is not None:
             self._check_supported()
+            objective = objective.on_threads(_threads_of(self.get_params(deep=False)))
         train = read_query_set(X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective)
         sets = read_evaluation_sets(
             _joined(eval_set, eval_X, eval_y),

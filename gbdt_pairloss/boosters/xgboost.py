@@ -78,6 +78,11 @@ def number_of_rows(dataset: Any) -> int | None:
     return int(dataset.num_row())
 
 
+def number_of_threads(dataset: Any) -> Any:
+    """The threads that the DMatrix was given; it knows nothing of its Booster's."""
+    return getattr(dataset, "nthread", None)
+
+
 def follow_cuts(dataset: Any) -> None:
     """Let the attachment go along when the DMatrix is sliced (``xgboost.cv`` slices): a slice knows no parent."""
     parent = weakref.ref(dataset)  # strong, it would keep the dataset alive in a cycle
@@ -193,6 +198,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 f"objective {self.objective!r} is not known: XGBRanker takes 'pairwise_logistic', 'bpr', an objective "
                 "of gbdt_pairloss, or one of XGBoost's 'rank:...'"
             )
+        if objective is not None:
+            objective = objective.on_threads(self.n_jobs)
         train = read_query_set(X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective)
         sets = read_evaluation_sets(
             eval_set,

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from ..plan import Plan
 from ..validation import Float64Array
 from . import SMALLEST_DISTANCE, PairSum
+from .charges import Rows, flows
 from .chebyshev import WIDTH, Table, table
-from .ndcg import Exchange, sum_queries_ndcg
+from .ndcg import sum_queries_ndcg
+from .ndcg_direct import Exchange
 from .query_sums import (
     MAGNITUDE,
     centre_scores,
@@ -33,7 +35,6 @@ from .query_sums import (
     write,
 )
 from .reference import ReferenceEngine
-from .tree import Rows, flows
 
 #: The losses that there are kernels for, by name.
 PAIR_LOSSES = ("logistic",)
@@ -47,7 +48,7 @@ _LARGE = 65536
 _CHUNK = 32768
 
 # ns of work from which on starting threads pays.
-_WORTH_THREADS = 3e5
+_WORTH_THREADS = 1e6
 
 
 class CPUEngine:
@@ -73,7 +74,7 @@ class CPUEngine:
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         gradient, hessian, _ = self._sum(plan, scores, pairs, np.dtype(dtype), None)
-        return gradient, hessian
+        return gradient.astype(dtype, copy=False), hessian.astype(dtype, copy=False)
 
     def winner_loss(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
@@ -329,13 +330,12 @@ def _rows_of(plan: Plan) -> Rows:
     """The plan's arrays as the kernels read them, kept as long as the plan."""
     rows = _ROWS.get(plan)
     if rows is None:
-        index = np.int32 if max(plan.n_rows, plan.rows.size) < 2**31 else np.int64
         none = np.empty(0)
         weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
         rows = _ROWS[plan] = Rows(
-            row=plan.rows.astype(index),
+            row=plan.rows,
             ptr=plan.ptr,
-            run_end=plan.runs[1].astype(index),
+            run_end=plan.run_end,
             winner_weight=np.ascontiguousarray(plan.winner_weight) if weighted else none,
             loser_weight=np.ascontiguousarray(plan.loser_weight) if weighted else none,
             value=none if plan.values is None else plan.values,

@@ -1,393 +1,19 @@
-"""Pairs weighted by |delta NDCG|: LambdaRank, and LambdaMART in a booster.
-
-phi_ij = (gain_i - gain_j) |discount_i - discount_j| / ideal DCG: by how much NDCG would change if the two rows changed
-places in the current ranking. With a truncation at k a pair counts if either of its rows is among the first k.
-LightGBM's lambdarank divides by 0.01 + |s_i - s_j| as well (lambdarank_norm).
-"""
+"""The kernel for pairs weighted by |delta NDCG|: LambdaRank, and LambdaMART in a booster."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
-from .compile import helper, kernel, leaf
-from .direct import (
-    COLUMNS_PER_SUM,
-    ROWS_PER_SUM,
-    add_totals,
-    exponentials,
-    extremes,
-    fill_columns,
-    make_columns,
-    orient,
-    orient_shorter,
-    strips,
-)
-from .formulas import ndcg_general, ndcg_loss, ndcg_plain
-from .lanes import LANES, rows_by_columns
-from .onesided import make_sweep_work, partition, plant_one_sided, rank_rows, sweep
+from .charges import Rows
+from .compile import kernel, leaf
+from .direct import extremes, make_columns
+from .ndcg_direct import Exchange, loss_range_ndcg, sum_first, sum_of_phi_ndcg, sum_range_ndcg
+from .onesided import sum_one_sided
 from .query_sums import MAGNITUDE, read, scatter
 from .ranking import discounts
-from .tree import (
-    DEPTH,
-    FIRST,
-    LAST,
-    LEFT,
-    SIDE,
-    Rows,
-    add_sibling,
-    copy_coefficients,
-    evaluate_rows,
-    gather_up,
-    has_one_label,
-    make_scratch,
-    make_stack,
-    most_nodes,
-    value_centre,
-)
 
 # Queries of more rows than this are summed one-sided, or by their first rows where that is less work.
 _LARGE = 1024
-
-
-class Exchange(NamedTuple):
-    """What phi depends on.
-
-    Attributes
-    ----------
-    truncation : int
-        A pair counts if either rank, from 0, is below it.
-    base, slope : float
-        phi is divided by base + slope |s_i - s_j|.
-    per_ideal : float64 array of shape (n_queries,)
-        1 / ideal DCG, or 0 where that is 0.
-    few : float64 array
-        The first discounts.
-    """
-
-    truncation: int
-    base: float
-    slope: float
-    per_ideal: NDArray[np.float64]
-    few: NDArray[np.float64]
-
-
-@leaf
-def _plain_columns(columns):
-    return (columns.e, columns.value, columns.discount)
-
-
-@leaf
-def _plain_row(columns, i):
-    return (columns.e[i], columns.value[i], columns.discount[i])
-
-
-_sum_plain = strips(ndcg_plain, _plain_columns, _plain_row)
-_general_row = rows_by_columns(ndcg_general, n_rows=1, n_row_sums=3, n_column_sums=2)
-_loss_row = rows_by_columns(ndcg_loss, n_rows=1, n_row_sums=2, n_column_sums=0)
-
-
-@leaf
-def _fill(x, first, last, mirrored, temperature, discount, top, columns):
-    """Discounts, whether among the first, and places in the order of scores, in the range's orientation."""
-    n = last - first
-    for i in range(n):
-        p = last - 1 - i if mirrored else first + i
-        columns.discount[i] = discount[p]
-        columns.top[i] = top[p]
-        columns.place[i] = x[p] * temperature
-    columns.discount[n : n + LANES] = 0
-    columns.top[n : n + LANES] = 0
-    columns.place[n : n + LANES] = 0
-
-
-@leaf
-def _phi(x, i, j, temperature, values, discount, top, base, slope):
-    """phi of winner i and loser j, in float64."""
-    phi = (values[i] - values[j]) * abs(discount[i] - discount[j]) * max(top[i], top[j])
-    return phi / (base + slope * temperature * abs(x[i] - x[j]))
-
-
-@leaf
-def _sum_range(x, first, last, offset, rows, exchange, temperature, discount, top, columns, gradient, hessian):
-    """Add the sums over all pairs of a range; returns the strength, without weights. See ``direct.sum_range``."""
-    n = last - first
-    if rows.run_end[offset + first] >= offset + last:
-        return 0.0
-    mirrored, n_rows = orient_shorter(first, last, offset, rows.run_end, columns.start)
-    if exponentials(x, first, last, mirrored, columns):
-        return _sum_wide(x, first, last, offset, rows, exchange, temperature, discount, top, gradient, hessian)
-    fill_columns(x, first, last, offset, mirrored, False, rows, columns)
-    _fill(x, first, last, mirrored, temperature, discount, top, columns)
-    if rows.winner_weight.size > 0 or exchange.truncation < x.shape[0] or exchange.slope > 0:
-        strength = _sum_general(first, last, n_rows, offset, mirrored, rows, exchange, columns)
-    else:
-        strength = _sum_plain(n, n_rows, columns)
-    add_totals(first, last, mirrored, columns, gradient, hessian)
-    return strength
-
-
-@leaf
-def _sum_general(first, last, n_rows, offset, mirrored, rows, exchange, columns):
-    n = last - first
-    start, sums = columns.start, (columns.sum_r, columns.sum_t)
-    e, weight, value, discount, top, place = (
-        columns.e,
-        columns.weight,
-        columns.value,
-        columns.discount,
-        columns.top,
-        columns.place,
-    )
-    kind = e.dtype.type
-    row_weights = rows.loser_weight if mirrored else rows.winner_weight
-    base, slope = kind(exchange.base), kind(exchange.slope)
-    strength = 0.0
-    for strip in range(0, n_rows, ROWS_PER_SUM):
-        for i in range(strip, min(strip + ROWS_PER_SUM, n_rows)):
-            own = kind(1)
-            if row_weights.size > 0:
-                own = kind(row_weights[offset + (last - 1 - i if mirrored else first + i)])
-            left = start[i]
-            while left < n:
-                r, t, s = _general_row(
-                    (e, weight, value, discount, top, place),
-                    ((e[i], own, value[i], discount[i], top[i], place[i], base, slope),),
-                    (left,),
-                    min(left + COLUMNS_PER_SUM, n),
-                    sums,
-                )
-                columns.total_r[i] += np.float64(r) * own
-                columns.total_t[i] += np.float64(t) * own
-                strength += s
-                left += COLUMNS_PER_SUM
-        for k in range(start[strip], n):
-            columns.total_r[k] -= np.float64(columns.sum_r[k]) * weight[k]
-            columns.total_t[k] += np.float64(columns.sum_t[k]) * weight[k]
-            columns.sum_r[k] = 0
-            columns.sum_t[k] = 0
-    return strength
-
-
-@leaf
-def _sum_wide(x, first, last, offset, rows, exchange, temperature, discount, top, gradient, hessian):
-    """As ``_sum_range`` for scores of any spread: an exponential for each pair."""
-    weighted = rows.winner_weight.size > 0
-    values = rows.value[offset:]
-    strength = 0.0
-    for i in range(first, last):
-        for j in range(rows.run_end[offset + i] - offset, last):
-            phi = _phi(x, i, j, temperature, values, discount, top, exchange.base, exchange.slope)
-            d = x[i] - x[j]
-            small = np.exp(-abs(d))
-            r = phi * (small if d > 0 else 1.0) / (1.0 + small)
-            t = phi * small / ((1.0 + small) * (1.0 + small))
-            strength += r
-            if weighted:
-                weight = rows.winner_weight[offset + i] * rows.loser_weight[offset + j]
-                r *= weight
-                t *= weight
-            gradient[i] -= r
-            gradient[j] += r
-            hessian[i] += t
-            hessian[j] += t
-    return strength
-
-
-@leaf
-def _loss_range(x, first, last, offset, rows, exchange, temperature, discount, top, columns, loss, weight_won):
-    """Add to each row of a range the weighted loss of the pairs that it wins in it, and the sum of their weights."""
-    n = last - first
-    n_rows = orient(first, last, offset, rows.run_end, False, columns.start)
-    wide = exponentials(x, first, last, False, columns)
-    fill_columns(x, first, last, offset, False, False, rows, columns)
-    _fill(x, first, last, False, temperature, discount, top, columns)
-    score = columns.sum_r  # zeros again at the end
-    kind = score.dtype.type
-    for i in range(n):
-        score[i] = x[first + i] - x[first]
-    columns.e[n : n + LANES] = 1
-    values = rows.value[offset:]
-    for i in range(n_rows):
-        total, won = 0.0, 0.0
-        left = columns.start[i]
-        while left < n:
-            stop = min(left + COLUMNS_PER_SUM, n)
-            if wide:
-                for j in range(left, stop):
-                    phi = _phi(
-                        x, first + i, first + j, temperature, values, discount, top, exchange.base, exchange.slope
-                    )
-                    phi *= columns.weight[j]
-                    d = x[first + i] - x[first + j]
-                    total += phi * (max(-d, 0.0) + np.log1p(np.exp(-abs(d))))
-                    won += phi
-            else:
-                own = (
-                    score[i],
-                    columns.e[i],
-                    columns.value[i],
-                    columns.discount[i],
-                    columns.top[i],
-                    columns.place[i],
-                    kind(exchange.base),
-                    kind(exchange.slope),
-                )
-                some, weights = _loss_row(
-                    (
-                        score,
-                        columns.e,
-                        columns.weight,
-                        columns.value,
-                        columns.discount,
-                        columns.top,
-                        columns.place,
-                    ),
-                    (own,),
-                    (left,),
-                    stop,
-                    (),
-                )
-                total += some
-                won += weights
-            left += COLUMNS_PER_SUM
-        if rows.winner_weight.size > 0:
-            total *= rows.winner_weight[offset + first + i]
-            won *= rows.winner_weight[offset + first + i]
-        loss[first + i] += total
-        weight_won[first + i] += won
-    score[: n + LANES] = 0
-
-
-@leaf
-def _sum_of_phi(x, offset, rows, exchange, temperature, discount, top):
-    """The sum of phi over the pairs of one query, before all weights."""
-    n = x.shape[0]
-    values = rows.value[offset : offset + n]
-    total = 0.0
-    for i in range(n):
-        for j in range(rows.run_end[offset + i] - offset, n):
-            total += _phi(x, i, j, temperature, values, discount, top, exchange.base, exchange.slope)
-    return total
-
-
-@leaf
-def _sum_first(x, offset, rows, exchange, temperature, discount, order, is_loss, first, second):
-    """A large query truncated at k: the first k rows of the ranking against all below them. Strength, sum of phi."""
-    n = x.shape[0]
-    run_end, values = rows.run_end[offset:], rows.value[offset:]
-    weighted = rows.winner_weight.size > 0
-    strength, sum_of_phi = 0.0, 0.0
-    for rank in range(min(exchange.truncation, n)):
-        p = order[rank]
-        for q in range(n):
-            if discount[q] >= discount[p] or run_end[q] == run_end[p]:
-                continue
-            i, j = min(p, q), max(p, q)  # winner and loser
-            phi = (values[i] - values[j]) * (discount[p] - discount[q])
-            phi /= exchange.base + exchange.slope * temperature * abs(x[p] - x[q])
-            sum_of_phi += phi
-            d = x[i] - x[j]
-            small = np.exp(-abs(d))
-            r = phi * (small if d > 0 else 1.0) / (1.0 + small)
-            strength += r
-            weight = 1.0
-            if weighted:
-                weight = rows.winner_weight[offset + i] * rows.loser_weight[offset + j]
-            if is_loss:
-                first[i] += weight * phi * (max(-d, 0.0) + np.log1p(small))
-                second[i] += weight * phi
-            else:
-                t = phi * small / ((1.0 + small) * (1.0 + small))
-                first[i] -= weight * r
-                first[j] += weight * r
-                second[i] += weight * t
-                second[j] += weight * t
-    return strength, sum_of_phi
-
-
-@helper
-def _sum_one_sided(
-    x, offset, rows, exchange, temperature, discount, top, flow, sizes, table, orders, columns, first, second
-):
-    """All pairs of a large query: gradients and Hessians, or losses and weights; returns the strength.
-
-    ``sizes`` are the numbers of channels and of targets; the first of ``orders`` is the current ranking.
-    """
-    n = x.shape[0]
-    nodes = np.empty((7, most_nodes(n)), np.int64)
-    position, slots, n_nodes = plant_one_sided(x, offset, rows, table, flow.shape[0], nodes)
-    zero = np.int64(0)
-    if n_nodes < 2:
-        if table.is_loss:
-            _loss_range(x, zero, n, offset, rows, exchange, temperature, discount, top, columns, first, second)
-            return 0.0
-        return _sum_range(x, zero, n, offset, rows, exchange, temperature, discount, top, columns, first, second)
-    terms = len(table.terms)
-    centre = value_centre(offset, n, rows.value)
-    tree = nodes[:, :n_nodes].copy()
-    moments = np.empty((n_nodes, sizes[0], position.shape[0], terms))
-    scratch = make_scratch()
-    gather_up(np.int64(1), n_nodes, x, offset, tree, rows, discount, centre, position, slots, table, moments, scratch)
-    stack, translated = make_stack(zero, n_nodes, tree, sizes[1], position.shape[0], terms)
-    work = make_sweep_work(terms)
-    ranked = (orders[0], np.empty(n), np.empty(n))
-    buffers = (orders[1], np.empty(n), np.empty(n))
-    rank_rows(x, discount, ranked)
-    strength = 0.0
-    for node in range(n_nodes):
-        depth = tree[DEPTH, node]
-        if depth > 0:
-            copy_coefficients(stack[depth - 1], stack[depth])
-            strength += add_sibling(node, tree, flow, moments, position, True, table, translated, stack[depth])
-        begin, end, left = tree[FIRST, node], tree[LAST, node], tree[LEFT, node]
-        if left >= 0:
-            if tree[SIDE, left] >= 0:
-                strength += sweep(
-                    node,
-                    x,
-                    offset,
-                    rows,
-                    discount,
-                    centre,
-                    position,
-                    slots,
-                    table,
-                    tree,
-                    moments,
-                    ranked,
-                    work,
-                    first,
-                    second,
-                )
-                partition(begin, tree[LAST, left], end, ranked, buffers)
-            continue
-        evaluate_rows(
-            begin,
-            end,
-            x,
-            offset,
-            rows,
-            discount,
-            centre,
-            position,
-            slots,
-            table,
-            stack[depth],
-            scratch,
-            (first, second),
-        )
-        if has_one_label(rows.run_end, offset, begin, end):
-            continue
-        if table.is_loss:
-            _loss_range(x, begin, end, offset, rows, exchange, temperature, discount, top, columns, first, second)
-        else:
-            strength += _sum_range(
-                x, begin, end, offset, rows, exchange, temperature, discount, top, columns, first, second
-            )
-    return strength
 
 
 @leaf
@@ -465,18 +91,18 @@ def _sum_some(
             continue
         strength, sum_of_phi = 0.0, 0.0
         if n > _LARGE and 8 * exchange.truncation < n:
-            strength, sum_of_phi = _sum_first(
+            strength, sum_of_phi = sum_first(
                 x, offset, rows, here, temperature, discount, orders[0], is_loss, first, second
             )
         else:
             if is_loss:
-                _loss_range(x, zero, n, offset, rows, here, temperature, discount, top, columns, first, second)
+                loss_range_ndcg(x, zero, n, offset, rows, here, temperature, discount, top, columns, first, second)
             else:
-                strength = _sum_range(
+                strength = sum_range_ndcg(
                     x, zero, n, offset, rows, here, temperature, discount, top, columns, first, second
                 )
             if normalize == 1:
-                sum_of_phi = _sum_of_phi(x, offset, rows, here, temperature, discount, top)
+                sum_of_phi = sum_of_phi_ndcg(x, offset, rows, here, temperature, discount, top)
         if not is_loss:
             strengths[q] = exchange.per_ideal[q] * strength
         _finish(q, row, sum_of_phi, query_weight, exchange, strengths, pairs, is_loss, first, second, out, out_second)
@@ -537,7 +163,7 @@ def sum_queries_ndcg(
         if normalize == 1:
             unit = Rows(rows.row, rows.ptr, rows.run_end, x[:0], x[:0], rows.value)
             ranking = orders[0][:n].copy()
-            _sum_one_sided(
+            sum_one_sided(
                 x,
                 offset,
                 unit,
@@ -557,7 +183,7 @@ def sum_queries_ndcg(
             first[:] = 0.0
             second[:] = 0.0
             orders[0][:n] = ranking
-        strength = _sum_one_sided(
+        strength = sum_one_sided(
             x, offset, rows, here, temperature, discount, top, flow, sizes, table, orders, columns, first, second
         )
         if not is_loss:

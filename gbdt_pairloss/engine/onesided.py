@@ -14,10 +14,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from .charges import value_centre
 from .chebyshev import WIDTH, find_panels, place
 from .compile import helper, leaf
 from .direct import extremes
-from .tree import FIRST, LAST, LEFT, RIGHT, split
+from .ndcg_direct import loss_range_ndcg, sum_range_ndcg
+from .tree import (
+    DEPTH,
+    FIRST,
+    LAST,
+    LEFT,
+    RIGHT,
+    SIDE,
+    add_sibling,
+    copy_coefficients,
+    evaluate_rows,
+    gather_up,
+    has_one_label,
+    make_scratch,
+    make_stack,
+    most_nodes,
+    split,
+)
 
 # ns; see tree.py.
 _PAIR = 0.35
@@ -215,3 +233,85 @@ def make_sweep_work(terms):
         np.empty(terms),
         np.empty(2 * terms),
     )
+
+
+@helper
+def sum_one_sided(
+    x, offset, rows, exchange, temperature, discount, top, flow, sizes, table, orders, columns, first, second
+):
+    """All pairs of a large query: gradients and Hessians, or losses and weights; returns the strength.
+
+    ``sizes`` are the numbers of channels and of targets; the first of ``orders`` is the current ranking.
+    """
+    n = x.shape[0]
+    nodes = np.empty((7, most_nodes(n)), np.int64)
+    position, slots, n_nodes = plant_one_sided(x, offset, rows, table, flow.shape[0], nodes)
+    zero = np.int64(0)
+    if n_nodes < 2:
+        if table.is_loss:
+            loss_range_ndcg(x, zero, n, offset, rows, exchange, temperature, discount, top, columns, first, second)
+            return 0.0
+        return sum_range_ndcg(x, zero, n, offset, rows, exchange, temperature, discount, top, columns, first, second)
+    terms = len(table.terms)
+    centre = value_centre(offset, n, rows.value)
+    tree = nodes[:, :n_nodes].copy()
+    moments = np.empty((n_nodes, sizes[0], position.shape[0], terms))
+    scratch = make_scratch()
+    gather_up(np.int64(1), n_nodes, x, offset, tree, rows, discount, centre, position, slots, table, moments, scratch)
+    stack, translated = make_stack(zero, n_nodes, tree, sizes[1], position.shape[0], terms)
+    work = make_sweep_work(terms)
+    ranked = (orders[0], np.empty(n), np.empty(n))
+    buffers = (orders[1], np.empty(n), np.empty(n))
+    rank_rows(x, discount, ranked)
+    strength = 0.0
+    for node in range(n_nodes):
+        depth = tree[DEPTH, node]
+        if depth > 0:
+            copy_coefficients(stack[depth - 1], stack[depth])
+            strength += add_sibling(node, tree, flow, moments, position, True, table, translated, stack[depth])
+        begin, end, left = tree[FIRST, node], tree[LAST, node], tree[LEFT, node]
+        if left >= 0:
+            if tree[SIDE, left] >= 0:
+                strength += sweep(
+                    node,
+                    x,
+                    offset,
+                    rows,
+                    discount,
+                    centre,
+                    position,
+                    slots,
+                    table,
+                    tree,
+                    moments,
+                    ranked,
+                    work,
+                    first,
+                    second,
+                )
+                partition(begin, tree[LAST, left], end, ranked, buffers)
+            continue
+        evaluate_rows(
+            begin,
+            end,
+            x,
+            offset,
+            rows,
+            discount,
+            centre,
+            position,
+            slots,
+            table,
+            stack[depth],
+            scratch,
+            (first, second),
+        )
+        if has_one_label(rows.run_end, offset, begin, end):
+            continue
+        if table.is_loss:
+            loss_range_ndcg(x, begin, end, offset, rows, exchange, temperature, discount, top, columns, first, second)
+        else:
+            strength += sum_range_ndcg(
+                x, begin, end, offset, rows, exchange, temperature, discount, top, columns, first, second
+            )
+    return strength

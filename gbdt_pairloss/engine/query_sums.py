@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .charges import value_centre
 from .chebyshev import find_panels
 from .compile import kernel, leaf
 from .direct import extremes, loss_range, make_columns, sum_range
@@ -25,7 +26,6 @@ from .tree import (
     pass_down,
     split,
     sum_query,
-    value_centre,
 )
 
 #: Scores over the temperature beyond this are the reference engine's.

@@ -9,7 +9,7 @@ For a pair (i, j) of one query with y_i > y_j and d_ij = (s_i - s_j) / T::
     phi_ij    = 1, or the difference of the rows' values (labels, gains), or |delta NDCG|:
                 (gain_i - gain_j) |1 / log2(rank_i + 1) - 1 / log2(rank_j + 1)| / ideal DCG
 
-It does not look at the plan's blocks but compares labels, so that it can vouch for them.
+It compares labels, and uses nothing else of a plan's order: it can vouch for it.
 """
 
 from __future__ import annotations

@@ -5,10 +5,6 @@ both halves again, covers every ordered pair once: in an inner node every row of
 right one. Nodes that are cheaper to sum directly are not split. As in a fast multipole method each row is expanded
 once, at its leaf: moments are added up from the leaves to the root, and the coefficients of what the other half of
 each ancestor contributes are passed down from the root to the leaves, where each row evaluates their sum.
-
-A **channel** is a charge that sources carry: their weight as winners (role 0) or as losers (role 1), or 1 for the
-unweighted strength (role 2), each alone and, where pairs weigh a difference of values, times the row's value. Without
-weights role 0 is 1 and serves all. A **target** is what a row's evaluated sums are multiplied with, likewise.
 """
 
 from __future__ import annotations
@@ -18,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .charges import fill_charges, powers_of, role_weight, value_centre
 from .chebyshev import add_moments, evaluate, find_panels, place, translate
 from .compile import helper, leaf
 from .direct import extremes, loss_range, sum_range
@@ -37,30 +34,6 @@ _NODE = 200.0
 _QUERY = 3000.0
 
 
-class Rows(NamedTuple):
-    """The plan as the kernels read it; an empty array stands for weights of 1, or for phi = 1.
-
-    Attributes
-    ----------
-    row : int32 or int64 array
-        The caller's row at each position.
-    ptr : int64 array
-        Where each query starts, and the end.
-    run_end : int32 or int64 array
-        End of the run of equal labels of each position.
-    winner_weight, loser_weight : float64 arrays
-    value : float64 array
-        phi is the difference of two rows' values.
-    """
-
-    row: NDArray[np.signedinteger]
-    ptr: NDArray[np.int64]
-    run_end: NDArray[np.signedinteger]
-    winner_weight: NDArray[np.float64]
-    loser_weight: NDArray[np.float64]
-    value: NDArray[np.float64]
-
-
 # A tree is an int64 array with a column for each node, in preorder, and these rows. Children that come of a split for
 # size only have no side.
 FIRST, LAST, LEFT, RIGHT, SIBLING, SIDE, DEPTH = range(7)
@@ -78,44 +51,6 @@ class Scratch(NamedTuple):
 @helper
 def make_scratch():
     return Scratch(np.empty(_CHUNK, np.int64), np.empty(_CHUNK), np.ones(_CHUNK), np.empty((2, _CHUNK)))
-
-
-#: What flows between the halves of a node: side, source channel, target, its sign for sigma and for sigma', and, for
-#: the strength, the winners' channel to multiply with (or -1) and that product's sign.
-FLOW_COLUMNS = 7
-
-
-def flows(powers: int, weighted: bool, strength: bool, loss: bool = False) -> NDArray[np.int64]:
-    """The translations between the halves of a node.
-
-    With S_c what a row sums over the other half's charges c, a winner's sum is
-
-    * S_1 where phi is 1,
-    * y_i S_1 - S_y where phi = y_i - y_j,
-    * -y_i D_i S_1 + D_i S_y + y_i S_D - S_yD where phi = (y_i - y_j) |D_i - D_j|, with S of each sign (see
-      ``translate``),
-
-    and a loser's is its negative, but for phi = 1. The gradient of a winner is minus its sum, the Hessian and the loss
-    are plus.
-    """
-    signs = {1: (1,), 2: (1, -1), 4: (-1, 1, 1, -1)}[powers]
-    table = []
-    for power, sign in enumerate(signs):
-        to_loser = sign if powers == 1 else -sign
-        winners, losers = (powers + power, power) if weighted else (power, power)  # the charges that each sums
-        dual = powers - 1 - power
-        if loss:
-            table.append((0, winners, power, sign, sign, -1, 0))
-            continue
-        if weighted:
-            table.append((0, winners, power, -sign, sign, -1, 0))
-            table.append((1, losers, powers + power, to_loser, to_loser, -1, 0))
-            if strength:
-                table.append((0, 2 * powers + power, -1, 0, 0, 2 * powers + dual, sign))
-        else:
-            table.append((0, winners, power, -sign, sign, dual, sign))
-            table.append((1, losers, power, to_loser, to_loser, -1, 0))
-    return np.array(table, dtype=np.int64)
 
 
 @leaf
@@ -218,34 +153,6 @@ def has_one_label(run_end, offset, first, last):
 
 
 @leaf
-def _role_weight(p, role, rows):
-    if rows.winner_weight.size == 0 or role == 2:
-        return 1.0
-    return rows.winner_weight[p] if role == 0 else rows.loser_weight[p]
-
-
-@leaf
-def powers_of(rows, discount):
-    """How many charges each role has: 1, y, D and yD, or the first two, or the first."""
-    if discount.size > 0:
-        return 4
-    return 2 if rows.value.size > 0 else 1
-
-
-@leaf
-def _fill_charges(first, last, offset, channel, rows, discount, centre, charge):
-    powers = powers_of(rows, discount)
-    role, power = channel // powers, channel % powers
-    for k in range(last - first):
-        p = offset + first + k
-        charge[k] = _role_weight(p, role, rows)
-        if power % 2 == 1:
-            charge[k] *= rows.value[p] - centre
-        if power >= 2:
-            charge[k] *= discount[first + k]
-
-
-@leaf
 def gather_up(begin, end, x, offset, tree, rows, discount, centre, position, slots, table, moments, scratch):
     """Moments of the nodes ``begin`` to ``end``, whole subtrees, from their rows."""
     slot, local, charge = scratch.slot, scratch.local, scratch.charge
@@ -262,7 +169,7 @@ def gather_up(begin, end, x, offset, tree, rows, discount, centre, position, slo
             place(x[start:stop], position, slots, slot, local)
             for channel in range(moments.shape[1]):
                 if not plain:
-                    _fill_charges(start, stop, offset, channel, rows, discount, centre, charge)
+                    fill_charges(start, stop, offset, channel, rows, discount, centre, charge)
                 add_moments(slot[:n], local[:n], charge, table.terms, moments[node, channel])
 
 
@@ -331,7 +238,7 @@ def evaluate_rows(
             for k in range(n):
                 weight = 1.0
                 if not plain:
-                    weight = _role_weight(offset + start + k, role, rows)
+                    weight = role_weight(offset + start + k, role, rows)
                     if missing % 2 == 1:
                         weight *= rows.value[offset + start + k] - centre
                     if missing >= 2:
@@ -407,14 +314,6 @@ def make_stack(begin, end, tree, n_targets, panels, terms):
     for node in range(begin, end):
         deepest = max(deepest, tree[DEPTH, node] - tree[DEPTH, begin])
     return np.zeros((deepest + 1, n_targets, panels, 2 * terms)), np.empty((panels, 2 * terms))
-
-
-@leaf
-def value_centre(offset, n, value):
-    """The middle of a query's values, taken off them before they are multiplied: labels near 1e6 cost digits."""
-    if value.size == 0:
-        return 0.0
-    return 0.5 * (value[offset] + value[offset + n - 1])
 
 
 @leaf
