@@ -283,21 +283,22 @@ def pass_down(
         if tree[LEFT, node] >= 0:
             continue
         first, last = tree[FIRST, node], tree[LAST, node]
-        evaluate_rows(
-            first,
-            last,
-            x,
-            offset,
-            rows,
-            none,
-            centre,
-            position,
-            slots,
-            table,
-            stack[depth],
-            scratch,
-            (gradient, hessian),
-        )
+        if stack.shape[2] > 0:
+            evaluate_rows(
+                first,
+                last,
+                x,
+                offset,
+                rows,
+                none,
+                centre,
+                position,
+                slots,
+                table,
+                stack[depth],
+                scratch,
+                (gradient, hessian),
+            )
         if has_one_label(rows.run_end, offset, first, last):
             continue
         if table.is_loss:
@@ -338,20 +339,17 @@ def sum_query(x, offset, rows, flow, n_channels, n_targets, table, nodes, scratc
     low, high = extremes(x)
     position, slots = find_panels(x, low, high)
     panels = position.shape[0]
+    nodes[FIRST, 0], nodes[LAST, 0], nodes[LEFT, 0], nodes[DEPTH, 0] = 0, n, -1, 0
     n_nodes = 1
     if panels > 0:
         n_nodes = split(n, offset, rows, panels, table.near, flow.shape[0], direct_cost(rows), 0.0, nodes)
-    if n_nodes == 1 and table.is_loss:
-        loss_range(x, np.int64(0), n, offset, rows, columns, gradient)
-        return 0.0
     if n_nodes == 1:
-        return sum_range(x, np.int64(0), n, offset, rows, columns, gradient, hessian)
+        panels = 0  # a direct sum: there is nothing to expand
     centre = value_centre(offset, n, rows.value)
     tree = nodes[:, :n_nodes].copy()
     terms = len(table.terms)
     moments = np.empty((n_nodes, n_channels, panels, terms))
-    none = x[:0]
-    gather_up(np.int64(1), n_nodes, x, offset, tree, rows, none, centre, position, slots, table, moments, scratch)
+    gather_up(np.int64(1), n_nodes, x, offset, tree, rows, x[:0], centre, position, slots, table, moments, scratch)
     stack, translated = make_stack(np.int64(0), n_nodes, tree, n_targets, panels, terms)
     return pass_down(
         np.int64(0),
