@@ -80,7 +80,7 @@ def labels_of(kind, n, rng):
 LABELS = ["grades", "binary", "mostly positive", "distinct", "near a million", "one winner"]
 
 #: Queries of one row to thousands: the direct sum, trees of both, and what lies between.
-SIZES = [1, 2, 3, 5, 17, 64, 150, 400, 700, 1200, 2500]
+SIZES = [1, 2, 3, 5, 17, 64, 150, 400, 700, 1800]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -201,7 +201,7 @@ def test_all_pairs_of_a_large_query_with_delta_ndcg() -> None:
 )
 def test_hostile_scores(scores, labels, dtype) -> None:
     rng = np.random.default_rng(2)
-    sizes = [90, 1300]
+    sizes = [90, 1000]
     n = sum(sizes)
     y = labels_of(labels, n, rng)
     best = np.concatenate([y[:90] > np.median(y[:90]), y[90:] > np.median(y[90:])])
@@ -252,7 +252,7 @@ def test_temperatures(temperature) -> None:
     assert_matches_reference(PairwiseLogistic(temperature=temperature), y, scores, group=[100, 900, 3000])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.floats(-60, 60), st.floats(0, 3)), min_size=1, max_size=40),
     st.sampled_from([np.float32, np.float64]),
@@ -369,11 +369,10 @@ def test_a_truncation_without_ranks() -> None:
 
 def test_kernels_are_cached_on_disk(tmp_path) -> None:
     program = (
-        "from gbdt_pairloss import PairwiseLogistic\n"
-        "PairwiseLogistic().gradient_hessian([1, 0], [0.1, 0.2])\n"
-        "from gbdt_pairloss.engine import query_sums\n"
-        "stats = query_sums.sum_queries.stats\n"
-        "print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))\n"
+        "import numpy as np\n"
+        "from gbdt_pairloss.engine.query_sums import read_scores as kernel\n"  # a small one
+        "kernel(0, 2, np.ones(2), np.arange(2), np.empty(2))\n"
+        "print(sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values()))\n"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     runs = [

@@ -159,33 +159,33 @@ def sum_queries_ndcg(
             strengths[q] = -1.0
             q += 1
             continue
-        sum_of_phi = 0.0
-        if normalize == 1:
-            unit = Rows(rows.row, rows.ptr, rows.run_end, x[:0], x[:0], rows.value)
-            ranking = orders[0][:n].copy()
-            sum_one_sided(
+        # For the normaliser "query" the sum of phi first: what winners sum up as weights, without weights.
+        unit = Rows(rows.row, rows.ptr, rows.run_end, x[:0], x[:0], rows.value)
+        ranking = orders[0][:n].copy()
+        sum_of_phi, strength = 0.0, 0.0
+        for step in range(0 if normalize == 1 else 1, 2):
+            of_phi = step == 0
+            first[:] = 0.0
+            second[:] = 0.0
+            orders[0][:n] = ranking
+            strength = sum_one_sided(
                 x,
                 offset,
-                unit,
+                unit if of_phi else rows,
                 here,
                 temperature,
                 discount,
                 top,
-                unit_flow,
-                (4, 4),
-                loss_table,
+                unit_flow if of_phi else flow,
+                (4, 4) if of_phi else sizes,
+                loss_table if of_phi else table,
                 orders,
                 columns,
                 first,
                 second,
             )
-            sum_of_phi = second.sum()
-            first[:] = 0.0
-            second[:] = 0.0
-            orders[0][:n] = ranking
-        strength = sum_one_sided(
-            x, offset, rows, here, temperature, discount, top, flow, sizes, table, orders, columns, first, second
-        )
+            if of_phi:
+                sum_of_phi = second.sum()
         if not is_loss:
             strengths[q] = exchange.per_ideal[q] * strength
         _finish(q, row, sum_of_phi, query_weight, exchange, strengths, pairs, is_loss, first, second, out, out_second)
