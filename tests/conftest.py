@@ -6,6 +6,7 @@ import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ import gbdt_pairloss
 # Numba looks at the time of the file that a kernel stands in, but not at the files of what it calls: a cache of the
 # kernels' own contents is never out of date.
 _kernels = sorted((Path(gbdt_pairloss.__file__).parent / "engine").glob("*.py"))
-_digest = hashlib.sha256(b"".join(path.read_bytes() for path in _kernels)).hexdigest()[:16]
+_contents = b"".join(path.read_bytes() for path in _kernels) + version("numba").encode()
+_digest = hashlib.sha256(_contents).hexdigest()[:16]
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"gbdt_pairloss-kernels-{_digest}"))
 
 
