@@ -78,10 +78,8 @@ class Plan:
         if self.values is None:
             return self.n_pairs.astype(np.float64)
         # Each pair counts its winner's value + and its loser's -; equal values cancel, pairs or not.
-        sizes = np.diff(self.ptr)
-        query = np.repeat(np.arange(self.n_queries), sizes)
-        rank = np.arange(self.rows.shape[0]) - self.ptr[query]
-        terms = self._centred_values * (sizes[query] - 1 - 2 * rank)
+        query, rank = self._query_and_rank()
+        terms = self._centred_values * (np.diff(self.ptr)[query] - 1 - 2 * rank)
         return np.bincount(query, terms, minlength=self.n_queries).astype(np.float64)
 
     @cached_property
@@ -102,8 +100,7 @@ class Plan:
         """The DCG of each query in the order of its labels, with the plan's values as gains, cut at ``truncation``."""
         if truncation not in self._ideal_dcg:
             assert self.values is not None
-            query = np.repeat(np.arange(self.n_queries), np.diff(self.ptr))
-            rank = np.arange(self.rows.shape[0]) - self.ptr[query]
+            query, rank = self._query_and_rank()
             terms = self.values / np.log2(rank + 2)
             if truncation is not None:
                 terms = np.where(rank < truncation, terms, 0.0)
@@ -114,6 +111,11 @@ class Plan:
     def _ideal_dcg(self) -> dict[int | None, Float64Array]:
         """What ``ideal_dcg`` has worked out."""
         return {}
+
+    def _query_and_rank(self) -> tuple[IntArray, IntArray]:
+        """The query of each position, and its rank by label in it, from 0."""
+        query = np.repeat(np.arange(self.n_queries), np.diff(self.ptr))
+        return query, np.arange(self.rows.shape[0]) - self.ptr[query]
 
     @property
     def _centred_values(self) -> Float64Array:

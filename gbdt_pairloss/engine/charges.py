@@ -1,8 +1,9 @@
 """What the rows of a plan weigh, and what follows for the fast sums.
 
 A **channel** is a charge that sources carry: their weight as winners (role 0) or as losers (role 1), or 1 for the
-unweighted strength (role 2), each alone and, where pairs weigh a difference of values, times the row's value. Without
-weights role 0 is 1 and serves all. A **target** is what a row's evaluated sums are multiplied with, likewise.
+unweighted strength (role 2), each alone and, where pairs weigh a difference of values, times the row's value, and with
+|delta NDCG| both times its discount. Without weights role 0 is 1 and serves all. A **target** is what a row's evaluated
+sums are multiplied with, likewise.
 """
 
 from __future__ import annotations

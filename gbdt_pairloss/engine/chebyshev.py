@@ -45,6 +45,8 @@ class Table(NamedTuple):
     rising, falling : float64 arrays of shape (terms,)
         e^d and e^-d on a panel.
     near : int
+    is_loss : int
+        1: of softplus(source - target) in the place of sigma and 1 in that of sigma', for winners only.
     """
 
     terms: tuple[float, ...]

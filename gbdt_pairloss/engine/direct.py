@@ -31,7 +31,7 @@ WIDEST = 80.0
 
 @leaf
 def _one_wide_row(fraction, exponent, weight, value, a, a_exponent, row_weight, row_value, column_r, column_t):
-    """As ``_general`` for scores of any spread: e = fraction * 2^exponent, in float64."""
+    """As ``formulas.general`` for scores of any spread: e = fraction * 2^exponent, in float64."""
     row_r, row_t, strength = 0.0, 0.0, 0.0
     for k in range(fraction.shape[0]):
         shift = min(max(a_exponent - exponent[k], -1000.0), 1000.0)
@@ -59,7 +59,7 @@ class Columns(NamedTuple):
     start : int64 array
         The first column that each row meets.
     e, weight, value, discount, top, place, sum_r, sum_t : arrays of the working precision
-        ``discount``, ``top`` and ``place`` are those of ``ndcg.py``.
+        ``discount``, ``top`` and ``place`` are those of ``ndcg_direct.py``.
     fraction, exponent, total_r, total_t : float64 arrays
     """
 
@@ -377,8 +377,7 @@ def _sum_general(x, first, last, offset, mirrored, wide, n_rows, rows, columns):
     fill_columns(x, first, last, offset, mirrored, wide, rows, columns)
     strength = 0.0
     for strip in range(0, n_rows, ROWS_PER_SUM):
-        stop = min(strip + ROWS_PER_SUM, n_rows)
-        for i in range(strip, stop):
+        for i in range(strip, min(strip + ROWS_PER_SUM, n_rows)):
             p = offset + (last - 1 - i if mirrored else first + i)
             row_weight = weight.dtype.type(1)
             if weighted:

@@ -9,7 +9,7 @@ from .compile import kernel, leaf
 from .direct import extremes, make_columns
 from .ndcg_direct import Exchange, loss_range_ndcg, sum_first, sum_of_phi_ndcg, sum_range_ndcg
 from .onesided import sum_one_sided
-from .query_sums import MAGNITUDE, read, scatter
+from .query_sums import MAGNITUDE, query_factor, read, scatter
 from .ranking import discounts
 
 # Queries of more rows than this are summed one-sided, or by their first rows where that is less work.
@@ -17,21 +17,11 @@ _LARGE = 1024
 
 
 @leaf
-def _factor(strength, n, sum_of_phi, temperature, normalize):
-    if normalize == 1:
-        return n / sum_of_phi if sum_of_phi > 0 else 0.0
-    if normalize == 2:
-        total = 2.0 * strength / temperature
-        return (np.log1p(total) / total if total > 0 else 1.0) / np.log(2.0)
-    return 1.0
-
-
-@leaf
 def _finish(q, row, sum_of_phi, query_weight, exchange, strengths, pairs, is_loss, first, second, out, out_second):
     """Normalise and scatter what a query has summed up."""
     temperature, normalize, hessian_scale = pairs
     per_ideal = exchange.per_ideal[q]
-    factor = _factor(strengths[q], row.shape[0], per_ideal * sum_of_phi, temperature, normalize)
+    factor = query_factor(strengths[q], temperature, normalize, row.shape[0], per_ideal * sum_of_phi)
     factor *= per_ideal * query_weight[q]
     if is_loss:
         scatter(row, first, second, factor, factor, out, out_second)

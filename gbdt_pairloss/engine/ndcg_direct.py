@@ -149,7 +149,7 @@ def _sum_general(first, last, n_rows, offset, mirrored, rows, exchange, columns)
 
 @leaf
 def _sum_wide(x, first, last, offset, rows, exchange, temperature, discount, top, gradient, hessian):
-    """As ``_sum_range`` for scores of any spread: an exponential for each pair."""
+    """As ``sum_range_ndcg`` for scores of any spread: an exponential for each pair."""
     weighted = rows.winner_weight.size > 0
     values = rows.value[offset:]
     strength = 0.0

@@ -7,7 +7,7 @@ from the best score down, the moments of what has been passed are those of the r
     S_c(i) = sum_{j above} K_ij c_j - sum_{j below} K_ij c_j = f_i . (2 R_c - M_c)
 
 with R the running and M the panel's moments of the charges c = 1, y, D, yD, and f_i the row's expansion of the kernel.
-The sum over phi K is -y_i D_i S_1 + D_i S_y + y_i S_D - S_yD (see ``tree.flows``).
+The sum over phi K is -y_i D_i S_1 + D_i S_y + y_i S_D - S_yD (see ``charges.flows``).
 """
 
 from __future__ import annotations
@@ -43,74 +43,24 @@ _ROW = 90.0
 
 
 @leaf
-def sweep(
-    node, x, offset, rows, discount, centre, position, slots, table, tree, moments, ranked, work, gradient, hessian
-):
+def sweep(node, offset, rows, centre, position, slots, table, tree, moments, ranked, work, gradient, hessian):
     """Add what the winners and losers of a node sum over each other within their own panels.
 
     ``ranked`` are the node's positions by descending score, and their scores and discounts; ``moments`` those of the
     tree. Returns the strength of these pairs, without weights.
     """
-    weighted = rows.winner_weight.size > 0
-    strength = _sweep(
-        node,
-        x,
-        offset,
-        rows,
-        0,
-        discount,
-        centre,
-        position,
-        slots,
-        table,
-        tree,
-        moments,
-        ranked,
-        work,
-        gradient,
-        hessian,
-    )
-    if weighted and moments.shape[1] == 12:
-        return _sweep(
-            node,
-            x,
-            offset,
-            rows,
-            2,
-            discount,
-            centre,
-            position,
-            slots,
-            table,
-            tree,
-            moments,
-            ranked,
-            work,
-            gradient,
-            hessian,
+    # Weighted sums are no strength: where that is asked for, its channels are there, and it takes a sweep of its own.
+    unit = rows.winner_weight.size > 0 and moments.shape[1] == 12
+    strength = 0.0
+    for role in range(0, 3 if unit else 1, 2):
+        strength = _sweep(
+            node, offset, rows, role, centre, position, slots, table, tree, moments, ranked, work, gradient, hessian
         )
     return strength
 
 
 @leaf
-def _sweep(
-    node,
-    x,
-    offset,
-    rows,
-    role,
-    discount,
-    centre,
-    position,
-    slots,
-    table,
-    tree,
-    moments,
-    ranked,
-    work,
-    gradient,
-    hessian,
-):
+def _sweep(node, offset, rows, role, centre, position, slots, table, tree, moments, ranked, work, gradient, hessian):
     """As ``sweep``; in role 2 weights do not count and nothing is added. Returns the winners' sums of phi K."""
     slot, local, seen, expansion, combined, image = work
     order, scores, discounts = ranked
@@ -274,10 +224,8 @@ def sum_one_sided(
             if tree[SIDE, left] >= 0:
                 strength += sweep(
                     node,
-                    x,
                     offset,
                     rows,
-                    discount,
                     centre,
                     position,
                     slots,

@@ -334,6 +334,4 @@ def sum_down(begin, end, x, offset, tree, rows, flow, position, slots, table, mo
 @kernel
 def write(begin, end, row, gradient, hessian, factor, factor_hessian, out, out_hessian):
     """Scatter the positions ``begin`` to ``end`` to the caller's rows."""
-    for p in range(begin, end):
-        out[row[p]] = gradient[p] * factor
-        out_hessian[row[p]] = hessian[p] * factor_hessian
+    scatter(row[begin:end], gradient[begin:end], hessian[begin:end], factor, factor_hessian, out, out_hessian)
