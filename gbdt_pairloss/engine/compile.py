@@ -10,7 +10,10 @@ import numba
 _Function = Callable[..., Any]
 _njit: Any = numba.njit
 
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
+
+# Of a function that Python never calls: its wrapper would take a quarter of the compilation.
+_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True}
 
 # Sums may be reordered and multiplications fused, which is what vectorised loops need. Not "ninf": a score of -inf
 # pads the ranking's columns.
@@ -28,16 +31,16 @@ def _on_disk(**options: Any) -> Callable[[_Function], Any]:
 
 
 #: A function that only other kernels call; it is compiled into them.
-helper: Callable[[_Function], Any] = _njit(fastmath=_FAST, **_OPTIONS)
+helper: Callable[[_Function], Any] = _njit(fastmath=_FAST, **_INNER)
 
 #: As ``helper``, without reference counts: counting costs more than a small query. It may neither make an array nor
 #: return one (unless to another leaf): who counts would free it.
-leaf: Callable[[_Function], Any] = _njit(fastmath=_FAST, _nrt=False, **_OPTIONS)
+leaf: Callable[[_Function], Any] = _njit(fastmath=_FAST, _nrt=False, **_INNER)
 
 #: A function that Python calls, kept on disk. Numba writes beside the source or, where that is read-only, to the user's
 #: cache folder (``NUMBA_CACHE_DIR`` names another); where no folder can be written it compiles anew in every process.
 kernel: Callable[[_Function], Any] = _on_disk(fastmath=_FAST, **_OPTIONS)
 
 #: The same with the arithmetic as it is written: two sums of the same terms come to the same number, and NaN is NaN.
-exact_helper: Callable[[_Function], Any] = _njit(**_OPTIONS)
+exact_helper: Callable[[_Function], Any] = _njit(**_INNER)
 exact_kernel: Callable[[_Function], Any] = _on_disk(**_OPTIONS)
