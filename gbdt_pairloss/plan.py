@@ -54,14 +54,26 @@ class Plan:
         return int(self.ptr.shape[0]) - 1
 
     @cached_property
+    def run_begin(self) -> IntArray:
+        """The beginning of the run of equal labels that each position lies in; int32 where that will do."""
+        return np.repeat(np.append(0, self._run_ends[:-1]).astype(self.run_end.dtype), self._run_sizes)
+
+    @cached_property
     def run_end(self) -> IntArray:
-        """The end of the run of equal labels that each position lies in; int32 where that will do."""
-        n = self.labels.shape[0]
-        last = np.ones(n, dtype=np.bool_)  # of its run
+        """The end of that run."""
+        return np.repeat(self._run_ends.astype(_index_type(self.labels.shape[0])), self._run_sizes)
+
+    @property
+    def _run_sizes(self) -> IntArray:
+        return np.diff(self._run_ends, prepend=0)
+
+    @property
+    def _run_ends(self) -> IntArray:
+        """The ends of the runs of equal labels."""
+        last = np.ones(self.labels.shape[0], dtype=np.bool_)  # of its run
         last[:-1] = self.labels[1:] != self.labels[:-1]
         last[self.ptr[1:][self.ptr[1:] > 0] - 1] = True
-        ends = np.flatnonzero(last) + 1
-        return np.repeat(ends.astype(_index_type(n)), np.diff(ends, prepend=0))
+        return np.flatnonzero(last) + 1
 
     @cached_property
     def n_pairs(self) -> IntArray:

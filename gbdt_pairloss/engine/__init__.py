@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..plan import Plan
 from ..validation import Float64Array
 
-__all__ = ["SMALLEST_DISTANCE", "DeltaNDCG", "Engine", "PairLoss", "PairSum", "get_engine"]
+__all__ = ["SMALLEST_DISTANCE", "DeltaNDCG", "Engine", "PairLoss", "PairSum", "check_range", "get_engine"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,15 @@ class PairSum:
     delta: DeltaNDCG | None = None
 
 
+def check_range(gradient: NDArray[Any], hessian: NDArray[Any]) -> None:
+    """Raise a ValueError if a gradient or Hessian is beyond the range of its type."""
+    if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):
+        raise ValueError(
+            f"the gradient or Hessian leaves the range of {gradient.dtype.name}: scale the weights down, or the "
+            "temperature up"
+        )
+
+
 class Engine(Protocol):
     """The interface of every engine. Arrays have one entry for each of the caller's rows, in the caller's order."""
 
@@ -84,8 +94,12 @@ class Engine(Protocol):
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Gradient and scaled diagonal Hessian of the weighted sum of pair losses with respect to the scores.
 
-        Rows that take no part get 0. ``dtype``, float32 or float64, is the precision asked for; the reference engine
-        always returns float64.
+        Rows that take no part get 0. ``dtype`` is float32 or float64.
+
+        Raises
+        ------
+        ValueError
+            If a score is not finite, or a result leaves the range of ``dtype``.
         """
 
     def winner_loss(

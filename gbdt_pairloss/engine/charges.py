@@ -25,8 +25,8 @@ class Rows(NamedTuple):
         The caller's row at each position.
     ptr : int64 array
         Where each query starts, and the end.
-    run_end : int32 or int64 array
-        End of the run of equal labels of each position.
+    run_begin, run_end : int32 or int64 arrays
+        The run of equal labels of each position.
     winner_weight, loser_weight : float64 arrays
     value : float64 array
         phi is the difference of two rows' values.
@@ -34,6 +34,7 @@ class Rows(NamedTuple):
 
     row: NDArray[np.signedinteger]
     ptr: NDArray[np.int64]
+    run_begin: NDArray[np.signedinteger]
     run_end: NDArray[np.signedinteger]
     winner_weight: NDArray[np.float64]
     loser_weight: NDArray[np.float64]

@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 
 from ..plan import Plan
 from ..validation import Float64Array
-from . import SMALLEST_DISTANCE, PairSum
+from . import SMALLEST_DISTANCE, PairSum, check_range
 from .charges import Rows, flows
 from .chebyshev import WIDTH, Table, table
+from .direct import BEYOND, MAGNITUDE, centre_matters
+from .lanes import LANES
 from .ndcg import sum_queries_ndcg
 from .ndcg_direct import Exchange
 from .query_sums import (
-    MAGNITUDE,
+    centre_of,
     centre_scores,
     cross,
     factors,
@@ -32,7 +34,7 @@ from .query_sums import (
     sum_down,
     sum_queries,
     sum_up,
-    write,
+    write_scaled,
 )
 from .reference import ReferenceEngine
 
@@ -74,7 +76,11 @@ class CPUEngine:
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         gradient, hessian, _ = self._sum(plan, scores, pairs, np.dtype(dtype), None)
-        return gradient.astype(dtype, copy=False), hessian.astype(dtype, copy=False)
+        if gradient.dtype != dtype:
+            with np.errstate(over="ignore"):
+                gradient, hessian = gradient.astype(dtype), hessian.astype(dtype)
+            check_range(gradient, hessian)
+        return gradient, hessian
 
     def winner_loss(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
@@ -106,16 +112,17 @@ class CPUEngine:
             dtype = np.dtype(np.float64)  # float32 has no digits for distances of 0.01 of scores in the tens
         work = _Work.of(plan, scores, pairs, dtype, strengths, is_loss)
         with _Threads(self.n_threads) as threads:
-            if pairs.delta is not None:
-                work.sum_ndcg(pairs, threads)
-            else:
-                work.sum_separable(threads)
-        if (strengths < 0).any():  # scores that even float64 cannot divide by the temperature
+            finite = work.sum_ndcg(pairs, threads) if pairs.delta is not None else work.sum_separable(threads)
+        if (strengths == BEYOND).any():
+            plan.check_scores(scores)
+            # Scores that even float64 cannot divide by the temperature.
             reference = ReferenceEngine()
             if is_loss:
                 work.first[:], work.second[:] = reference.winner_loss(plan, scores, pairs, dtype)
             else:
                 work.first[:], work.second[:] = reference.gradient_hessian(plan, scores, pairs, dtype)
+        elif not finite and not is_loss:
+            check_range(work.first, work.second)
         return work.first, work.second, strengths
 
 
@@ -151,6 +158,8 @@ class _Work:
         is_loss: bool,
     ) -> _Work:
         rows = _rows_of(plan)
+        # The kernels write the rows that take part.
+        results = np.empty if plan.rows.size == plan.n_rows else np.zeros
         weighted, valued = rows.winner_weight.size > 0, rows.value.size > 0
         with_strength = pairs.normalize == "log" and not is_loss
         powers = 4 if pairs.delta is not None else 2 if valued else 1
@@ -166,19 +175,19 @@ class _Work:
             n_channels=powers * ((3 if with_strength else 2) if weighted else 1),
             n_targets=powers * (2 if weighted else 1),
             expansion=table(terms, near, is_loss),
-            first=np.zeros(plan.n_rows, dtype),
-            second=np.zeros(plan.n_rows, dtype),
+            first=results(plan.n_rows, dtype),
+            second=results(plan.n_rows, dtype),
         )
 
-    def sum_separable(self, threads: _Threads) -> None:
-        """Sum all queries, with phi that is 1 or a difference of values."""
+    def sum_separable(self, threads: _Threads) -> bool:
+        """Sum all queries, with phi that is 1 or a difference of values; returns whether all results are finite."""
         sizes = np.diff(self.plan.ptr)
         large = sizes > _LARGE
         # Rows cost about the same whatever the query, but for the pairs of small ones.
         cost = np.where(large, 0.0, 20.0 * sizes + np.minimum(0.2 * self.plan.n_pairs, 60.0 * sizes))
 
-        def sum_small(queries: tuple[int, int]) -> None:
-            sum_queries(
+        def sum_small(queries: tuple[int, int]) -> bool:
+            return sum_queries(  # type: ignore[no-any-return]
                 *queries,
                 self.scores,
                 self.rows,
@@ -191,12 +200,12 @@ class _Work:
                 self.second,
             )
 
-        threads.run(sum_small, _stretches(cost, large, threads))
-        for query in np.flatnonzero(large & (self.plan.n_pairs > 0)):
-            self.sum_large(int(query), threads)
+        finite = threads.run(sum_small, _stretches(cost, large, threads))
+        finite += [self.sum_large(int(query), threads) for query in np.flatnonzero(large)]
+        return all(finite)
 
-    def sum_ndcg(self, pairs: PairSum, threads: _Threads) -> None:
-        """Sum all queries, with phi = |delta NDCG|."""
+    def sum_ndcg(self, pairs: PairSum, threads: _Threads) -> bool:
+        """Sum all queries, with phi = |delta NDCG|; returns whether all results are finite."""
         assert pairs.delta is not None
         sizes = np.diff(self.plan.ptr)
         ideal = self.plan.ideal_dcg(pairs.delta.truncation)
@@ -210,8 +219,8 @@ class _Work:
         query_weight, _, strengths, parameters = self.query_arguments
         loss_table = table(len(self.expansion.terms), self.expansion.near, True)
 
-        def sum_some(queries: tuple[int, int]) -> None:
-            sum_queries_ndcg(
+        def sum_some(queries: tuple[int, int]) -> bool:
+            return sum_queries_ndcg(  # type: ignore[no-any-return]
                 *queries,
                 self.scores,
                 self.rows,
@@ -228,23 +237,27 @@ class _Work:
             )
 
         cost = 60.0 * sizes + np.minimum(0.4 * self.plan.n_pairs, 500.0 * sizes)
-        threads.run(sum_some, _stretches(cost, np.zeros(sizes.size, dtype=np.bool_), threads))
+        return all(threads.run(sum_some, _stretches(cost, np.zeros(sizes.size, dtype=np.bool_), threads)))
 
-    def sum_large(self, query: int, threads: _Threads) -> None:
-        """Sum one large query in steps that the threads share."""
+    def sum_large(self, query: int, threads: _Threads) -> bool:
+        """Sum one large query in steps that the threads share; returns whether its results are finite."""
         begin, end = int(self.plan.ptr[query]), int(self.plan.ptr[query + 1])
         n = end - begin
         rows, expansion = self.rows, self.expansion
         row = rows.row[begin:end]
         chunks = [(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
-        x = np.empty(n)
-        nearest = min(threads.run(lambda task: read_scores(*task, self.scores, row, x), chunks), key=abs)
-        extremes = threads.run(lambda task: centre_scores(*task, nearest, self.temperature, x), chunks)
-        low, high = min(e[0] for e in extremes), max(e[1] for e in extremes)
+        padded = np.empty(n + LANES)
+        x = padded[:n]
+        found = threads.run(lambda task: read_scores(*task, self.scores, row, padded), chunks)
+        low, high = min(chunk[0] for chunk in found), max(chunk[1] for chunk in found)
         strengths = self.query_arguments[2]
-        if max(-low, high) > MAGNITUDE:
-            strengths[query] = -1.0
-            return
+        if not all(chunk[2] for chunk in found) or max(-low, high) / self.temperature > MAGNITUDE:
+            strengths[query] = BEYOND
+            return True
+        if self.temperature != 1.0:
+            centre = centre_of(x) if centre_matters.py_func(low, high, self.temperature) else 0.0
+            threads.run(lambda task: centre_scores(*task, centre, self.temperature, x), chunks)
+            low, high = (low - centre) / self.temperature, (high - centre) / self.temperature
         position, slots = panels_of(x, low, high)
         if position.size == 0:
             position = np.unique(np.floor(x / WIDTH))
@@ -253,7 +266,8 @@ class _Work:
         parts = subtrees.tolist()
         threads.run(lambda part: sum_up(*part, x, begin, tree, rows, position, slots, expansion, moments), parts)
         coefficients, strength = cross(subtrees, tree, self.flow, position, expansion, moments, self.n_targets)
-        first, second = np.empty(n, self.first.dtype), np.empty(n, self.first.dtype)
+        first, second = (np.empty(n + LANES, self.first.dtype) for _ in range(2))
+        first[n:] = second[n:] = 0.0
         strength += sum(
             threads.run(
                 lambda part: sum_down(
@@ -277,8 +291,11 @@ class _Work:
         if not expansion.is_loss:
             strengths[query] = strength
         factor, factor_second = factors(query, *self.query_arguments, n, expansion.is_loss)
-        threads.run(
-            lambda task: write(*task, row, first, second, factor, factor_second, self.first, self.second), chunks
+        return all(
+            threads.run(
+                lambda task: write_scaled(*task, row, first, second, factor, factor_second, self.first, self.second),
+                chunks,
+            )
         )
 
 
@@ -335,6 +352,7 @@ def _rows_of(plan: Plan) -> Rows:
         rows = _ROWS[plan] = Rows(
             row=plan.rows,
             ptr=plan.ptr,
+            run_begin=plan.run_begin,
             run_end=plan.run_end,
             winner_weight=np.ascontiguousarray(plan.winner_weight) if weighted else none,
             loser_weight=np.ascontiguousarray(plan.loser_weight) if weighted else none,

@@ -17,8 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compile import helper, leaf
-from .formulas import LOG2_E, exponential, general, logistic_loss, plain, power_of_two
-from .lanes import LANES, rows_by_columns
+from .formulas import (
+    LN_2,
+    LOG2_E,
+    exponentials,
+    flush,
+    general,
+    logistic_loss,
+    plain,
+    power_of_two,
+    scaled,
+    spread,
+)
+from .lanes import LANES, along, rows_by_columns
 
 # Entries are summed in the working precision over at most this many rows or columns, then added up in float64: the
 # rounding of float32 then stays below 1e-6 even where all terms are equal, and so round the same way.
@@ -28,42 +39,36 @@ COLUMNS_PER_SUM = 512
 # The spread of scores over the temperature up to which e and 1 / e, and sums of two, stay within float32's range.
 WIDEST = 80.0
 
+#: Scores over the temperature beyond this are the reference engine's.
+MAGNITUDE = 1e290
 
-@leaf
-def _one_wide_row(fraction, exponent, weight, value, a, a_exponent, row_weight, row_value, column_r, column_t):
-    """As ``formulas.general`` for scores of any spread: e = fraction * 2^exponent, in float64."""
-    row_r, row_t, strength = 0.0, 0.0, 0.0
-    for k in range(fraction.shape[0]):
-        shift = min(max(a_exponent - exponent[k], -1000.0), 1000.0)
-        ratio = a / fraction[k] * power_of_two(shift)  # e_row / e_column
-        q = 1.0 / (1.0 + ratio)
-        r = q * (row_value - value[k])
-        t = r * (ratio * q)
-        row_r += weight[k] * r
-        row_t += weight[k] * t
-        strength += r
-        column_r[k] += row_weight * r
-        column_t[k] += row_weight * t
-    return row_r, row_t, strength
+#: What a sum returns in the place of the strength for scores that are not finite, or beyond MAGNITUDE.
+BEYOND = -1.0
 
-
+_exponentials = along(exponentials)
+_spread = along(spread, ("least", "most", "finite"))
+_flush = along(flush, ("sum",))
+_scaled = along(scaled, ("finite", "finite"))
 _loss_row = rows_by_columns(logistic_loss, n_rows=1, n_row_sums=1, n_column_sums=0)
 _general_row = rows_by_columns(general, n_rows=1, n_row_sums=3, n_column_sums=2)
 
 
 class Columns(NamedTuple):
-    """Arrays that ``sum_range`` works in, for ranges of up to so many rows (and padding).
+    """Arrays that the direct sums work in, for ranges of up to so many rows (and padding).
 
     Attributes
     ----------
-    start : int64 array
-        The first column that each row meets.
+    x, fraction, exponent, total_r, total_t : float64 arrays
     e, weight, value, discount, top, place, sum_r, sum_t : arrays of the working precision
-        ``discount``, ``top`` and ``place`` are those of ``ndcg_direct.py``.
-    fraction, exponent, total_r, total_t : float64 arrays
+        ``discount``, ``top`` and ``place`` are those of ``ndcg_direct.py``. All zeros in ``sum_r`` and ``sum_t``, which
+        is how every sum leaves them.
     """
 
-    start: NDArray[np.int64]
+    x: NDArray[np.float64]
+    fraction: NDArray[np.float64]
+    exponent: NDArray[np.float64]
+    total_r: NDArray[np.float64]
+    total_t: NDArray[np.float64]
     e: NDArray[np.floating]
     weight: NDArray[np.floating]
     value: NDArray[np.floating]
@@ -72,43 +77,136 @@ class Columns(NamedTuple):
     place: NDArray[np.floating]
     sum_r: NDArray[np.floating]
     sum_t: NDArray[np.floating]
-    fraction: NDArray[np.float64]
-    exponent: NDArray[np.float64]
-    total_r: NDArray[np.float64]
-    total_t: NDArray[np.float64]
 
 
 @helper
 def make_columns(n, out):
     """Columns for ranges of up to n rows in the precision of ``out``."""
-    padded = n + 2 * LANES
+    n += 2 * LANES
     return Columns(
-        np.empty(n, np.int64),
-        np.empty(padded, out.dtype),
-        np.empty(padded, out.dtype),
-        np.empty(padded, out.dtype),
-        np.zeros(padded, out.dtype),
-        np.zeros(padded, out.dtype),
-        np.zeros(padded, out.dtype),
-        np.zeros(padded, out.dtype),
-        np.zeros(padded, out.dtype),
-        np.empty(padded),
-        np.empty(padded),
-        np.empty(padded),
-        np.empty(padded),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n, out.dtype),
+        np.empty(n, out.dtype),
+        np.empty(n, out.dtype),
+        np.empty(n, out.dtype),
+        np.empty(n, out.dtype),
+        np.empty(n, out.dtype),
+        np.zeros(n, out.dtype),
+        np.zeros(n, out.dtype),
     )
 
 
+class Range(NamedTuple):
+    """Rows of a query in the orientation in which they are summed: row i of n meets columns up to the last.
+
+    Attributes
+    ----------
+    first, last : int
+        Counted from the query's first row.
+    offset : int
+        The query's first position in the plan.
+    mirrored : bool
+        Read backwards, with losers for rows.
+    n_rows : int
+        How many rows meet columns.
+    """
+
+    first: int
+    last: int
+    offset: int
+    mirrored: bool
+    n_rows: int
+
+
 @leaf
-def take(column, total, first, last, sign):
-    """total += sign * column, which is cleared; returns its sum."""
-    column, total = column[first:last], total[first:last]
-    added = 0.0
-    for k in range(column.shape[0]):
-        value = np.float64(column[k])
-        added += value
-        total[k] += sign * value
-        column[k] = 0
+def orient(first, last, offset, rows, forward):
+    """A range in the orientation with the fewest rows, or ``forward``."""
+    winners = max(rows.run_begin[offset + last - 1] - offset - first, 0)  # rows before the last run
+    losers = max(last - (rows.run_end[offset + first] - offset), 0)  # after the first one
+    if losers < winners and not forward:
+        return Range(first, last, offset, True, losers)
+    return Range(first, last, offset, False, winners)
+
+
+@leaf
+def row_at(here, i):
+    """The row that stands at i in a range's orientation, counted from the query's first."""
+    return here.last - 1 - i if here.mirrored else here.first + i
+
+
+@leaf
+def first_column(here, i, rows):
+    """The first column that row i meets."""
+    p = here.offset + row_at(here, i)
+    if here.mirrored:
+        return here.last - max(rows.run_begin[p] - here.offset, here.first)
+    return min(rows.run_end[p] - here.offset, here.last) - here.first
+
+
+@leaf
+def extremes(x, n):
+    """The least and the largest of the first n entries of a padded array, and 1 if all are finite, else 0."""
+    x[n : n + LANES] = x[n - 1]
+    return spread_of(x, 0, n)
+
+
+@leaf
+def spread_of(x, begin, end):
+    """As ``extremes`` of whole vectors."""
+    return _spread((x,), (), begin, end, ())
+
+
+@leaf
+def load(x, here, columns):
+    """The scores of a range in its orientation; returns their extremes."""
+    n = here.last - here.first
+    if here.mirrored:
+        for i in range(n):
+            columns.x[i] = x[here.last - 1 - i]
+    else:
+        for i in range(n):
+            columns.x[i] = x[here.first + i]
+    low, high, _ = extremes(columns.x, n)
+    return low, high
+
+
+@leaf
+def read(here, row, scores, columns):
+    """The caller's scores of a range in its orientation; returns their extremes, and 1 if they are finite, else 0."""
+    n = here.last - here.first
+    if here.mirrored:
+        last = here.offset + here.last - 1
+        for i in range(n):
+            columns.x[i] = scores[row[last - i]]
+    else:
+        first = here.offset + here.first
+        for i in range(n):
+            columns.x[i] = scores[row[first + i]]
+    return extremes(columns.x, n)
+
+
+@leaf
+def exponentiate(n, middle, scale, columns):
+    """e = exp((x - middle) scale), and 0 beyond the last."""
+    _exponentials((columns.x,), (middle, scale * LOG2_E), 0, n, (columns.e,))
+    columns.e[n : n + LANES] = 0
+
+
+@leaf
+def clear_totals(n, columns):
+    columns.total_r[: n + LANES] = 0.0
+    columns.total_t[: n + LANES] = 0.0
+
+
+@leaf
+def take(columns, start, n):
+    """Add what the columns have summed up to the totals, r as -; returns the sum of r."""
+    (added,) = _flush((columns.sum_r, columns.total_r), (-1.0,), start, n, (columns.total_r, columns.sum_r))
+    _flush((columns.sum_t, columns.total_t), (1.0,), start, n, (columns.total_t, columns.sum_t))
     return added
 
 
@@ -128,22 +226,22 @@ def strips(formula, columns_of, row_of):
     four = rows_by_columns(formula, n_rows=4, n_row_sums=2, n_column_sums=2)
 
     @leaf
-    def sum_strips(n, n_rows, columns):
+    def sum_strips(here, rows, columns):
         """Totals of the range in its orientation: r of rows counts +, of columns -. Returns the sum of r."""
-        e, start, column_r, column_t = columns.e, columns.start, columns.sum_r, columns.sum_t
-        total_r, total_t = columns.total_r, columns.total_t
+        n = here.last - here.first
+        e, total_r, total_t = columns.e, columns.total_r, columns.total_t
         arrays = columns_of(columns)
-        sums = (column_r, column_t)
-        e[n : n + LANES] = 0
+        sums = (columns.sum_r, columns.sum_t)
         strength = 0.0
-        for strip in range(0, n_rows, ROWS_PER_SUM):
-            strip_end = min(strip + ROWS_PER_SUM, n_rows)
+        for strip in range(0, here.n_rows, ROWS_PER_SUM):
+            strip_end = min(strip + ROWS_PER_SUM, here.n_rows)
             i = strip
             while i < strip_end:
+                start = first_column(here, i, rows)
                 m = 1  # rows that start in the same vector of columns
-                while m < 4 and i + 2 * m <= strip_end and start[i + 2 * m - 1] - start[i] < LANES:
+                while m < 4 and i + 2 * m <= strip_end and first_column(here, i + 2 * m - 1, rows) - start < LANES:
                     m *= 2
-                left = start[i]
+                left = start
                 while left < n:
                     stop = min(left + COLUMNS_PER_SUM, n)
                     if m == 4:
@@ -155,7 +253,12 @@ def strips(formula, columns_of, row_of):
                                 row_of(columns, i + 2),
                                 row_of(columns, i + 3),
                             ),
-                            (left, max(left, start[i + 1]), max(left, start[i + 2]), max(left, start[i + 3])),
+                            (
+                                left,
+                                max(left, first_column(here, i + 1, rows)),
+                                max(left, first_column(here, i + 2, rows)),
+                                max(left, first_column(here, i + 3, rows)),
+                            ),
                             stop,
                             sums,
                         )
@@ -164,8 +267,9 @@ def strips(formula, columns_of, row_of):
                         total_t[i + 2] += tc * e[i + 2]
                         total_t[i + 3] += td * e[i + 3]
                     elif m == 2:
-                        rows = (row_of(columns, i), row_of(columns, i + 1))
-                        ra, rb, ta, tb = two(arrays, rows, (left, max(left, start[i + 1])), stop, sums)
+                        pair = (row_of(columns, i), row_of(columns, i + 1))
+                        starts = (left, max(left, first_column(here, i + 1, rows)))
+                        ra, rb, ta, tb = two(arrays, pair, starts, stop, sums)
                     else:
                         ra, ta = one(arrays, (row_of(columns, i),), (left,), stop, sums)
                     total_r[i] += ra
@@ -175,8 +279,7 @@ def strips(formula, columns_of, row_of):
                         total_t[i + 1] += tb * e[i + 1]
                     left += COLUMNS_PER_SUM
                 i += m
-            strength += take(column_r, total_r, start[strip], n, -1.0)  # every pair is in the columns' sums once
-            take(column_t, total_t, start[strip], n, 1.0)
+            strength += take(columns, first_column(here, strip, rows), n)  # every pair is in the columns' sums once
         return strength
 
     return sum_strips
@@ -196,131 +299,141 @@ _sum_plain = strips(plain, _plain_columns, _plain_row)
 
 
 @leaf
-def extremes(x):
-    low, high = x[0], x[0]
-    for p in range(x.shape[0]):
-        low, high = min(low, x[p]), max(high, x[p])
-    return low, high
+def nearest_zero(scores):
+    """The score of the smallest magnitude."""
+    least = abs(scores[0])
+    for k in range(scores.shape[0]):
+        least = min(least, abs(scores[k]))
+    for k in range(scores.shape[0]):
+        if abs(scores[k]) == least:
+            return scores[k]
+    return scores[0]
 
 
 @leaf
-def sum_range(x, first, last, offset, rows, columns, gradient, hessian):
-    """Add the sums over all pairs of a range to the gradients and Hessians of its rows.
+def over_temperature(row, scores, temperature, x):
+    """x = the scores of these rows over the temperature; x is padded.
+
+    Returns the extremes, and whether the fast sums take them: finite, and not beyond MAGNITUDE.
+    """
+    n = row.shape[0]
+    for p in range(n):
+        x[p] = scores[row[p]]
+    low, high, finite = extremes(x, n)
+    if finite == 0.0 or max(-low, high) / temperature > MAGNITUDE:
+        return low, high, False
+    centre = 0.0
+    if centre_matters(low, high, temperature):
+        centre = nearest_zero(x[:n])
+    for p in range(n):
+        x[p] = (x[p] - centre) / temperature
+    return (low - centre) / temperature, (high - centre) / temperature, True
+
+
+@leaf
+def centre_matters(low, high, temperature):
+    """Whether scores lose digits that matter if they are divided by the temperature as they are."""
+    return temperature != 1.0 and max(-low, high) > 1000.0 * temperature
+
+
+@leaf
+def sum_oriented(here, low, high, temperature, rows, columns):
+    """Totals of the rows of a range in its orientation, and its strength.
 
     Parameters
     ----------
-    x : float64 array
-        Scores of the query over the temperature.
-    first, last : int
-        The range, counted from the query's first row.
-    offset : int
-        The query's first position in the plan.
+    here : Range
+    low, high : float
+        The extremes of the scores.
+    temperature : float
+        Of the scores in ``columns.x``.
     rows : Rows
     columns : Columns
-        All zeros in ``sum_r`` and ``sum_t``, which is how they are left.
-    gradient, hessian : arrays
-        Of the query's rows: sum of phi r with weights, - for winners and + for losers, and of phi r (1 - r).
 
     Returns
     -------
     strength : float
-        Sum of phi r over the pairs, without weights.
+        Sum of phi r over the pairs, without weights, or BEYOND. ``columns.total_r`` are the sums of phi r with weights,
+        + for rows and - for columns, and ``total_t`` those of phi r (1 - r).
     """
-    if rows.run_end[offset + first] >= offset + last:
+    n = here.last - here.first
+    clear_totals(n, columns)
+    if here.n_rows == 0:
         return 0.0
-    mirrored, n_rows = orient_shorter(first, last, offset, rows.run_end, columns.start)
-    wide = exponentials(x, first, last, mirrored, columns)
-    if wide or rows.winner_weight.size > 0 or rows.value.size > 0:
-        strength = _sum_general(x, first, last, offset, mirrored, wide, n_rows, rows, columns)
+    wide = (high - low) / temperature > WIDEST
+    if wide:
+        centre = nearest_zero(columns.x[:n])  # no score loses digits to it
+        most = 0.0
+        for i in range(n):
+            columns.x[i] = (columns.x[i] - centre) / temperature
+            most = max(most, abs(columns.x[i]))
+        if most > MAGNITUDE:
+            return BEYOND
     else:
-        strength = _sum_plain(last - first, n_rows, columns)
-    add_totals(first, last, mirrored, columns, gradient, hessian)
+        exponentiate(n, 0.5 * low + 0.5 * high, (-1.0 if here.mirrored else 1.0) / temperature, columns)
+    if wide or rows.winner_weight.size > 0 or rows.value.size > 0:
+        return _sum_general(here, wide, rows, columns)
+    return _sum_plain(here, rows, columns)
+
+
+@leaf
+def sum_range(x, first, last, offset, rows, columns, gradient, hessian):
+    """Add the sums over all pairs of a range to the gradients and Hessians of its rows; see ``sum_oriented``.
+
+    ``x`` are scores over the temperature; the factors of the query are left out.
+    """
+    here = orient(first, last, offset, rows, False)
+    low, high = load(x, here, columns)
+    strength = sum_oriented(here, low, high, 1.0, rows, columns)
+    add_totals(here, columns, gradient, hessian)
     return strength
 
 
 @leaf
-def orient_shorter(first, last, offset, run_end, start):
-    """Orient a range of several labels so that there are the fewest rows: whether mirrored, and their number."""
-    winners = orient(first, last, offset, run_end, False, start)
-    losers = offset + last - run_end[offset + first]  # rows after the first run
-    if losers < winners:
-        orient(first, last, offset, run_end, True, start)
-        return True, losers
-    return False, winners
-
-
-@leaf
-def exponentials(x, first, last, mirrored, columns):
-    """e of the range's rows in its orientation, and totals of 0; True, and no e, if the scores spread too widely."""
-    n = last - first
-    e, total_r, total_t = columns.e, columns.total_r, columns.total_t
-    total_r[:n] = 0.0
-    total_t[:n] = 0.0
-    low, high = extremes(x[first:last])
-    if high - low > WIDEST:
-        return True
-    middle = 0.5 * low + 0.5 * high
-    if mirrored:
-        for i in range(n):
-            e[i] = exponential(middle - x[last - 1 - i])
-    else:
-        for i in range(n):
-            e[i] = exponential(x[first + i] - middle)
-    return False
-
-
-@leaf
-def add_totals(first, last, mirrored, columns, gradient, hessian):
-    """Add what the rows of an oriented range have summed up: winners count -, losers +."""
+def add_totals(here, columns, gradient, hessian):
+    """Add the totals of an oriented range: winners count -, losers +."""
     total_r, total_t = columns.total_r, columns.total_t
-    for i in range(last - first):
-        if mirrored:
-            gradient[last - 1 - i] += total_r[i]
-            hessian[last - 1 - i] += total_t[i]
+    for i in range(here.last - here.first):
+        if here.mirrored:
+            gradient[here.last - 1 - i] += total_r[i]
+            hessian[here.last - 1 - i] += total_t[i]
         else:
-            gradient[first + i] -= total_r[i]
-            hessian[first + i] += total_t[i]
+            gradient[here.first + i] -= total_r[i]
+            hessian[here.first + i] += total_t[i]
 
 
 @leaf
-def orient(first, last, offset, run_end, mirrored, start):
-    """What each row meets: the columns from ``start`` on. Returns the number of rows before the last run."""
-    p = first
-    before = first
-    while p < last:
-        before = p
-        end = min(run_end[offset + p] - offset, last)
-        for i in range(p, end):
-            if mirrored:
-                start[last - 1 - i] = last - p
-            else:
-                start[i - first] = end - first
-        p = end
-    return before - first
+def write(here, row, first, second, factor, factor_second, scaled, out, out_second):
+    """Scatter two arrays in the orientation of a range, times their factors, to the caller's rows.
 
-
-@leaf
-def fill_columns(x, first, last, offset, mirrored, wide, rows, columns):
-    """Weights, values and, for scores of any spread, fractions and exponents, in the range's orientation."""
-    n = last - first
-    weight, value, fraction, exponent = columns.weight, columns.value, columns.fraction, columns.exponent
-    winner_weight, loser_weight, values = rows.winner_weight, rows.loser_weight, rows.value
-    weighted, valued = winner_weight.size > 0, values.size > 0
-    # Values near 1e6 would cost all digits of float32: only their differences matter.
-    centre = values[offset + (first + last) // 2] if valued else 0.0
+    ``scaled`` are two padded arrays of the precision of ``out``. Returns whether all results are finite.
+    """
+    n = here.last - here.first
+    finite = _scaled((first, second), (factor, factor_second), 0, n, scaled)
+    begin, step = here.offset + here.first, 1
+    if here.mirrored:
+        begin, step = here.offset + here.last - 1, -1
     for i in range(n):
-        p = last - 1 - i if mirrored else first + i
-        weight[i] = 1
-        value[i] = 0
-        if weighted:
-            weight[i] = winner_weight[offset + p] if mirrored else loser_weight[offset + p]
-        if valued:
-            value[i] = centre - values[offset + p] if mirrored else values[offset + p] - centre
-        if wide:
-            z = (-x[p] if mirrored else x[p]) * LOG2_E
-            exponent[i] = np.rint(z)
-            fraction[i] = exponential((z - exponent[i]) / LOG2_E)
-    columns.e[n : n + LANES] = 0
+        p = row[begin + step * i]
+        out[p] = scaled[0][i]
+        out_second[p] = scaled[1][i]
+    return finite[0] > 0.0 and finite[1] > 0.0
+
+
+@leaf
+def fill_columns(here, rows, columns):
+    """Weights and values in the range's orientation."""
+    n = here.last - here.first
+    weight, value = columns.weight, columns.value
+    weights = rows.winner_weight if here.mirrored else rows.loser_weight
+    weighted, valued = weights.size > 0, rows.value.size > 0
+    # Values near 1e6 would cost all digits of float32: only their differences matter.
+    centre = rows.value[here.offset + (here.first + here.last) // 2] if valued else 0.0
+    sign = -1.0 if here.mirrored else 1.0
+    for i in range(n):
+        p = here.offset + row_at(here, i)
+        weight[i] = weights[p] if weighted else 1.0
+        value[i] = sign * (rows.value[p] - centre) if valued else 0.0
     weight[n : n + LANES] = 0
     value[n : n + LANES] = 0
 
@@ -328,77 +441,80 @@ def fill_columns(x, first, last, offset, mirrored, wide, rows, columns):
 @leaf
 def loss_range(x, first, last, offset, rows, columns, loss):
     """Add to each row of a range the sum of phi softplus(-d) with weights over the pairs that it wins in it."""
+    here = orient(first, last, offset, rows, True)
     n = last - first
-    start, e, sum_r = columns.start, columns.e, columns.sum_r
-    weight, value = columns.weight, columns.value
-    winner_weight = rows.winner_weight
-    valued = rows.value.size > 0
-    n_rows = orient(first, last, offset, rows.run_end, False, start)
-    low, high = extremes(x[first:last])
+    low, high = load(x, here, columns)
     wide = high - low > WIDEST
     middle = 0.5 * low + 0.5 * high
-    fill_columns(x, first, last, offset, False, False, rows, columns)
-    position = sum_r  # the columns' scores, from the middle; zeros again at the end
+    fill_columns(here, rows, columns)
+    e, weight, value = columns.e, columns.weight, columns.value
+    position = columns.sum_r  # the columns' scores, from the middle; zeros again at the end
+    valued = rows.value.size > 0
     if not wide:
-        for i in range(n):
-            position[i] = x[first + i] - middle
-            e[i] = exponential(x[first + i] - middle)
+        exponentiate(n, middle, 1.0, columns)
         e[n : n + LANES] = 1
-    for i in range(n_rows):
+        for i in range(n):
+            position[i] = columns.x[i] - middle
+    for i in range(here.n_rows):
         total = 0.0
         row_value = value[i] if valued else value.dtype.type(1)
-        left = start[i]
+        left = first_column(here, i, rows)
         while left < n:
             stop = min(left + COLUMNS_PER_SUM, n)
             if wide:
                 for k in range(left, stop):
-                    z = x[first + k] - x[first + i]
+                    z = columns.x[k] - columns.x[i]
                     phi = (np.float64(row_value) - value[k]) * weight[k]
                     total += phi * (max(z, 0.0) + np.log1p(np.exp(-abs(z))))
             else:
                 (s,) = _loss_row((position, e, weight, value), ((position[i], e[i], row_value),), (left,), stop, ())
                 total += s
             left += COLUMNS_PER_SUM
-        if winner_weight.size > 0:
-            total *= winner_weight[offset + first + i]
+        if rows.winner_weight.size > 0:
+            total *= rows.winner_weight[offset + first + i]
         loss[first + i] += total
     position[: n + LANES] = 0
 
 
 @leaf
-def _sum_general(x, first, last, offset, mirrored, wide, n_rows, rows, columns):
+def _sum_general(here, wide, rows, columns):
     """As ``_sum_plain`` with weights and values, for scores of any spread."""
-    n = last - first
-    e, start, column_r, column_t = columns.e, columns.start, columns.sum_r, columns.sum_t
+    n = here.last - here.first
+    e, column_r, column_t = columns.e, columns.sum_r, columns.sum_t
     total_r, total_t, weight, value = columns.total_r, columns.total_t, columns.weight, columns.value
     fraction, exponent = columns.fraction, columns.exponent
-    winner_weight, loser_weight = rows.winner_weight, rows.loser_weight
-    weighted, valued = winner_weight.size > 0, rows.value.size > 0
-    fill_columns(x, first, last, offset, mirrored, wide, rows, columns)
+    fill_columns(here, rows, columns)
+    if wide:
+        sign = -1.0 if here.mirrored else 1.0
+        for i in range(n):
+            z = sign * columns.x[i] * LOG2_E
+            exponent[i] = np.rint(z)
+            fraction[i] = np.exp((z - exponent[i]) * LN_2)
+    row_weights = rows.loser_weight if here.mirrored else rows.winner_weight
+    valued = rows.value.size > 0
     strength = 0.0
-    for strip in range(0, n_rows, ROWS_PER_SUM):
-        for i in range(strip, min(strip + ROWS_PER_SUM, n_rows)):
-            p = offset + (last - 1 - i if mirrored else first + i)
+    for strip in range(0, here.n_rows, ROWS_PER_SUM):
+        for i in range(strip, min(strip + ROWS_PER_SUM, here.n_rows)):
             row_weight = weight.dtype.type(1)
-            if weighted:
-                row_weight = weight.dtype.type(loser_weight[p] if mirrored else winner_weight[p])
+            if row_weights.size > 0:
+                row_weight = weight.dtype.type(row_weights[here.offset + row_at(here, i)])
             row_value = value[i] if valued else value.dtype.type(1)
-            left = start[i]
+            left = first_column(here, i, rows)
             while left < n:
                 stop = min(left + COLUMNS_PER_SUM, n)
                 if wide:
-                    here = slice(left, stop)
+                    some = slice(left, stop)
                     r, t, s = _one_wide_row(
-                        fraction[here],
-                        exponent[here],
-                        weight[here],
-                        value[here],
+                        fraction[some],
+                        exponent[some],
+                        weight[some],
+                        value[some],
                         fraction[i],
                         exponent[i],
                         row_weight,
                         row_value,
-                        column_r[here],
-                        column_t[here],
+                        column_r[some],
+                        column_t[some],
                     )
                     total_r[i] += r * row_weight
                     total_t[i] += t * row_weight
@@ -411,9 +527,33 @@ def _sum_general(x, first, last, offset, mirrored, wide, n_rows, rows, columns):
                     total_t[i] += np.float64(t) * row_weight
                     strength += s
                 left += COLUMNS_PER_SUM
-        for k in range(start[strip], n):
-            total_r[k] -= np.float64(column_r[k]) * weight[k]
-            total_t[k] += np.float64(column_t[k]) * weight[k]
-            column_r[k] = 0
-            column_t[k] = 0
+        take_weighted(columns, first_column(here, strip, rows), n)
     return strength
+
+
+@leaf
+def take_weighted(columns, start, n):
+    """As ``take``, with the columns' weights."""
+    for k in range(start, n):
+        columns.total_r[k] -= np.float64(columns.sum_r[k]) * columns.weight[k]
+        columns.total_t[k] += np.float64(columns.sum_t[k]) * columns.weight[k]
+        columns.sum_r[k] = 0
+        columns.sum_t[k] = 0
+
+
+@leaf
+def _one_wide_row(fraction, exponent, weight, value, a, a_exponent, row_weight, row_value, column_r, column_t):
+    """As ``formulas.general`` for scores of any spread: e = fraction * 2^exponent, in float64."""
+    row_r, row_t, strength = 0.0, 0.0, 0.0
+    for k in range(fraction.shape[0]):
+        shift = min(max(a_exponent - exponent[k], -1000.0), 1000.0)
+        ratio = a / fraction[k] * power_of_two(shift)  # e_row / e_column
+        q = 1.0 / (1.0 + ratio)
+        r = q * (row_value - value[k])
+        t = r * (ratio * q)
+        row_r += weight[k] * r
+        row_t += weight[k] * t
+        strength += r
+        column_r[k] += row_weight * r
+        column_t[k] += row_weight * t
+    return row_r, row_t, strength

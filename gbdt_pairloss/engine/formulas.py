@@ -1,19 +1,20 @@
-"""One pair: what the direct sums' innermost loops compute, for columns of rows against one row.
+"""What the innermost loops compute: for one number, and for one pair, of columns of rows against one row.
 
-x, or e, is exp(s / T) of a column, a that of the row; r = e_j / (e_i + e_j) of a pair of winner i and loser j, and
-t = r (1 - r). In a range that is read backwards e is exp(-s / T) and the roles are swapped: the formulas stay.
+For pairs x, or e, is exp(s / T) of a column, a that of the row; r = e_j / (e_i + e_j) of a pair of winner i and loser j,
+and t = r (1 - r). In a range that is read backwards e is exp(-s / T) and the roles are swapped: the formulas stay.
 """
 
 from __future__ import annotations
+
+from math import factorial
 
 import numpy as np
 
 from .compile import leaf
 from .lanes import absolute, maximum, minimum
 
+LN_2 = 0.6931471805599453
 LOG2_E = 1.4426950408889634
-_LN_2_HIGH = 0.6931471803691238  # 33 bits: n * _LN_2_HIGH is exact for |n| < 2^20
-_LN_2_LOW = 1.9082149292705877e-10
 
 
 @leaf
@@ -22,26 +23,34 @@ def power_of_two(n):
     return np.int64((np.int64(n) + 1023) << 52).view(np.float64)
 
 
-@leaf
-def exponential(x):
-    """exp(x) for |x| <= 708 to 1e-15, in operations that vectorise."""
-    n = np.rint(x * LOG2_E)
-    f = (x - n * _LN_2_HIGH) - n * _LN_2_LOW
-    p = 1.0 / 6227020800.0
-    p = p * f + 1.0 / 479001600.0
-    p = p * f + 1.0 / 39916800.0
-    p = p * f + 1.0 / 3628800.0
-    p = p * f + 1.0 / 362880.0
-    p = p * f + 1.0 / 40320.0
-    p = p * f + 1.0 / 5040.0
-    p = p * f + 1.0 / 720.0
-    p = p * f + 1.0 / 120.0
-    p = p * f + 1.0 / 24.0
-    p = p * f + 1.0 / 6.0
-    p = p * f + 0.5
-    p = p * f + 1.0
-    p = p * f + 1.0
-    return p * power_of_two(n)
+def exponentials(inputs, constants, bits):
+    """2^((x - middle) scale), for powers of at most 64 in magnitude."""
+    (x,), (middle, scale) = inputs, constants
+    power = (x - middle) * scale
+    whole = power.rounded()
+    f = (power - whole).to(bits) * LN_2
+    last = 7 if bits == 32 else 13
+    series = f * 0.0 + 1.0 / factorial(last)
+    for k in range(last - 1, -1, -1):
+        series = series * f + 1.0 / factorial(k)
+    return (series * whole.to(bits).power_of_two(),), ()
+
+
+def spread(inputs, constants, bits):
+    """For folds: the least, the most, and whether finite."""
+    return (), (inputs[0],) * 3
+
+
+def flush(inputs, constants, bits):
+    """(total + sign * sum, 0), and sum for a fold."""
+    (column, total), (sign,) = inputs, constants
+    return (total + column.to(64) * sign, column * 0.0), (column,)
+
+
+def scaled(inputs, constants, bits):
+    """Two arrays times two factors, and these for a fold, as rounded."""
+    first, second = (value.to(64) * factor for value, factor in zip(inputs, constants, strict=True))
+    return (first, second), (first.to(bits), second.to(bits))
 
 
 def plain(columns, row):

@@ -1,9 +1,9 @@
-"""Rows against columns, in vectors: the innermost loops of the direct sum, written as what the processor does.
+"""Loops in explicit vectors: the innermost ones of the direct sum, written as what the processor does.
 
-A compiled loop over columns that keeps the sums of several rows spends more time on checks, remainders and
-horizontal sums than on its 10 to 300 columns. Here the vectors are explicit: :func:`rows_by_columns` makes, of a
-formula for one pair, a function that runs it for some rows and whole vectors of columns. LLVM maps the vectors to
-what the processor has.
+A compiled loop spends more time on checks, remainders and horizontal sums than on the 10 to 300 rows of a query. Here
+the vectors are explicit: :func:`along` makes of a formula a function that runs it along some arrays, and
+:func:`rows_by_columns`, of a formula for one pair, one that runs it for some rows and whole vectors of columns. Both
+run past the end up to the next whole vector: the arrays are padded. LLVM maps the vectors to what the processor has.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ def _vector_bytes() -> int:
     return 64 if features.get("avx512f", False) else 32
 
 
-#: Columns come in multiples of this many.
+#: Numbers come in multiples of this many.
 LANES = 16
+
+# A number plus this is a whole number in the lowest bits.
+_WHOLE = {32: 1.5 * 2.0**23, 64: 1.5 * 2.0**52}
 
 
 class Vector:
@@ -62,6 +65,30 @@ class Vector:
         """Of each number."""
         return 32 if isinstance(self.value.type.element, ir.FloatType) else 64
 
+    def to(self, bits: int) -> Vector:
+        """The same numbers in another precision."""
+        if bits == self.bits:
+            return self
+        kind = ir.VectorType(ir.FloatType() if bits == 32 else ir.DoubleType(), self.value.type.count)
+        convert = self._builder.fptrunc if bits == 32 else self._builder.fpext
+        return Vector(self._builder, convert(self.value, kind))
+
+    def rounded(self) -> Vector:
+        """The nearest whole numbers, of numbers below 2^22."""
+        return (self + _WHOLE[self.bits]) - _WHOLE[self.bits]
+
+    def power_of_two(self) -> Vector:
+        """2^n of whole numbers n."""
+        mantissa, bias = (23, 127) if self.bits == 32 else (52, 1023)
+        kind = ir.VectorType(ir.IntType(self.bits), self.value.type.count)
+
+        def repeated(number: int) -> ir.Value:
+            return ir.Constant(kind, [number] * kind.count)
+
+        n = self._builder.bitcast((self + _WHOLE[self.bits]).value, kind)
+        exponent = self._builder.shl(self._builder.add(n, repeated(bias)), repeated(mantissa))
+        return Vector(self._builder, self._builder.bitcast(exponent, self.value.type))
+
 
 def _choose(comparison: str, left: Vector, right: Vector) -> Vector:
     builder = left._builder
@@ -77,9 +104,6 @@ def maximum(left: Vector, right: Vector) -> Vector:
     return _choose(">", left, right)
 
 
-Formula = Callable[[tuple[Vector, ...], tuple[Vector, ...]], tuple[tuple[Vector, ...], tuple[Vector, ...]]]
-
-
 def is_above(left: Vector, right: Vector) -> Vector:
     """1 where left > right, else 0."""
     met = left._builder.fcmp_ordered(">", left.value, right.value)
@@ -90,7 +114,45 @@ def absolute(value: Vector) -> Vector:
     return maximum(value, value * -1.0)
 
 
-def rows_by_columns(formula: Formula, n_rows: int, n_row_sums: int, n_column_sums: int) -> Any:
+#: (values of the columns, values of a row) to (what the row sums up, what the columns sum up).
+PairFormula = Callable[[tuple[Vector, ...], tuple[Vector, ...]], tuple[tuple[Vector, ...], tuple[Vector, ...]]]
+
+#: (inputs, constants, bits of the outputs) to (outputs, what is folded).
+AlongFormula = Callable[[tuple[Vector, ...], tuple[Vector, ...], int], tuple[tuple[Vector, ...], tuple[Vector, ...]]]
+
+
+def along(formula: AlongFormula, folds: tuple[str, ...] = ()) -> Any:
+    """A compiled ``function(inputs, constants, start, stop, outputs)``, returning what it folds.
+
+    Parameters
+    ----------
+    formula : callable
+        (values of the inputs, the constants, bits of the outputs) to (values of the outputs, what is folded).
+    folds : tuple of {"sum", "least", "most", "finite"}
+        What becomes of the formula's folded values; "finite": 1 if all of them are finite, else 0.
+
+    Returns
+    -------
+    function : callable
+        Of these arguments: ``inputs``, a tuple of arrays; ``constants``, a tuple of numbers; ``start`` and ``stop``,
+        from where to where, rounded up to whole multiples of LANES; ``outputs``, a tuple of arrays, which may be
+        inputs.
+    """
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def function(typing_context: Any, inputs: Any, constants: Any, start: Any, stop: Any, outputs: Any) -> Any:
+        signature = types.UniTuple(types.float64, len(folds))(inputs, constants, start, stop, outputs)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            result = _Along(context, builder, signature, arguments).run(formula, folds)
+            return context.make_tuple(builder, signature.return_type, result)
+
+        return signature, generate
+
+    return function
+
+
+def rows_by_columns(formula: PairFormula, n_rows: int, n_row_sums: int, n_column_sums: int) -> Any:
     """A compiled ``function(columns, rows, starts, stop, sums)``, returning the rows' sums.
 
     Parameters
@@ -118,7 +180,7 @@ def rows_by_columns(formula: Formula, n_rows: int, n_row_sums: int, n_column_sum
         signature = types.UniTuple(element, n_rows * n_row_sums)(columns, rows, starts, stop, sums)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            block = _Block(context, builder, signature, arguments)
+            block = _RowsByColumns(context, builder, signature, arguments)
             result = block.run(formula, n_rows, n_row_sums, n_column_sums)
             return context.make_tuple(builder, signature.return_type, result)
 
@@ -127,26 +189,15 @@ def rows_by_columns(formula: Formula, n_rows: int, n_row_sums: int, n_column_sum
     return function
 
 
-class _Block:
-    """Code generation of one such function."""
+class _Loop:
+    """Code generation of a loop over whole vectors."""
 
-    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        self.builder = builder
-        columns, rows, starts, self.stop, sums = arguments
-        columns_type, _, starts_type, _, sums_type = signature.args
-        self.columns = self._pointers(context, columns_type, columns)
-        self.sums = self._pointers(context, sums_type, sums)
-        self.starts = cgutils.unpack_tuple(builder, starts, starts_type.count)
-        self.rows = [cgutils.unpack_tuple(builder, row) for row in cgutils.unpack_tuple(builder, rows)]
-        self.scalar = context.get_value_type(columns_type.dtype.dtype)
-        self.size = columns_type.dtype.dtype.bitwidth // 8
-        self.lanes = min(LANES, _vector_bytes() // self.size)
-        self.vector = ir.VectorType(self.scalar, self.lanes)
-        self.index = self.stop.type
+    def __init__(self, builder: Any, lanes: int) -> None:
+        self.builder, self.lanes = builder, lanes
 
     def _pointers(self, context: Any, kind: Any, values: Any) -> list[Any]:
         arrays = cgutils.unpack_tuple(self.builder, values, kind.count)
-        return [context.make_array(kind.dtype)(context, self.builder, array).data for array in arrays]
+        return [context.make_array(t)(context, self.builder, a).data for t, a in zip(kind, arrays, strict=True)]
 
     def _splat(self, value: Any) -> Any:
         kind = ir.VectorType(value.type, self.lanes)
@@ -155,19 +206,117 @@ class _Block:
         return self.builder.shuffle_vector(single, ir.Constant(kind, ir.Undefined), zeros)
 
     def _place(self, pointer: Any, at: Any) -> Any:
-        return self.builder.bitcast(self.builder.gep(pointer, [at]), self.vector.as_pointer())
+        vector = ir.VectorType(pointer.type.pointee, self.lanes)
+        return self.builder.bitcast(self.builder.gep(pointer, [at]), vector.as_pointer())
 
     def _load(self, pointer: Any, at: Any) -> Any:
-        return self.builder.load(self._place(pointer, at), align=self.size)
+        return self.builder.load(self._place(pointer, at), align=_bytes(pointer.type.pointee))
 
-    def _add(self, left: Any, right: Any) -> Any:
-        return self.builder.fadd(left, right, flags=_FLAGS)
+    def _store(self, value: Any, pointer: Any, at: Any) -> None:
+        self.builder.store(value, self._place(pointer, at), align=_bytes(pointer.type.pointee))
 
     def _shuffle(self, left: Any, right: Any, lanes: list[int]) -> Any:
         mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
         return self.builder.shuffle_vector(left, right, mask)
 
-    def run(self, formula: Formula, n_rows: int, n_row_sums: int, n_column_sums: int) -> list[Any]:
+    def _halves(self, vector: Any) -> tuple[Any, Any]:
+        half = vector.type.count // 2
+        low, high = list(range(half)), list(range(half, 2 * half))
+        return self._shuffle(vector, vector, low), self._shuffle(vector, vector, high)
+
+    def _while(self, at: Any, stop: Any, body: Callable[[Any], None]) -> None:
+        """while at < stop: body(at); at += lanes."""
+        builder = self.builder
+        head, inside, after = (builder.append_basic_block(name) for name in ("head", "inside", "after"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        builder.cbranch(builder.icmp_signed("<", builder.load(at), stop), inside, after)
+        builder.position_at_end(inside)
+        here = builder.load(at)
+        body(here)
+        builder.store(builder.add(here, ir.Constant(here.type, self.lanes)), at)
+        builder.branch(head)
+        builder.position_at_end(after)
+
+
+def _bytes(kind: Any) -> int:
+    return 4 if isinstance(kind, ir.FloatType) else 8
+
+
+class _Along(_Loop):
+    """Code generation of :func:`along`."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        super().__init__(builder, LANES)
+        inputs, constants, self.start, self.stop, outputs = arguments
+        inputs_type, constants_type, _, _, outputs_type = signature.args
+        self.inputs = self._pointers(context, inputs_type, inputs)
+        self.outputs = self._pointers(context, outputs_type, outputs)
+        self.constants = cgutils.unpack_tuple(builder, constants, constants_type.count)
+
+    def run(self, formula: AlongFormula, folds: tuple[str, ...]) -> list[Any]:
+        builder = self.builder
+        constants = tuple(Vector(builder, self._splat(value)) for value in self.constants)
+        kinds = [pointer.type.pointee for pointer in self.outputs]
+        bits = 8 * _bytes(kinds[0]) if kinds else 64
+        start_values = {"sum": 0.0, "finite": 0.0, "least": float("inf"), "most": float("-inf")}
+        vector = ir.VectorType(ir.DoubleType(), self.lanes)
+        folded = [
+            cgutils.alloca_once_value(builder, ir.Constant(vector, [start_values[fold]] * self.lanes)) for fold in folds
+        ]
+        at = cgutils.alloca_once_value(builder, self.start)
+
+        def step(here: Any) -> None:
+            inputs = tuple(Vector(builder, self._load(pointer, here)) for pointer in self.inputs)
+            outputs, values = formula(inputs, constants, bits)
+            for pointer, kind, value in zip(self.outputs, kinds, outputs, strict=True):
+                self._store(value.to(8 * _bytes(kind)).value, pointer, here)
+            for fold, total, value in zip(folds, folded, values, strict=True):
+                # Infinity or NaN times 0 is NaN.
+                term = value.to(64) * 0.0 if fold == "finite" else value.to(64)
+                builder.store(_fold(fold, Vector(builder, builder.load(total)), term).value, total)
+
+        self._while(at, self.stop, step)
+        result = []
+        for fold, total in zip(folds, folded, strict=True):
+            vector = Vector(builder, builder.load(total))
+            while vector.value.type.count > 1:
+                low, high = self._halves(vector.value)
+                vector = _fold(fold, Vector(builder, low), Vector(builder, high))
+            number = builder.extract_element(vector.value, ir.Constant(ir.IntType(32), 0))
+            if fold == "finite":
+                one, zero = ir.Constant(number.type, 1.0), ir.Constant(number.type, 0.0)
+                number = builder.select(builder.fcmp_ordered("==", number, zero), one, zero)
+            result.append(number)
+        return result
+
+
+def _fold(fold: str, left: Vector, right: Vector) -> Vector:
+    if fold == "least":
+        return minimum(left, right)
+    if fold == "most":
+        return maximum(left, right)
+    return left + right
+
+
+class _RowsByColumns(_Loop):
+    """Code generation of :func:`rows_by_columns`."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        columns, rows, starts, self.stop, sums = arguments
+        columns_type, _, starts_type, _, sums_type = signature.args
+        super().__init__(builder, min(LANES, _vector_bytes() * 8 // columns_type.dtype.dtype.bitwidth))
+        self.columns = self._pointers(context, columns_type, columns)
+        self.sums = self._pointers(context, sums_type, sums)
+        self.starts = cgutils.unpack_tuple(builder, starts, starts_type.count)
+        self.rows = [cgutils.unpack_tuple(builder, row) for row in cgutils.unpack_tuple(builder, rows)]
+        self.vector = ir.VectorType(context.get_value_type(columns_type.dtype.dtype), self.lanes)
+        self.index = self.stop.type
+
+    def _add(self, left: Any, right: Any) -> Any:
+        return self.builder.fadd(left, right, flags=_FLAGS)
+
+    def run(self, formula: PairFormula, n_rows: int, n_row_sums: int, n_column_sums: int) -> list[Any]:
         builder = self.builder
         zero = ir.Constant(self.vector, [0.0] * self.lanes)
         totals = [[cgutils.alloca_once_value(builder, zero) for _ in range(n_rows)] for _ in range(n_row_sums)]
@@ -193,44 +342,28 @@ class _Block:
                 values = to_columns[s]
                 while len(values) > 1:
                     values = [self._add(a, b) for a, b in zip(values[::2], values[1::2], strict=True)]
-                place = self._place(self.sums[s], at)
-                old = builder.load(place, align=self.size)
-                builder.store(self._add(old, values[0]), place, align=self.size)
+                self._store(self._add(self._load(self.sums[s], at), values[0]), self.sums[s], at)
 
-        width = ir.Constant(self.index, self.lanes)
         first, last = self.starts[0], self.starts[-1]
         at = cgutils.alloca_once_value(builder, first)
         if n_rows > 1:  # until the last row has started, columns that a row does not meet are masked
-            self._while(at, last, width, lambda here: step(here, True))
-        self._while(at, self.stop, width, lambda here: step(here, False))
+            self._while(at, last, lambda here: step(here, True))
+        self._while(at, self.stop, lambda here: step(here, False))
+        vectors = [builder.load(total) for of_sum in totals for total in of_sum]
+        together = len(vectors) if len(vectors) in (1, 2, 4, 8) else 1
+        together = min(together, self.lanes)
         result = []
-        for of_sum in totals:
-            result.extend(self._horizontal([builder.load(total) for total in of_sum]))
+        for k in range(0, len(vectors), together):
+            result.extend(self._horizontal(vectors[k : k + together]))
         return result
 
-    def _while(self, at: Any, stop: Any, width: Any, body: Callable[[Any], None]) -> None:
-        """while at < stop: body(at); at += width."""
-        builder = self.builder
-        head, inside, after = (builder.append_basic_block(name) for name in ("head", "inside", "after"))
-        builder.branch(head)
-        builder.position_at_end(head)
-        builder.cbranch(builder.icmp_signed("<", builder.load(at), stop), inside, after)
-        builder.position_at_end(inside)
-        here = builder.load(at)
-        body(here)
-        builder.store(builder.add(here, width), at)
-        builder.branch(head)
-        builder.position_at_end(after)
-
     def _horizontal(self, vectors: list[Any]) -> list[Any]:
-        """The sums over the lanes of one vector, or of two or four at once."""
+        """The sums over the lanes of one vector, or of 2, 4 or 8 at once."""
         builder = self.builder
         lanes = self.lanes
         while lanes > len(vectors):
-            half = lanes // 2
-            low, high = list(range(half)), list(range(half, lanes))
-            vectors = [self._add(self._shuffle(v, v, low), self._shuffle(v, v, high)) for v in vectors]
-            lanes = half
+            vectors = [self._add(*self._halves(v)) for v in vectors]
+            lanes //= 2
         while len(vectors) > 1:  # lanes of two vectors, side by side
             even, odd = list(range(0, 2 * lanes, 2)), list(range(1, 2 * lanes, 2))
             vectors = [

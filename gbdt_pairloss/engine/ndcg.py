@@ -6,10 +6,11 @@ import numpy as np
 
 from .charges import Rows
 from .compile import kernel, leaf
-from .direct import extremes, make_columns
+from .direct import BEYOND, Range, make_columns, over_temperature, write
+from .lanes import LANES
 from .ndcg_direct import Exchange, loss_range_ndcg, sum_first, sum_of_phi_ndcg, sum_range_ndcg
 from .onesided import sum_one_sided
-from .query_sums import MAGNITUDE, query_factor, read, scatter
+from .query_sums import query_factor
 from .ranking import discounts
 
 # Queries of more rows than this are summed one-sided, or by their first rows where that is less work.
@@ -17,29 +18,39 @@ _LARGE = 1024
 
 
 @leaf
-def _finish(q, row, sum_of_phi, query_weight, exchange, strengths, pairs, is_loss, first, second, out, out_second):
-    """Normalise and scatter what a query has summed up."""
+def _finish(q, sum_of_phi, rows, query_weight, exchange, strengths, pairs, is_loss, arrays, out, out_second):
+    """Normalise and scatter what a query has summed up; returns whether all of it is finite."""
     temperature, normalize, hessian_scale = pairs
+    offset = rows.ptr[q]
+    n = rows.ptr[q + 1] - offset
     per_ideal = exchange.per_ideal[q]
-    factor = query_factor(strengths[q], temperature, normalize, row.shape[0], per_ideal * sum_of_phi)
+    factor = query_factor(strengths[q], temperature, normalize, n, per_ideal * sum_of_phi)
     factor *= per_ideal * query_weight[q]
-    if is_loss:
-        scatter(row, first, second, factor, factor, out, out_second)
-    else:
+    factor_second = factor
+    if not is_loss:
         factor /= temperature
-        scatter(row, first, second, factor, factor * hessian_scale / temperature, out, out_second)
+        factor_second = factor * hessian_scale / temperature
+    zero = np.int64(0)
+    here = Range(zero, n, offset, False, zero)
+    first, second = arrays[3], arrays[4]
+    return write(here, rows.row, first, second, factor, factor_second, (arrays[5], arrays[6]), out, out_second)
 
 
 @leaf
-def _prepare(row, scores, temperature, exchange, orders, columns, x, discount, top, first, second):
-    """Read a query's scores and rank them; returns their largest magnitude, and base and slope of phi's divisor."""
-    largest = read(row, scores, temperature, x)
-    discounts(x, row, exchange.truncation, exchange.few, orders, (columns.fraction, columns.exponent), discount, top)
-    first[:] = 0.0
-    second[:] = 0.0
-    low, high = extremes(x)
+def _prepare(q, rows, scores, temperature, exchange, orders, columns, arrays):
+    """Read a query's scores and rank them; returns whether the sums take them, and base and slope of phi's divisor."""
+    offset = rows.ptr[q]
+    n = rows.ptr[q + 1] - offset
+    row = rows.row[offset : offset + n]
+    x, discount, top, first, second = arrays[:5]
+    low, high, known = over_temperature(row, scores, temperature, x)
+    if known:
+        keys = (columns.fraction, columns.exponent)
+        discounts(x[:n], row, exchange.truncation, exchange.few, orders, keys, discount, top)
+        first[: n + LANES] = 0.0
+        second[: n + LANES] = 0.0
     tied = low == high  # then LightGBM does not divide by the distances
-    return largest, 1.0 if tied else exchange.base, 0.0 if tied else exchange.slope
+    return known, 1.0 if tied else exchange.base, 0.0 if tied else exchange.slope
 
 
 @leaf
@@ -59,26 +70,24 @@ def _sum_some(
     out,
     out_second,
 ):
-    """The queries from ``begin`` on up to the first to be summed one-sided, whose number is returned."""
+    """The queries from ``begin`` on up to the first to be summed one-sided: its number, and whether all is finite."""
     temperature, normalize, _ = pairs
-    ptr, row_of, run_end = rows.ptr, rows.row, rows.run_end
+    ptr = rows.ptr
     zero = np.int64(0)
+    finite = True
     for q in range(begin, end):
         offset = ptr[q]
         n = ptr[q + 1] - offset
-        if n < 2 or run_end[offset] == offset + n:
-            continue
         if n > _LARGE and exchange.truncation >= n and exchange.slope == 0:
-            return q
-        row = row_of[offset : offset + n]
-        x, discount, top, first, second = arrays[0][:n], arrays[1][:n], arrays[2][:n], arrays[3][:n], arrays[4][:n]
-        largest, base, slope = _prepare(
-            row, scores, temperature, exchange, orders, columns, x, discount, top, first, second
-        )
-        here = Exchange(exchange.truncation, base, slope, exchange.per_ideal, exchange.few)
-        if largest > MAGNITUDE:
-            strengths[q] = -1.0
+            return q, finite
+        if n == 0:
             continue
+        known, base, slope = _prepare(q, rows, scores, temperature, exchange, orders, columns, arrays)
+        if not known:
+            strengths[q] = BEYOND
+            continue
+        here = Exchange(exchange.truncation, base, slope, exchange.per_ideal, exchange.few)
+        x, discount, top, first, second = arrays[0][:n], arrays[1][:n], arrays[2][:n], arrays[3], arrays[4]
         strength, sum_of_phi = 0.0, 0.0
         if n > _LARGE and 8 * exchange.truncation < n:
             strength, sum_of_phi = sum_first(
@@ -95,8 +104,10 @@ def _sum_some(
                 sum_of_phi = sum_of_phi_ndcg(x, offset, rows, here, temperature, discount, top)
         if not is_loss:
             strengths[q] = exchange.per_ideal[q] * strength
-        _finish(q, row, sum_of_phi, query_weight, exchange, strengths, pairs, is_loss, first, second, out, out_second)
-    return end
+        finite &= _finish(
+            q, sum_of_phi, rows, query_weight, exchange, strengths, pairs, is_loss, arrays, out, out_second
+        )
+    return end, finite
 
 
 @kernel
@@ -113,13 +124,23 @@ def sum_queries_ndcg(
     longest = 0
     for q in range(begin, end):
         longest = max(longest, rows.ptr[q + 1] - rows.ptr[q])
-    arrays = (np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest))
+    padded = longest + LANES
+    arrays = (
+        np.empty(padded),
+        np.empty(padded),
+        np.empty(padded),
+        np.empty(padded),
+        np.empty(padded),
+        np.empty(padded, out.dtype),
+        np.empty(padded, out.dtype),
+    )
     orders = (np.empty(longest, np.int64), np.empty(longest, np.int64))
     columns = make_columns(longest, out)
     temperature, normalize, _ = pairs
+    finite = True
     q = np.int64(begin)
     while True:
-        q = _sum_some(
+        q, some_finite = _sum_some(
             q,
             end,
             scores,
@@ -135,28 +156,26 @@ def sum_queries_ndcg(
             out,
             out_second,
         )
+        finite &= some_finite
         if q == end:
-            return
+            return finite
         offset = rows.ptr[q]
         n = rows.ptr[q + 1] - offset
-        row = rows.row[offset : offset + n]
-        x, discount, top, first, second = arrays[0][:n], arrays[1][:n], arrays[2][:n], arrays[3][:n], arrays[4][:n]
-        largest, base, slope = _prepare(
-            row, scores, temperature, exchange, orders, columns, x, discount, top, first, second
-        )
-        here = Exchange(exchange.truncation, base, slope, exchange.per_ideal, exchange.few)
-        if largest > MAGNITUDE:
-            strengths[q] = -1.0
+        known, base, slope = _prepare(q, rows, scores, temperature, exchange, orders, columns, arrays)
+        if not known:
+            strengths[q] = BEYOND
             q += 1
             continue
+        here = Exchange(exchange.truncation, base, slope, exchange.per_ideal, exchange.few)
+        x, discount, top, first, second = arrays[0][:n], arrays[1][:n], arrays[2][:n], arrays[3], arrays[4]
         # For the normaliser "query" the sum of phi first: what winners sum up as weights, without weights.
-        unit = Rows(rows.row, rows.ptr, rows.run_end, x[:0], x[:0], rows.value)
+        unit = Rows(rows.row, rows.ptr, rows.run_begin, rows.run_end, x[:0], x[:0], rows.value)
         ranking = orders[0][:n].copy()
         sum_of_phi, strength = 0.0, 0.0
         for step in range(0 if normalize == 1 else 1, 2):
             of_phi = step == 0
-            first[:] = 0.0
-            second[:] = 0.0
+            first[: n + LANES] = 0.0
+            second[: n + LANES] = 0.0
             orders[0][:n] = ranking
             strength = sum_one_sided(
                 x,
@@ -175,8 +194,10 @@ def sum_queries_ndcg(
                 second,
             )
             if of_phi:
-                sum_of_phi = second.sum()
+                sum_of_phi = second[:n].sum()
         if not is_loss:
             strengths[q] = exchange.per_ideal[q] * strength
-        _finish(q, row, sum_of_phi, query_weight, exchange, strengths, pairs, is_loss, first, second, out, out_second)
+        finite &= _finish(
+            q, sum_of_phi, rows, query_weight, exchange, strengths, pairs, is_loss, arrays, out, out_second
+        )
         q += 1

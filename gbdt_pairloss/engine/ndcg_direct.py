@@ -17,12 +17,17 @@ from .compile import leaf
 from .direct import (
     COLUMNS_PER_SUM,
     ROWS_PER_SUM,
+    WIDEST,
     add_totals,
-    exponentials,
+    clear_totals,
+    exponentiate,
     fill_columns,
+    first_column,
+    load,
     orient,
-    orient_shorter,
+    row_at,
     strips,
+    take_weighted,
 )
 from .formulas import ndcg_general, ndcg_loss, ndcg_plain
 from .lanes import LANES, rows_by_columns
@@ -66,14 +71,18 @@ _loss_row = rows_by_columns(ndcg_loss, n_rows=1, n_row_sums=2, n_column_sums=0)
 
 
 @leaf
-def _fill(x, first, last, mirrored, temperature, discount, top, columns):
-    """Discounts, whether among the first, and places in the order of scores, in the range's orientation."""
-    n = last - first
+def _fill(here, temperature, rows, discount, top, columns):
+    """Weights, values, discounts, whether among the first, and places in the order of scores, in a range's orientation.
+
+    ``columns.x`` are its scores over the temperature.
+    """
+    fill_columns(here, rows, columns)
+    n = here.last - here.first
     for i in range(n):
-        p = last - 1 - i if mirrored else first + i
+        p = row_at(here, i)
         columns.discount[i] = discount[p]
         columns.top[i] = top[p]
-        columns.place[i] = x[p] * temperature
+        columns.place[i] = columns.x[i] * temperature
     columns.discount[n : n + LANES] = 0
     columns.top[n : n + LANES] = 0
     columns.place[n : n + LANES] = 0
@@ -89,26 +98,28 @@ def _phi(x, i, j, temperature, values, discount, top, base, slope):
 @leaf
 def sum_range_ndcg(x, first, last, offset, rows, exchange, temperature, discount, top, columns, gradient, hessian):
     """Add the sums over all pairs of a range; returns the strength, without weights. See ``direct.sum_range``."""
-    n = last - first
-    if rows.run_end[offset + first] >= offset + last:
+    here = orient(first, last, offset, rows, False)
+    low, high = load(x, here, columns)
+    if here.n_rows == 0:
         return 0.0
-    mirrored, n_rows = orient_shorter(first, last, offset, rows.run_end, columns.start)
-    if exponentials(x, first, last, mirrored, columns):
+    if high - low > WIDEST:
         return _sum_wide(x, first, last, offset, rows, exchange, temperature, discount, top, gradient, hessian)
-    fill_columns(x, first, last, offset, mirrored, False, rows, columns)
-    _fill(x, first, last, mirrored, temperature, discount, top, columns)
+    n = last - first
+    clear_totals(n, columns)
+    exponentiate(n, 0.5 * low + 0.5 * high, -1.0 if here.mirrored else 1.0, columns)
+    _fill(here, temperature, rows, discount, top, columns)
     if rows.winner_weight.size > 0 or exchange.truncation < x.shape[0] or exchange.slope > 0:
-        strength = _sum_general(first, last, n_rows, offset, mirrored, rows, exchange, columns)
+        strength = _sum_general(here, rows, exchange, columns)
     else:
-        strength = _sum_plain(n, n_rows, columns)
-    add_totals(first, last, mirrored, columns, gradient, hessian)
+        strength = _sum_plain(here, rows, columns)
+    add_totals(here, columns, gradient, hessian)
     return strength
 
 
 @leaf
-def _sum_general(first, last, n_rows, offset, mirrored, rows, exchange, columns):
-    n = last - first
-    start, sums = columns.start, (columns.sum_r, columns.sum_t)
+def _sum_general(here, rows, exchange, columns):
+    n = here.last - here.first
+    sums = (columns.sum_r, columns.sum_t)
     e, weight, value, discount, top, place = (
         columns.e,
         columns.weight,
@@ -118,15 +129,15 @@ def _sum_general(first, last, n_rows, offset, mirrored, rows, exchange, columns)
         columns.place,
     )
     kind = e.dtype.type
-    row_weights = rows.loser_weight if mirrored else rows.winner_weight
+    row_weights = rows.loser_weight if here.mirrored else rows.winner_weight
     base, slope = kind(exchange.base), kind(exchange.slope)
     strength = 0.0
-    for strip in range(0, n_rows, ROWS_PER_SUM):
-        for i in range(strip, min(strip + ROWS_PER_SUM, n_rows)):
+    for strip in range(0, here.n_rows, ROWS_PER_SUM):
+        for i in range(strip, min(strip + ROWS_PER_SUM, here.n_rows)):
             own = kind(1)
             if row_weights.size > 0:
-                own = kind(row_weights[offset + (last - 1 - i if mirrored else first + i)])
-            left = start[i]
+                own = kind(row_weights[here.offset + row_at(here, i)])
+            left = first_column(here, i, rows)
             while left < n:
                 r, t, s = _general_row(
                     (e, weight, value, discount, top, place),
@@ -139,11 +150,7 @@ def _sum_general(first, last, n_rows, offset, mirrored, rows, exchange, columns)
                 columns.total_t[i] += np.float64(t) * own
                 strength += s
                 left += COLUMNS_PER_SUM
-        for k in range(start[strip], n):
-            columns.total_r[k] -= np.float64(columns.sum_r[k]) * weight[k]
-            columns.total_t[k] += np.float64(columns.sum_t[k]) * weight[k]
-            columns.sum_r[k] = 0
-            columns.sum_t[k] = 0
+        take_weighted(columns, first_column(here, strip, rows), n)
     return strength
 
 
@@ -175,20 +182,22 @@ def _sum_wide(x, first, last, offset, rows, exchange, temperature, discount, top
 @leaf
 def loss_range_ndcg(x, first, last, offset, rows, exchange, temperature, discount, top, columns, loss, weight_won):
     """Add to each row of a range the weighted loss of the pairs that it wins in it, and the sum of their weights."""
+    here = orient(first, last, offset, rows, True)
     n = last - first
-    n_rows = orient(first, last, offset, rows.run_end, False, columns.start)
-    wide = exponentials(x, first, last, False, columns)
-    fill_columns(x, first, last, offset, False, False, rows, columns)
-    _fill(x, first, last, False, temperature, discount, top, columns)
+    low, high = load(x, here, columns)
+    wide = high - low > WIDEST
+    if not wide:
+        exponentiate(n, 0.5 * low + 0.5 * high, 1.0, columns)
+        columns.e[n : n + LANES] = 1
+    _fill(here, temperature, rows, discount, top, columns)
     score = columns.sum_r  # zeros again at the end
     kind = score.dtype.type
     for i in range(n):
-        score[i] = x[first + i] - x[first]
-    columns.e[n : n + LANES] = 1
+        score[i] = columns.x[i] - columns.x[0]
     values = rows.value[offset:]
-    for i in range(n_rows):
+    for i in range(here.n_rows):
         total, won = 0.0, 0.0
-        left = columns.start[i]
+        left = first_column(here, i, rows)
         while left < n:
             stop = min(left + COLUMNS_PER_SUM, n)
             if wide:

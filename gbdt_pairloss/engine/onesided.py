@@ -17,7 +17,6 @@ import numpy as np
 from .charges import value_centre
 from .chebyshev import WIDTH, find_panels, place
 from .compile import helper, leaf
-from .direct import extremes
 from .ndcg_direct import loss_range_ndcg, sum_range_ndcg
 from .tree import (
     DEPTH,
@@ -164,7 +163,7 @@ def partition(first, middle, last, ranked, buffers):
 @helper
 def plant_one_sided(x, offset, rows, table, n_flows, nodes):
     """Panels and tree of a query; fewer than two nodes where it is summed directly."""
-    low, high = extremes(x)
+    low, high = x.min(), x.max()
     position, slots = find_panels(x, low, high)
     n_nodes = 0
     if position.shape[0] > 0:

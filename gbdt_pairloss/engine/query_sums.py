@@ -7,7 +7,19 @@ import numpy as np
 from .charges import value_centre
 from .chebyshev import find_panels
 from .compile import kernel, leaf
-from .direct import extremes, loss_range, make_columns, sum_range
+from .direct import (
+    BEYOND,
+    Range,
+    make_columns,
+    nearest_zero,
+    orient,
+    over_temperature,
+    read,
+    spread_of,
+    sum_oriented,
+    write,
+)
+from .lanes import LANES
 from .tree import (
     DEPTH,
     FIRST,
@@ -28,21 +40,6 @@ from .tree import (
     sum_query,
 )
 
-#: Scores over the temperature beyond this are the reference engine's.
-MAGNITUDE = 1e290
-
-
-@leaf
-def nearest_zero(scores):
-    """The score of the smallest magnitude."""
-    least = abs(scores[0])
-    for k in range(scores.shape[0]):
-        least = min(least, abs(scores[k]))
-    for k in range(scores.shape[0]):
-        if abs(scores[k]) == least:
-            return scores[k]
-    return scores[0]
-
 
 @leaf
 def query_factor(strength, temperature, normalize, n_rows, sum_of_phi):
@@ -53,29 +50,6 @@ def query_factor(strength, temperature, normalize, n_rows, sum_of_phi):
         total = 2.0 * strength / temperature
         return (np.log1p(total) / total if total > 0 else 1.0) / np.log(2.0)
     return 1.0
-
-
-@leaf
-def read(row, scores, temperature, x):
-    """x = the scores of these rows over the temperature, from the one nearest zero: no score loses digits to it.
-
-    Returns the largest magnitude.
-    """
-    for p in range(row.shape[0]):
-        x[p] = scores[row[p]]
-    nearest = nearest_zero(x)
-    most = 0.0
-    for p in range(row.shape[0]):
-        x[p] = (x[p] - nearest) / temperature
-        most = max(most, abs(x[p]))
-    return most
-
-
-@leaf
-def scatter(row, gradient, hessian, factor, factor_hessian, out, out_hessian):
-    for p in range(row.shape[0]):
-        out[row[p]] = gradient[p] * factor
-        out_hessian[row[p]] = hessian[p] * factor_hessian
 
 
 @leaf
@@ -104,45 +78,37 @@ def loss_factors(ptr, query_weight, sum_of_phi, strengths, pairs):
 
 
 @leaf
-def _sum_small(
-    begin,
-    end,
-    scores,
-    rows,
-    query_weight,
-    sum_of_phi,
-    strengths,
-    pairs,
-    is_loss,
-    x,
-    gradient,
-    hessian,
-    columns,
-    out,
-    out_hessian,
-):
-    """The queries from ``begin`` on up to the first that is not small, whose number is returned."""
-    ptr, run_end, row_of = rows.ptr, rows.run_end, rows.row
+def _sum_small(begin, end, scores, rows, query_weight, sum_of_phi, strengths, pairs, columns, out, out_hessian):
+    """The queries from ``begin`` on up to the first that is not small: its number, and whether results are finite."""
+    ptr, row = rows.ptr, rows.row
+    zero = np.int64(0)
+    finite = True
     for q in range(begin, end):
         offset = ptr[q]
         n = ptr[q + 1] - offset
-        if n < 2 or run_end[offset] == offset + n:
-            continue
         if not is_small(n):
-            return q
-        row, x_q, g, h = row_of[offset : offset + n], x[:n], gradient[:n], hessian[:n]
-        if read(row, scores, pairs[0], x_q) > MAGNITUDE:
-            strengths[q] = -1.0
+            return q, finite
+        if n == 0:
             continue
-        g[:] = 0
-        h[:] = 0
-        if is_loss:
-            loss_range(x_q, np.int64(0), n, offset, rows, columns, g)
-        else:
-            strengths[q] = sum_range(x_q, np.int64(0), n, offset, rows, columns, g, h)
-        factor, factor_hessian = _factors(q, query_weight, sum_of_phi, strengths, pairs, n, is_loss)
-        scatter(row, g, h, factor, factor_hessian, out, out_hessian)
-    return end
+        here = orient(zero, n, offset, rows, False)
+        low, high, known = read(here, row, scores, columns)
+        strengths[q] = sum_oriented(here, low, high, pairs[0], rows, columns) if known > 0.0 else BEYOND
+        if strengths[q] == BEYOND:
+            continue
+        factor, factor_hessian = _factors(q, query_weight, sum_of_phi, strengths, pairs, n, zero)
+        totals, scaled = (columns.total_r, columns.total_t), (columns.e, columns.weight)
+        finite &= write(
+            here,
+            row,
+            totals[0],
+            totals[1],
+            factor if here.mirrored else -factor,
+            factor_hessian,
+            scaled,
+            out,
+            out_hessian,
+        )
+    return end, finite
 
 
 @kernel
@@ -165,51 +131,62 @@ def sum_queries(
     """Gradient and Hessian, or loss, of the queries ``begin`` to ``end``, scattered to the caller's rows.
 
     ``pairs`` is (temperature, normalize, hessian_scale); the precision of ``out`` is what is worked in. ``strengths``
-    of the queries are written with the gradients and read with the losses.
+    of the queries are written with the gradients and read with the losses; BEYOND says that a query's scores are not
+    finite, or too large, and that its results are missing. Returns whether all others are finite.
     """
     longest = 0
     for q in range(begin, end):
         longest = max(longest, rows.ptr[q + 1] - rows.ptr[q])
-    x = np.empty(longest)
-    gradient = np.empty(longest, out.dtype)
-    hessian = np.empty(longest, out.dtype)
+    x = np.empty(longest + LANES)
+    gradient = np.empty(longest + LANES, out.dtype)
+    hessian = np.empty(longest + LANES, out.dtype)
     columns = make_columns(longest, out)
     scratch = make_scratch()
     nodes = np.empty((7, most_nodes(longest)), np.int64)
+    finite = True
     q = np.int64(begin)
-    while True:
-        q = _sum_small(
-            q,
-            end,
-            scores,
-            rows,
-            query_weight,
-            sum_of_phi,
-            strengths,
-            pairs,
-            table.is_loss,
-            x,
-            gradient,
-            hessian,
-            columns,
-            out,
-            out_hessian,
-        )
-        if q == end:
-            return
+    while q < end:
+        if not table.is_loss:
+            q, some_finite = _sum_small(
+                q, end, scores, rows, query_weight, sum_of_phi, strengths, pairs, columns, out, out_hessian
+            )
+            finite &= some_finite
+            if q == end:
+                break
         offset = rows.ptr[q]
         n = rows.ptr[q + 1] - offset
-        row, x_q, g, h = rows.row[offset : offset + n], x[:n], gradient[:n], hessian[:n]
-        if read(row, scores, pairs[0], x_q) > MAGNITUDE:
-            strengths[q] = -1.0
-            q += 1
-            continue
-        strength = sum_query(x_q, offset, rows, flow, n_channels, n_targets, table, nodes, scratch, columns, g, h)
-        if not table.is_loss:
-            strengths[q] = strength
-        factor, factor_hessian = _factors(q, query_weight, sum_of_phi, strengths, pairs, n, table.is_loss)
-        scatter(row, g, h, factor, factor_hessian, out, out_hessian)
+        if n > 0:
+            low, high, known = over_temperature(rows.row[offset : offset + n], scores, pairs[0], x)
+            if known:
+                gradient[: n + LANES] = 0
+                hessian[: n + LANES] = 0
+                strength = sum_query(
+                    x[:n],
+                    low,
+                    high,
+                    offset,
+                    rows,
+                    flow,
+                    n_channels,
+                    n_targets,
+                    table,
+                    nodes,
+                    scratch,
+                    columns,
+                    gradient,
+                    hessian,
+                )
+                if not table.is_loss:
+                    strengths[q] = strength
+                factor, factor_hessian = _factors(q, query_weight, sum_of_phi, strengths, pairs, n, table.is_loss)
+                here = Range(np.int64(0), n, offset, False, np.int64(0))
+                finite &= write(
+                    here, rows.row, gradient, hessian, factor, factor_hessian, (gradient, hessian), out, out_hessian
+                )
+            else:
+                strengths[q] = BEYOND
         q += 1
+    return finite
 
 
 # One large query, in steps that threads share; between them Python waits for all.
@@ -217,18 +194,29 @@ def sum_queries(
 
 @kernel
 def read_scores(begin, end, scores, row, x):
-    """x = the scores of the positions ``begin`` to ``end``; returns the one nearest zero."""
+    """x = the scores of the positions ``begin`` to ``end``, whole vectors but for the last; x is padded.
+
+    Returns the extremes, and whether all are finite.
+    """
     for p in range(begin, end):
         x[p] = scores[row[p]]
-    return nearest_zero(x[begin:end])
+    if end == row.shape[0]:
+        x[end : end + LANES] = x[end - 1]
+    low, high, finite = spread_of(x, begin, end)
+    return low, high, finite > 0.0
 
 
 @kernel
-def centre_scores(begin, end, nearest, temperature, x):
-    """x = (x - nearest) / temperature; returns the extremes."""
+def centre_of(x):
+    """The score to subtract: the nearest to zero."""
+    return nearest_zero(x)
+
+
+@kernel
+def centre_scores(begin, end, centre, temperature, x):
+    """x = (x - centre) / temperature."""
     for p in range(begin, end):
-        x[p] = (x[p] - nearest) / temperature
-    return extremes(x[begin:end])
+        x[p] = (x[p] - centre) / temperature
 
 
 @kernel
@@ -332,6 +320,8 @@ def sum_down(begin, end, x, offset, tree, rows, flow, position, slots, table, mo
 
 
 @kernel
-def write(begin, end, row, gradient, hessian, factor, factor_hessian, out, out_hessian):
-    """Scatter the positions ``begin`` to ``end`` to the caller's rows."""
-    scatter(row[begin:end], gradient[begin:end], hessian[begin:end], factor, factor_hessian, out, out_hessian)
+def write_scaled(begin, end, row, first, second, factor, factor_second, out, out_second):
+    """Scatter the positions ``begin`` to ``end``, whole vectors but for the last, of padded arrays."""
+    here = Range(np.int64(0), end - begin, np.int64(0), False, np.int64(0))
+    first, second = first[begin:], second[begin:]
+    return write(here, row[begin:], first, second, factor, factor_second, (first, second), out, out_second)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..plan import Plan
 from ..validation import Float64Array
-from . import SMALLEST_DISTANCE, PairSum
+from . import SMALLEST_DISTANCE, PairSum, check_range
 
 # Pairs looked at in one go: 8 MB per temporary, so that a query of any size needs bounded memory.
 _TILE = 1 << 20
@@ -34,7 +34,8 @@ class ReferenceEngine:
 
     def gradient_hessian(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any = np.float64
-    ) -> tuple[Float64Array, Float64Array]:
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        plan.check_scores(scores)
         scores = plan.gather(scores)
         gradient = np.zeros(scores.shape)
         hessian = np.zeros(scores.shape)
@@ -57,11 +58,15 @@ class ReferenceEngine:
             factor = _query_factor(plan, query, strength, total, pairs) / pairs.temperature
             g *= factor
             h *= factor / pairs.temperature * pairs.hessian_scale
-        return plan.scatter(gradient), plan.scatter(hessian)
+        with np.errstate(over="ignore"):
+            result = (plan.scatter(gradient).astype(dtype), plan.scatter(hessian).astype(dtype))
+        check_range(*result)
+        return result
 
     def winner_loss(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any = np.float64
     ) -> tuple[Float64Array, Float64Array]:
+        plan.check_scores(scores)
         scores = plan.gather(scores)
         loss = np.zeros(scores.shape)
         weight = np.zeros(scores.shape)

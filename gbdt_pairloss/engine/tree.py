@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .charges import fill_charges, powers_of, role_weight, value_centre
 from .chebyshev import add_moments, evaluate, find_panels, place, translate
 from .compile import helper, leaf
-from .direct import extremes, loss_range, sum_range
+from .direct import loss_range, sum_range
 
 # A leaf has at most this many rows if it has one label: what one task of a large query takes at least.
 _MOST_ROWS = 16384
@@ -68,20 +68,12 @@ def _count_pairs(first, last, run_end, offset):
 
 
 @leaf
-def _boundary(first, last, run_end, offset):
+def _boundary(first, last, rows, offset):
     """The label boundary nearest the middle of a range of several labels."""
     middle = (first + last) // 2
-    run = run_end[offset + middle]
-    low, high = first, middle  # the first position of this run
-    while low < high:
-        mid = (low + high) // 2
-        if run_end[offset + mid] == run:
-            high = mid
-        else:
-            low = mid + 1
-    end = min(run - offset, last)
-    if low > first and (end >= last or middle - low <= end - middle):
-        return low
+    begin, end = rows.run_begin[offset + middle] - offset, rows.run_end[offset + middle] - offset
+    if begin > first and (end >= last or middle - begin <= end - middle):
+        return begin
     return end
 
 
@@ -133,7 +125,7 @@ def split(n, offset, rows, panels, near, n_flows, pair_cost, row_cost, nodes):
                 fast += _QUERY + _EXPAND_ROW * n_flows * 0.5 * n
             if pair_cost * _count_pairs(first, last, rows.run_end, offset) <= fast:
                 continue
-            middle = _boundary(first, last, rows.run_end, offset)
+            middle = _boundary(first, last, rows, offset)
         if count + size + 2 > nodes.shape[1] or size + 2 > stack.shape[0]:
             continue
         for child in range(2):  # the left one is taken off the stack first
@@ -331,12 +323,14 @@ def is_small(n):
 
 
 @helper
-def sum_query(x, offset, rows, flow, n_channels, n_targets, table, nodes, scratch, columns, gradient, hessian):
-    """Sums of one query in one go: gradient and Hessian without the query's factors; returns the strength."""
+def sum_query(
+    x, low, high, offset, rows, flow, n_channels, n_targets, table, nodes, scratch, columns, gradient, hessian
+):
+    """Add the sums of one query in one go, without the query's factors; returns the strength.
+
+    ``x`` are its scores over the temperature, and ``low`` and ``high`` the extremes of these.
+    """
     n = x.shape[0]
-    gradient[:] = 0
-    hessian[:] = 0
-    low, high = extremes(x)
     position, slots = find_panels(x, low, high)
     panels = position.shape[0]
     nodes[FIRST, 0], nodes[LAST, 0], nodes[LEFT, 0], nodes[DEPTH, 0] = 0, n, -1, 0
