@@ -21,21 +21,24 @@ class Rows(NamedTuple):
 
     Attributes
     ----------
-    row : int32 or int64 array
-        The caller's row at each position.
+    row : uint32 or uint64 array
+        The caller's row at each position: a signed index is looked at for being negative.
     ptr : int64 array
         Where each query starts, and the end.
     run_begin, run_end : int32 or int64 arrays
         The run of equal labels of each position.
+    last_run : int64 array
+        Where each query's last run begins.
     winner_weight, loser_weight : float64 arrays
     value : float64 array
         phi is the difference of two rows' values.
     """
 
-    row: NDArray[np.signedinteger]
+    row: NDArray[np.unsignedinteger]
     ptr: NDArray[np.int64]
     run_begin: NDArray[np.signedinteger]
     run_end: NDArray[np.signedinteger]
+    last_run: NDArray[np.int64]
     winner_weight: NDArray[np.float64]
     loser_weight: NDArray[np.float64]
     value: NDArray[np.float64]

@@ -350,10 +350,11 @@ def _rows_of(plan: Plan) -> Rows:
         none = np.empty(0)
         weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
         rows = _ROWS[plan] = Rows(
-            row=plan.rows,
+            row=plan.rows.view(f"u{plan.rows.itemsize}"),
             ptr=plan.ptr,
             run_begin=plan.run_begin,
             run_end=plan.run_end,
+            last_run=np.append(plan.run_begin, 0)[plan.ptr[1:] - 1].astype(np.int64),
             winner_weight=np.ascontiguousarray(plan.winner_weight) if weighted else none,
             loser_weight=np.ascontiguousarray(plan.loser_weight) if weighted else none,
             value=none if plan.values is None else plan.values,

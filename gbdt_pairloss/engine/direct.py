@@ -22,12 +22,14 @@ from .formulas import (
     LOG2_E,
     exponentials,
     flush,
+    flush_weighted,
     general,
     logistic_loss,
     plain,
     power_of_two,
     scaled,
     spread,
+    two_parts,
 )
 from .lanes import LANES, along, rows_by_columns
 
@@ -48,56 +50,37 @@ BEYOND = -1.0
 _exponentials = along(exponentials)
 _spread = along(spread, ("least", "most", "finite"))
 _flush = along(flush, ("sum",))
+_flush_weighted = along(flush_weighted)
+_two_parts = along(two_parts)
 _scaled = along(scaled, ("finite", "finite"))
-_loss_row = rows_by_columns(logistic_loss, n_rows=1, n_row_sums=1, n_column_sums=0)
-_general_row = rows_by_columns(general, n_rows=1, n_row_sums=3, n_column_sums=2)
+_loss_row = rows_by_columns(logistic_loss, n_rows=1, n_column_sums=0, n_totals=0, n_returned=1)
+
+#: The rows of ``Columns.double``: scores, their exponentials as fractions and exponents, what is summed up.
+X, FRACTION, EXPONENT, TOTAL_R, TOTAL_T = range(5)
+
+#: The rows of ``Columns.work``: exponentials, weights and values of columns and of rows, what columns have summed up
+#: (all zeros, which is how every sum leaves them), scores in two parts for the loss, and what ``ndcg_direct.py`` needs.
+E, WEIGHT, VALUE, ROW_WEIGHT, ROW_VALUE, SUM_R, SUM_T, SCORE, SCORE_REST, DISCOUNT, TOP, PLACE = range(12)
 
 
 class Columns(NamedTuple):
-    """Arrays that the direct sums work in, for ranges of up to so many rows (and padding).
+    """What the direct sums work in, for ranges of up to so many rows (and padding).
 
     Attributes
     ----------
-    x, fraction, exponent, total_r, total_t : float64 arrays
-    e, weight, value, discount, top, place, sum_r, sum_t : arrays of the working precision
-        ``discount``, ``top`` and ``place`` are those of ``ndcg_direct.py``. All zeros in ``sum_r`` and ``sum_t``, which
-        is how every sum leaves them.
+    double : float64 array of shape (5, n)
+    work : array of the working precision of shape (12, n)
     """
 
-    x: NDArray[np.float64]
-    fraction: NDArray[np.float64]
-    exponent: NDArray[np.float64]
-    total_r: NDArray[np.float64]
-    total_t: NDArray[np.float64]
-    e: NDArray[np.floating]
-    weight: NDArray[np.floating]
-    value: NDArray[np.floating]
-    discount: NDArray[np.floating]
-    top: NDArray[np.floating]
-    place: NDArray[np.floating]
-    sum_r: NDArray[np.floating]
-    sum_t: NDArray[np.floating]
+    double: NDArray[np.float64]
+    work: NDArray[np.floating]
 
 
 @helper
 def make_columns(n, out):
     """Columns for ranges of up to n rows in the precision of ``out``."""
-    n += 2 * LANES
-    return Columns(
-        np.empty(n),
-        np.empty(n),
-        np.empty(n),
-        np.empty(n),
-        np.empty(n),
-        np.empty(n, out.dtype),
-        np.empty(n, out.dtype),
-        np.empty(n, out.dtype),
-        np.empty(n, out.dtype),
-        np.empty(n, out.dtype),
-        np.empty(n, out.dtype),
-        np.zeros(n, out.dtype),
-        np.zeros(n, out.dtype),
-    )
+    n = (n + 3 * LANES) // LANES * LANES
+    return Columns(np.empty((5, n)), np.zeros((12, n), out.dtype))
 
 
 class Range(NamedTuple):
@@ -126,7 +109,20 @@ class Range(NamedTuple):
 def orient(first, last, offset, rows, forward):
     """A range in the orientation with the fewest rows, or ``forward``."""
     winners = max(rows.run_begin[offset + last - 1] - offset - first, 0)  # rows before the last run
-    losers = max(last - (rows.run_end[offset + first] - offset), 0)  # after the first one
+    return _orient(first, last, offset, winners, rows, forward)
+
+
+@leaf
+def orient_query(q, rows):
+    """The range of a whole query, not empty, in the orientation with the fewest rows."""
+    offset, zero = rows.ptr[q], np.int64(0)
+    # Its last run from an array of its own: the end of ``run_begin`` is not in the cache yet.
+    return _orient(zero, rows.ptr[q + 1] - offset, offset, rows.last_run[q] - offset, rows, False)
+
+
+@leaf
+def _orient(first, last, offset, winners, rows, forward):
+    losers = max(last - (rows.run_end[offset + first] - offset), 0)  # rows after the first run
     if losers < winners and not forward:
         return Range(first, last, offset, True, losers)
     return Range(first, last, offset, False, winners)
@@ -141,7 +137,7 @@ def row_at(here, i):
 @leaf
 def first_column(here, i, rows):
     """The first column that row i meets."""
-    p = here.offset + row_at(here, i)
+    p = np.uint64(here.offset + row_at(here, i))  # a signed index is looked at for being negative
     if here.mirrored:
         return here.last - max(rows.run_begin[p] - here.offset, here.first)
     return min(rows.run_end[p] - here.offset, here.last) - here.first
@@ -164,13 +160,14 @@ def spread_of(x, begin, end):
 def load(x, here, columns):
     """The scores of a range in its orientation; returns their extremes."""
     n = here.last - here.first
+    own = columns.double[X]
     if here.mirrored:
         for i in range(n):
-            columns.x[i] = x[here.last - 1 - i]
+            own[i] = x[here.last - 1 - i]
     else:
         for i in range(n):
-            columns.x[i] = x[here.first + i]
-    low, high, _ = extremes(columns.x, n)
+            own[i] = x[here.first + i]
+    low, high, _ = extremes(own, n)
     return low, high
 
 
@@ -178,124 +175,150 @@ def load(x, here, columns):
 def read(here, row, scores, columns):
     """The caller's scores of a range in its orientation; returns their extremes, and 1 if they are finite, else 0."""
     n = here.last - here.first
+    x = columns.double[X]
+    own = row[here.offset + here.first : here.offset + here.last]
     if here.mirrored:
-        last = here.offset + here.last - 1
         for i in range(n):
-            columns.x[i] = scores[row[last - i]]
+            x[i] = scores[own[n - 1 - i]]
     else:
-        first = here.offset + here.first
         for i in range(n):
-            columns.x[i] = scores[row[first + i]]
-    return extremes(columns.x, n)
+            x[i] = scores[own[i]]
+    return extremes(x, n)
 
 
 @leaf
 def exponentiate(n, middle, scale, columns):
     """e = exp((x - middle) scale), and 0 beyond the last."""
-    _exponentials((columns.x,), (middle, scale * LOG2_E), 0, n, (columns.e,))
-    columns.e[n : n + LANES] = 0
+    e = columns.work[E]
+    _exponentials((columns.double[X],), (middle, scale * LOG2_E), 0, n, (e,))
+    e[n : n + LANES] = 0
+
+
+@leaf
+def exponentiate_for_loss(n, middle, columns):
+    """e, and 1 beyond the last, and scores from the middle, in two parts: in float32 one part would not do."""
+    exponentiate(n, middle, 1.0, columns)
+    work = columns.work
+    work[E, n : n + LANES] = 1
+    _two_parts((columns.double[X],), (middle,), 0, n, (work[SCORE], work[SCORE_REST]))
 
 
 @leaf
 def clear_totals(n, columns):
-    columns.total_r[: n + LANES] = 0.0
-    columns.total_t[: n + LANES] = 0.0
+    columns.double[TOTAL_R, : n + LANES] = 0.0
+    columns.double[TOTAL_T, : n + LANES] = 0.0
 
 
 @leaf
-def take(columns, start, n):
+def _take(columns, start, n):
     """Add what the columns have summed up to the totals, r as -; returns the sum of r."""
-    (added,) = _flush((columns.sum_r, columns.total_r), (-1.0,), start, n, (columns.total_r, columns.sum_r))
-    _flush((columns.sum_t, columns.total_t), (1.0,), start, n, (columns.total_t, columns.sum_t))
-    return added
+    r, t, total_r, total_t = columns.work[SUM_R], columns.work[SUM_T], columns.double[TOTAL_R], columns.double[TOTAL_T]
+    (strength,) = _flush((r, total_r), (-1.0,), start, n, (total_r, r))
+    _flush((t, total_t), (1.0,), start, n, (total_t, t))
+    return strength
 
 
-def strips(formula, columns_of, row_of):
+@leaf
+def _take_weighted(columns, start, n):
+    """As ``_take`` with the columns' weights, for sums that return their strength themselves."""
+    r, t, total_r, total_t = columns.work[SUM_R], columns.work[SUM_T], columns.double[TOTAL_R], columns.double[TOTAL_T]
+    weight = columns.work[WEIGHT]
+    _flush_weighted((r, total_r, weight), (-1.0,), start, n, (total_r, r))
+    _flush_weighted((t, total_t, weight), (1.0,), start, n, (total_t, t))
+    return 0.0
+
+
+@leaf
+def _no_strength(returned):
+    return 0.0
+
+
+@leaf
+def _own_strength(returned):
+    return returned[0]
+
+
+def strips(formula, columns_of, rows_of, weighted):
     """A function that sums over the pairs of a range, a few rows at a time.
 
     Parameters
     ----------
     formula : callable
-        Of one pair, see ``lanes.rows_by_columns``: rows sum r and t, columns r and a t, where a is the first value of
-        the row.
-    columns_of, row_of : compiled functions
-        ``columns_of(columns)``: the arrays that the formula takes; ``row_of(columns, i)``: the values of a row.
+        Of one pair, see ``lanes.rows_by_columns``: rows and columns sum r and t.
+    columns_of, rows_of : compiled functions
+        Columns (and the function's last argument) to the values that the formula takes.
+    weighted : bool
+        Whether columns' sums lack the columns' weights; then the formula returns phi r without weights to rows, third.
+
+    Returns
+    -------
+    sum_strips : compiled function
+        ``sum_strips(here, rows, columns, constants)``: totals of a range in its orientation, r of rows as +, of columns
+        as -; returns the sum of r without weights.
     """
-    one = rows_by_columns(formula, n_rows=1, n_row_sums=2, n_column_sums=2)
-    two = rows_by_columns(formula, n_rows=2, n_row_sums=2, n_column_sums=2)
-    four = rows_by_columns(formula, n_rows=4, n_row_sums=2, n_column_sums=2)
+    n_returned = int(weighted)
+    one = rows_by_columns(formula, 1, 2, 2, n_returned)
+    two = rows_by_columns(formula, 2, 2, 2, n_returned)
+    four = rows_by_columns(formula, 4, 2, 2, n_returned)
+    take = _take_weighted if weighted else _take
+    strength_of = _own_strength if weighted else _no_strength
 
     @leaf
-    def sum_strips(here, rows, columns):
-        """Totals of the range in its orientation: r of rows counts +, of columns -. Returns the sum of r."""
+    def sum_strips(here, rows, columns, constants):
         n = here.last - here.first
-        e, total_r, total_t = columns.e, columns.total_r, columns.total_t
-        arrays = columns_of(columns)
-        sums = (columns.sum_r, columns.sum_t)
+        arrays, own = columns_of(columns, constants), rows_of(columns, constants)
+        sums = (columns.work[SUM_R], columns.work[SUM_T])
+        totals = (columns.double[TOTAL_R], columns.double[TOTAL_T])
         strength = 0.0
         for strip in range(0, here.n_rows, ROWS_PER_SUM):
-            strip_end = min(strip + ROWS_PER_SUM, here.n_rows)
+            end = min(strip + ROWS_PER_SUM, here.n_rows)
             i = strip
-            while i < strip_end:
-                start = first_column(here, i, rows)
-                m = 1  # rows that start in the same vector of columns
-                while m < 4 and i + 2 * m <= strip_end and first_column(here, i + 2 * m - 1, rows) - start < LANES:
-                    m *= 2
-                left = start
-                while left < n:
+            while i < end:
+                a = first_column(here, i, rows)
+                # How many rows start in the same vector of columns, and where.
+                b, c, d, m = a, a, a, 1
+                if i + 4 <= end:
+                    d = first_column(here, i + 3, rows)
+                if i + 4 <= end and d - a < LANES:
+                    m = 4
+                    if d > a:
+                        b, c = first_column(here, i + 1, rows), first_column(here, i + 2, rows)
+                elif i + 2 <= end:
+                    b = first_column(here, i + 1, rows)
+                    m = 2 if b - a < LANES else 1
+                for left in range(a, n, COLUMNS_PER_SUM):
                     stop = min(left + COLUMNS_PER_SUM, n)
                     if m == 4:
-                        ra, rb, rc, rd, ta, tb, tc, td = four(
-                            arrays,
-                            (
-                                row_of(columns, i),
-                                row_of(columns, i + 1),
-                                row_of(columns, i + 2),
-                                row_of(columns, i + 3),
-                            ),
-                            (
-                                left,
-                                max(left, first_column(here, i + 1, rows)),
-                                max(left, first_column(here, i + 2, rows)),
-                                max(left, first_column(here, i + 3, rows)),
-                            ),
-                            stop,
-                            sums,
-                        )
-                        total_r[i + 2] += rc
-                        total_r[i + 3] += rd
-                        total_t[i + 2] += tc * e[i + 2]
-                        total_t[i + 3] += td * e[i + 3]
+                        starts = (left, max(left, b), max(left, c), max(left, d))
+                        strength += strength_of(four(arrays, own, i, starts, stop, sums, totals))
                     elif m == 2:
-                        pair = (row_of(columns, i), row_of(columns, i + 1))
-                        starts = (left, max(left, first_column(here, i + 1, rows)))
-                        ra, rb, ta, tb = two(arrays, pair, starts, stop, sums)
+                        strength += strength_of(two(arrays, own, i, (left, max(left, b)), stop, sums, totals))
                     else:
-                        ra, ta = one(arrays, (row_of(columns, i),), (left,), stop, sums)
-                    total_r[i] += ra
-                    total_t[i] += ta * e[i]
-                    if m > 1:
-                        total_r[i + 1] += rb
-                        total_t[i + 1] += tb * e[i + 1]
-                    left += COLUMNS_PER_SUM
+                        strength += strength_of(one(arrays, own, i, (left,), stop, sums, totals))
                 i += m
-            strength += take(columns, first_column(here, strip, rows), n)  # every pair is in the columns' sums once
+            strength += take(columns, first_column(here, strip, rows), n)
         return strength
 
     return sum_strips
 
 
 @leaf
-def _plain_columns(columns):
-    return (columns.e,)
+def _plain_values(columns, constants):
+    return (columns.work[E],)
 
 
 @leaf
-def _plain_row(columns, i):
-    return (columns.e[i],)
+def _general_columns(columns, constants):
+    return columns.work[E], columns.work[WEIGHT], columns.work[VALUE]
 
 
-_sum_plain = strips(plain, _plain_columns, _plain_row)
+@leaf
+def _general_rows(columns, constants):
+    return columns.work[E], columns.work[ROW_WEIGHT], columns.work[ROW_VALUE]
+
+
+_sum_plain = strips(plain, _plain_values, _plain_values, weighted=False)
+_sum_general = strips(general, _general_columns, _general_rows, weighted=True)
 
 
 @leaf
@@ -360,20 +383,13 @@ def sum_oriented(here, low, high, temperature, rows, columns):
     clear_totals(n, columns)
     if here.n_rows == 0:
         return 0.0
-    wide = (high - low) / temperature > WIDEST
-    if wide:
-        centre = nearest_zero(columns.x[:n])  # no score loses digits to it
-        most = 0.0
-        for i in range(n):
-            columns.x[i] = (columns.x[i] - centre) / temperature
-            most = max(most, abs(columns.x[i]))
-        if most > MAGNITUDE:
-            return BEYOND
-    else:
-        exponentiate(n, 0.5 * low + 0.5 * high, (-1.0 if here.mirrored else 1.0) / temperature, columns)
-    if wide or rows.winner_weight.size > 0 or rows.value.size > 0:
-        return _sum_general(here, wide, rows, columns)
-    return _sum_plain(here, rows, columns)
+    if (high - low) / temperature > WIDEST:
+        return _sum_wide(here, temperature, rows, columns)
+    exponentiate(n, 0.5 * low + 0.5 * high, (-1.0 if here.mirrored else 1.0) / temperature, columns)
+    if rows.winner_weight.size == 0 and rows.value.size == 0:
+        return _sum_plain(here, rows, columns, ())
+    fill_columns(here, rows, columns)
+    return _sum_general(here, rows, columns, ())
 
 
 @leaf
@@ -392,7 +408,7 @@ def sum_range(x, first, last, offset, rows, columns, gradient, hessian):
 @leaf
 def add_totals(here, columns, gradient, hessian):
     """Add the totals of an oriented range: winners count -, losers +."""
-    total_r, total_t = columns.total_r, columns.total_t
+    total_r, total_t = columns.double[TOTAL_R], columns.double[TOTAL_T]
     for i in range(here.last - here.first):
         if here.mirrored:
             gradient[here.last - 1 - i] += total_r[i]
@@ -410,13 +426,15 @@ def write(here, row, first, second, factor, factor_second, scaled, out, out_seco
     """
     n = here.last - here.first
     finite = _scaled((first, second), (factor, factor_second), 0, n, scaled)
-    begin, step = here.offset + here.first, 1
+    own = row[here.offset + here.first : here.offset + here.last]
     if here.mirrored:
-        begin, step = here.offset + here.last - 1, -1
-    for i in range(n):
-        p = row[begin + step * i]
-        out[p] = scaled[0][i]
-        out_second[p] = scaled[1][i]
+        for i in range(n):
+            out[own[n - 1 - i]] = scaled[0][i]
+            out_second[own[n - 1 - i]] = scaled[1][i]
+    else:
+        for i in range(n):
+            out[own[i]] = scaled[0][i]
+            out_second[own[i]] = scaled[1][i]
     return finite[0] > 0.0 and finite[1] > 0.0
 
 
@@ -424,136 +442,88 @@ def write(here, row, first, second, factor, factor_second, scaled, out, out_seco
 def fill_columns(here, rows, columns):
     """Weights and values in the range's orientation."""
     n = here.last - here.first
-    weight, value = columns.weight, columns.value
-    weights = rows.winner_weight if here.mirrored else rows.loser_weight
-    weighted, valued = weights.size > 0, rows.value.size > 0
+    weight, value, row_weight, row_value = (
+        columns.work[WEIGHT],
+        columns.work[VALUE],
+        columns.work[ROW_WEIGHT],
+        columns.work[ROW_VALUE],
+    )
+    weighted, valued = rows.winner_weight.size > 0, rows.value.size > 0
     # Values near 1e6 would cost all digits of float32: only their differences matter.
     centre = rows.value[here.offset + (here.first + here.last) // 2] if valued else 0.0
     sign = -1.0 if here.mirrored else 1.0
     for i in range(n):
         p = here.offset + row_at(here, i)
-        weight[i] = weights[p] if weighted else 1.0
-        value[i] = sign * (rows.value[p] - centre) if valued else 0.0
+        weight[i], row_weight[i], value[i], row_value[i] = 1.0, 1.0, 0.0, 1.0
+        if weighted:
+            weight[i] = rows.winner_weight[p] if here.mirrored else rows.loser_weight[p]
+            row_weight[i] = rows.loser_weight[p] if here.mirrored else rows.winner_weight[p]
+        if valued:
+            value[i] = sign * (rows.value[p] - centre)
+            row_value[i] = value[i]
     weight[n : n + LANES] = 0
     value[n : n + LANES] = 0
 
 
 @leaf
-def loss_range(x, first, last, offset, rows, columns, loss):
-    """Add to each row of a range the sum of phi softplus(-d) with weights over the pairs that it wins in it."""
-    here = orient(first, last, offset, rows, True)
-    n = last - first
-    low, high = load(x, here, columns)
-    wide = high - low > WIDEST
-    middle = 0.5 * low + 0.5 * high
-    fill_columns(here, rows, columns)
-    e, weight, value = columns.e, columns.weight, columns.value
-    position = columns.sum_r  # the columns' scores, from the middle; zeros again at the end
-    valued = rows.value.size > 0
-    if not wide:
-        exponentiate(n, middle, 1.0, columns)
-        e[n : n + LANES] = 1
-        for i in range(n):
-            position[i] = columns.x[i] - middle
-    for i in range(here.n_rows):
-        total = 0.0
-        row_value = value[i] if valued else value.dtype.type(1)
-        left = first_column(here, i, rows)
-        while left < n:
-            stop = min(left + COLUMNS_PER_SUM, n)
-            if wide:
-                for k in range(left, stop):
-                    z = columns.x[k] - columns.x[i]
-                    phi = (np.float64(row_value) - value[k]) * weight[k]
-                    total += phi * (max(z, 0.0) + np.log1p(np.exp(-abs(z))))
-            else:
-                (s,) = _loss_row((position, e, weight, value), ((position[i], e[i], row_value),), (left,), stop, ())
-                total += s
-            left += COLUMNS_PER_SUM
-        if rows.winner_weight.size > 0:
-            total *= rows.winner_weight[offset + first + i]
-        loss[first + i] += total
-    position[: n + LANES] = 0
-
-
-@leaf
-def _sum_general(here, wide, rows, columns):
-    """As ``_sum_plain`` with weights and values, for scores of any spread."""
+def _sum_wide(here, temperature, rows, columns):
+    """As ``sum_oriented`` for scores of any spread: e = fraction * 2^exponent, in float64."""
     n = here.last - here.first
-    e, column_r, column_t = columns.e, columns.sum_r, columns.sum_t
-    total_r, total_t, weight, value = columns.total_r, columns.total_t, columns.weight, columns.value
-    fraction, exponent = columns.fraction, columns.exponent
+    x, fraction, exponent = columns.double[X], columns.double[FRACTION], columns.double[EXPONENT]
+    total_r, total_t = columns.double[TOTAL_R], columns.double[TOTAL_T]
+    weight, value = columns.work[WEIGHT], columns.work[VALUE]
+    row_weight, row_value = columns.work[ROW_WEIGHT], columns.work[ROW_VALUE]
     fill_columns(here, rows, columns)
-    if wide:
-        sign = -1.0 if here.mirrored else 1.0
-        for i in range(n):
-            z = sign * columns.x[i] * LOG2_E
-            exponent[i] = np.rint(z)
-            fraction[i] = np.exp((z - exponent[i]) * LN_2)
-    row_weights = rows.loser_weight if here.mirrored else rows.winner_weight
-    valued = rows.value.size > 0
+    centre = nearest_zero(x[:n])  # no score loses digits to it
+    scale = (-1.0 if here.mirrored else 1.0) / temperature
+    for i in range(n):
+        power = (x[i] - centre) * scale * LOG2_E
+        if abs(power) > 4.0 * MAGNITUDE:
+            return BEYOND
+        exponent[i] = np.rint(power)
+        fraction[i] = np.exp((power - exponent[i]) * LN_2)
     strength = 0.0
-    for strip in range(0, here.n_rows, ROWS_PER_SUM):
-        for i in range(strip, min(strip + ROWS_PER_SUM, here.n_rows)):
-            row_weight = weight.dtype.type(1)
-            if row_weights.size > 0:
-                row_weight = weight.dtype.type(row_weights[here.offset + row_at(here, i)])
-            row_value = value[i] if valued else value.dtype.type(1)
-            left = first_column(here, i, rows)
-            while left < n:
-                stop = min(left + COLUMNS_PER_SUM, n)
-                if wide:
-                    some = slice(left, stop)
-                    r, t, s = _one_wide_row(
-                        fraction[some],
-                        exponent[some],
-                        weight[some],
-                        value[some],
-                        fraction[i],
-                        exponent[i],
-                        row_weight,
-                        row_value,
-                        column_r[some],
-                        column_t[some],
-                    )
-                    total_r[i] += r * row_weight
-                    total_t[i] += t * row_weight
-                    strength += s
-                else:
-                    r, t, s = _general_row(
-                        (e, weight, value), ((e[i], row_weight, row_value),), (left,), stop, (column_r, column_t)
-                    )
-                    total_r[i] += np.float64(r) * row_weight
-                    total_t[i] += np.float64(t) * row_weight
-                    strength += s
-                left += COLUMNS_PER_SUM
-        take_weighted(columns, first_column(here, strip, rows), n)
+    for i in range(here.n_rows):
+        sum_r, sum_t = 0.0, 0.0
+        for k in range(first_column(here, i, rows), n):
+            shift = min(max(exponent[i] - exponent[k], -1000.0), 1000.0)
+            ratio = fraction[i] / fraction[k] * power_of_two(shift)  # e_row / e_column
+            q = 1.0 / (1.0 + ratio)
+            r = q * (np.float64(row_value[i]) - value[k])
+            strength += r
+            r *= np.float64(row_weight[i]) * weight[k]
+            t = r * (ratio * q)
+            sum_r += r
+            sum_t += t
+            total_r[k] -= r
+            total_t[k] += t
+        total_r[i] += sum_r
+        total_t[i] += sum_t
     return strength
 
 
 @leaf
-def take_weighted(columns, start, n):
-    """As ``take``, with the columns' weights."""
-    for k in range(start, n):
-        columns.total_r[k] -= np.float64(columns.sum_r[k]) * columns.weight[k]
-        columns.total_t[k] += np.float64(columns.sum_t[k]) * columns.weight[k]
-        columns.sum_r[k] = 0
-        columns.sum_t[k] = 0
-
-
-@leaf
-def _one_wide_row(fraction, exponent, weight, value, a, a_exponent, row_weight, row_value, column_r, column_t):
-    """As ``formulas.general`` for scores of any spread: e = fraction * 2^exponent, in float64."""
-    row_r, row_t, strength = 0.0, 0.0, 0.0
-    for k in range(fraction.shape[0]):
-        shift = min(max(a_exponent - exponent[k], -1000.0), 1000.0)
-        ratio = a / fraction[k] * power_of_two(shift)  # e_row / e_column
-        q = 1.0 / (1.0 + ratio)
-        r = q * (row_value - value[k])
-        t = r * (ratio * q)
-        row_r += weight[k] * r
-        row_t += weight[k] * t
-        strength += r
-        column_r[k] += row_weight * r
-        column_t[k] += row_weight * t
-    return row_r, row_t, strength
+def loss_range(scores, first, last, offset, rows, columns, loss):
+    """Add to each row of a range the sum of phi softplus(-d) with weights over the pairs that it wins in it."""
+    here = orient(first, last, offset, rows, True)
+    n = last - first
+    low, high = load(scores, here, columns)
+    wide = high - low > WIDEST
+    fill_columns(here, rows, columns)
+    x, work = columns.double[X], columns.work
+    if not wide:
+        exponentiate_for_loss(n, 0.5 * low + 0.5 * high, columns)
+    arrays = (work[SCORE], work[SCORE_REST], work[E], work[WEIGHT], work[VALUE])
+    own = (work[SCORE], work[SCORE_REST], work[E], work[ROW_VALUE])
+    for i in range(here.n_rows):
+        total = 0.0
+        start = first_column(here, i, rows)
+        if wide:
+            for k in range(start, n):
+                z = x[k] - x[i]
+                phi = (np.float64(work[ROW_VALUE, i]) - work[VALUE, k]) * work[WEIGHT, k]
+                total += phi * (max(z, 0.0) + np.log1p(np.exp(-abs(z))))
+        else:
+            for left in range(start, n, COLUMNS_PER_SUM):
+                total += _loss_row(arrays, own, i, (left,), min(left + COLUMNS_PER_SUM, n), (), ())[0]
+        loss[first + i] += total * work[ROW_WEIGHT, i]

@@ -1,6 +1,6 @@
 """What the innermost loops compute: for one number, and for one pair, of columns of rows against one row.
 
-For pairs x, or e, is exp(s / T) of a column, a that of the row; r = e_j / (e_i + e_j) of a pair of winner i and loser j,
+For pairs x, or e, is exp(s / T) of a column, a that of the row; of a pair of winner i and loser j r = e_j / (e_i + e_j)
 and t = r (1 - r). In a range that is read backwards e is exp(-s / T) and the roles are swapped: the formulas stay.
 """
 
@@ -36,6 +36,13 @@ def exponentials(inputs, constants, bits):
     return (series * whole.to(bits).power_of_two(),), ()
 
 
+def two_parts(inputs, constants, bits):
+    """x - middle as rounded, and what that lacks."""
+    score = inputs[0] - constants[0]
+    rounded = score.to(bits)
+    return (rounded, score - rounded.to(64)), ()
+
+
 def spread(inputs, constants, bits):
     """For folds: the least, the most, and whether finite."""
     return (), (inputs[0],) * 3
@@ -47,6 +54,12 @@ def flush(inputs, constants, bits):
     return (total + column.to(64) * sign, column * 0.0), (column,)
 
 
+def flush_weighted(inputs, constants, bits):
+    """(total + sign * weight * sum, 0)."""
+    (column, total, weight), (sign,) = inputs, constants
+    return (total + column.to(64) * weight.to(64) * sign, column * 0.0), ()
+
+
 def scaled(inputs, constants, bits):
     """Two arrays times two factors, and these for a fold, as rounded."""
     first, second = (value.to(64) * factor for value, factor in zip(inputs, constants, strict=True))
@@ -54,20 +67,22 @@ def scaled(inputs, constants, bits):
 
 
 def plain(columns, row):
-    """r and r (1 - r) = a t: rows sum r and t, columns r and a t."""
+    """r and t."""
     (x,), (a,) = columns, row
     q = 1.0 / (x + a)
     r = x * q
-    return (r, r * q), (r, r * (a * q))
+    t = r * (a * q)
+    return (r, t), (r, t)
 
 
 def general(columns, row):
-    """phi = row value - column value; the third sum is of phi r without weights."""
+    """Rows sum r and t times both weights, columns times the row's; phi = row value - column value; and phi r."""
     (x, weight, value), (a, row_weight, row_value) = columns, row
     q = 1.0 / (x + a)
     r = x * q * (row_value - value)
-    t = r * (a * q)
-    return (weight * r, weight * t, r), (row_weight * r, row_weight * t)
+    own = row_weight * r
+    t = own * (a * q)
+    return (weight * own, weight * t, r), (own, t)
 
 
 def ndcg_plain(columns, row):
@@ -75,7 +90,8 @@ def ndcg_plain(columns, row):
     (x, value, discount), (a, row_value, row_discount) = columns, row
     q = 1.0 / (x + a)
     r = x * q * ((row_value - value) * absolute(row_discount - discount))
-    return (r, r * q), (r, r * (a * q))
+    t = r * (a * q)
+    return (r, t), (r, t)
 
 
 def _exchange(columns, row):
@@ -90,15 +106,18 @@ def ndcg_general(columns, row):
     (x, weight), (a, row_weight) = columns[:2], row[:2]
     q = 1.0 / (x + a)
     r = x * q * _exchange(columns[2:], row[2:])
-    t = r * (a * q)
-    return (weight * r, weight * t, r), (row_weight * r, row_weight * t)
+    own = row_weight * r
+    t = own * (a * q)
+    return (weight * own, weight * t, r), (own, t)
 
 
-def softplus(x, e, row_x, row_e):
+def softplus(column, row):
     """softplus(-d) = max(-d, 0) + log1p(m), with m = e^-|d| the ratio of the smaller e to the larger.
 
-    log1p(m) = 2 atanh(w) with w = m / (2 + m) <= 1 / 3: a series in w^2 that loses nothing where m is small.
+    The arguments are scores, in two parts, and e. log1p(m) = 2 atanh(w) with w = m / (2 + m) <= 1 / 3: a series in w^2
+    that loses nothing where m is small.
     """
+    (x, rest, e), (row_x, row_rest, row_e) = column, row
     small, large = minimum(e, row_e), maximum(e, row_e)
     w = small / (large * 2.0 + small)
     square = w * w
@@ -106,18 +125,17 @@ def softplus(x, e, row_x, row_e):
     series = square * 0.0 + 1.0 / (2 * last + 1)
     for k in range(last - 1, -1, -1):
         series = series * square + 1.0 / (2 * k + 1)
-    above = x - row_x
+    above = (x - row_x) + (rest - row_rest)
     return maximum(above, above * 0.0) + w * 2.0 * series
 
 
 def ndcg_loss(columns, row):
-    """Rows sum phi softplus(-d) and phi."""
-    (x, e, weight), (row_x, row_e) = columns[:3], row[:2]
-    phi = weight * _exchange(columns[3:], row[2:])
-    return (phi * softplus(x, e, row_x, row_e), phi), ()
+    """Rows sum phi softplus(-d) and phi, times the columns' weights."""
+    phi = columns[3] * _exchange(columns[4:], row[4:])
+    return (phi * softplus(columns[:3], row[:3]), phi), ()
 
 
 def logistic_loss(columns, row):
     """phi softplus(-d) with phi = row value - column value."""
-    (x, e, weight, value), (row_x, row_e, row_value) = columns, row
-    return (softplus(x, e, row_x, row_e) * (row_value - value) * weight,), ()
+    weight, value, row_value = *columns[3:], row[3]
+    return (softplus(columns[:3], row[:3]) * (row_value - value) * weight,), ()

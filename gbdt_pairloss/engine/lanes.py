@@ -152,8 +152,8 @@ def along(formula: AlongFormula, folds: tuple[str, ...] = ()) -> Any:
     return function
 
 
-def rows_by_columns(formula: PairFormula, n_rows: int, n_row_sums: int, n_column_sums: int) -> Any:
-    """A compiled ``function(columns, rows, starts, stop, sums)``, returning the rows' sums.
+def rows_by_columns(formula: PairFormula, n_rows: int, n_column_sums: int, n_totals: int, n_returned: int = 0) -> Any:
+    """A compiled ``function(columns, rows, first, starts, stop, sums, totals)``, returning some of the rows' sums.
 
     Parameters
     ----------
@@ -161,27 +161,31 @@ def rows_by_columns(formula: PairFormula, n_rows: int, n_row_sums: int, n_column
         (values of the columns, values of a row) to (what the row sums up, what the columns sum up).
     n_rows : int
         1, 2 or 4.
-    n_row_sums, n_column_sums : int
-        How many numbers the formula returns of each kind.
+    n_column_sums : int
+        How many numbers the formula returns for the columns.
+    n_totals, n_returned : int
+        How many it returns for the row: sums that are added to arrays, and then sums over all rows that are returned.
 
     Returns
     -------
     function : callable
-        Of these arguments: ``columns``, a tuple of arrays; ``rows``, a tuple of a tuple of numbers for each row;
-        ``starts``, the first column of each row, ascending; ``stop``, the end of the last row's columns, up to which
-        the columns are rounded up to whole multiples of LANES from the last start on (columns beyond ``stop`` must
-        contribute 0); ``sums``, a tuple of arrays that the columns' sums are added to. It returns a flat tuple: the
-        first sum of each row, then the second of each, ...
+        Of these arguments: ``columns``, a tuple of arrays; ``rows``, a tuple of arrays, of which the rows' values are
+        those from ``first`` on, and of float64 numbers, the same for all rows; ``starts``, the first column of each
+        row, ascending; ``stop``, the end of the last row's columns, up to which the columns are rounded up to whole
+        multiples of LANES from the last start on (columns beyond ``stop`` must contribute 0); ``sums``, a tuple of
+        arrays that the columns' sums are added to; ``totals``, a tuple of arrays that the rows' sums are added to.
     """
 
     @intrinsic  # type: ignore[untyped-decorator]
-    def function(typing_context: Any, columns: Any, rows: Any, starts: Any, stop: Any, sums: Any) -> Any:
-        element = columns.dtype.dtype
-        signature = types.UniTuple(element, n_rows * n_row_sums)(columns, rows, starts, stop, sums)
+    def function(
+        typing_context: Any, columns: Any, rows: Any, first: Any, starts: Any, stop: Any, sums: Any, totals: Any
+    ) -> Any:
+        returned = types.UniTuple(types.float64, n_returned)
+        signature = returned(columns, rows, first, starts, stop, sums, totals)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            block = _RowsByColumns(context, builder, signature, arguments)
-            result = block.run(formula, n_rows, n_row_sums, n_column_sums)
+            block = _RowsByColumns(context, builder, signature, arguments, n_rows)
+            result = block.run(formula, n_column_sums, n_totals, n_returned)
             return context.make_tuple(builder, signature.return_type, result)
 
         return signature, generate
@@ -302,27 +306,41 @@ def _fold(fold: str, left: Vector, right: Vector) -> Vector:
 class _RowsByColumns(_Loop):
     """Code generation of :func:`rows_by_columns`."""
 
-    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        columns, rows, starts, self.stop, sums = arguments
-        columns_type, _, starts_type, _, sums_type = signature.args
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any, n_rows: int) -> None:
+        columns, rows, self.first, starts, self.stop, sums, totals = arguments
+        columns_type, rows_type, _, starts_type, _, sums_type, totals_type = signature.args
         super().__init__(builder, min(LANES, _vector_bytes() * 8 // columns_type.dtype.dtype.bitwidth))
+        self.n_rows = n_rows
         self.columns = self._pointers(context, columns_type, columns)
+        self.rows = [
+            context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
+            for kind, value in zip(rows_type, cgutils.unpack_tuple(builder, rows, rows_type.count), strict=True)
+        ]
         self.sums = self._pointers(context, sums_type, sums)
+        self.totals = self._pointers(context, totals_type, totals)
         self.starts = cgutils.unpack_tuple(builder, starts, starts_type.count)
-        self.rows = [cgutils.unpack_tuple(builder, row) for row in cgutils.unpack_tuple(builder, rows)]
         self.vector = ir.VectorType(context.get_value_type(columns_type.dtype.dtype), self.lanes)
-        self.index = self.stop.type
 
     def _add(self, left: Any, right: Any) -> Any:
         return self.builder.fadd(left, right, flags=_FLAGS)
 
-    def run(self, formula: PairFormula, n_rows: int, n_row_sums: int, n_column_sums: int) -> list[Any]:
+    def _row_value(self, value: Any, k: int) -> Vector:
         builder = self.builder
+        if isinstance(value.type, ir.PointerType):
+            value = builder.load(builder.gep(value, [builder.add(self.first, ir.Constant(self.first.type, k))]))
+        elif value.type != self.vector.element:
+            value = builder.fptrunc(value, self.vector.element)
+        return Vector(builder, self._splat(value))
+
+    def run(self, formula: PairFormula, n_column_sums: int, n_totals: int, n_returned: int) -> list[Any]:
+        builder, n_rows = self.builder, self.n_rows
         zero = ir.Constant(self.vector, [0.0] * self.lanes)
-        totals = [[cgutils.alloca_once_value(builder, zero) for _ in range(n_rows)] for _ in range(n_row_sums)]
-        rows = [tuple(Vector(builder, self._splat(value)) for value in row) for row in self.rows]
+        # What each row sums up, and then, for all rows together, what is returned.
+        totals = [[cgutils.alloca_once_value(builder, zero) for _ in range(n_rows)] for _ in range(n_totals)]
+        returned = [cgutils.alloca_once_value(builder, zero) for _ in range(n_returned)]
+        rows = [tuple(self._row_value(value, k) for value in self.rows) for k in range(n_rows)]
         starts = [self._splat(start) for start in self.starts]
-        lane = ir.Constant(ir.VectorType(self.index, self.lanes), list(range(self.lanes)))
+        lane = ir.Constant(ir.VectorType(self.stop.type, self.lanes), list(range(self.lanes)))
 
         def step(at: Any, masked: bool) -> None:
             columns = tuple(Vector(builder, self._load(pointer, at)) for pointer in self.columns)
@@ -334,32 +352,37 @@ class _RowsByColumns(_Loop):
                     met = builder.icmp_signed(">=", builder.add(self._splat(at), lane), starts[k])
                     of_row = [builder.select(met, v, zero) for v in of_row]
                     of_column = [builder.select(met, v, zero) for v in of_column]
-                for s in range(n_row_sums):
-                    builder.store(self._add(builder.load(totals[s][k]), of_row[s]), totals[s][k])
-                for s in range(n_column_sums):
-                    to_columns[s].append(of_column[s])
-            for s in range(n_column_sums):
-                values = to_columns[s]
+                for place, term in zip([*(of_sum[k] for of_sum in totals), *returned], of_row, strict=True):
+                    builder.store(self._add(builder.load(place), term), place)
+                for values, term in zip(to_columns, of_column, strict=True):
+                    values.append(term)
+            for pointer, values in zip(self.sums, to_columns, strict=True):
                 while len(values) > 1:
                     values = [self._add(a, b) for a, b in zip(values[::2], values[1::2], strict=True)]
-                self._store(self._add(self._load(self.sums[s], at), values[0]), self.sums[s], at)
+                self._store(self._add(self._load(pointer, at), values[0]), pointer, at)
 
         first, last = self.starts[0], self.starts[-1]
         at = cgutils.alloca_once_value(builder, first)
         if n_rows > 1:  # until the last row has started, columns that a row does not meet are masked
             self._while(at, last, lambda here: step(here, True))
         self._while(at, self.stop, lambda here: step(here, False))
-        vectors = [builder.load(total) for of_sum in totals for total in of_sum]
-        together = len(vectors) if len(vectors) in (1, 2, 4, 8) else 1
-        together = min(together, self.lanes)
-        result = []
-        for k in range(0, len(vectors), together):
-            result.extend(self._horizontal(vectors[k : k + together]))
-        return result
+        for pointer, of_sum in zip(self.totals, totals, strict=True):
+            self._add_to_total(self._horizontal([builder.load(total) for total in of_sum]), pointer)
+        double = ir.DoubleType()
+        sums = [self._horizontal([builder.load(place)]) for place in returned]
+        zero_lane = ir.Constant(ir.IntType(32), 0)
+        return [_widened(builder, builder.extract_element(v, zero_lane), double) for v in sums]
 
-    def _horizontal(self, vectors: list[Any]) -> list[Any]:
-        """The sums over the lanes of one vector, or of 2, 4 or 8 at once."""
-        builder = self.builder
+    def _add_to_total(self, sums: Any, pointer: Any) -> None:
+        """Add the rows' sums to an array."""
+        kind = ir.VectorType(pointer.type.pointee, self.n_rows)
+        place = self.builder.bitcast(self.builder.gep(pointer, [self.first]), kind.as_pointer())
+        align = _bytes(pointer.type.pointee)
+        total = self.builder.load(place, align=align)
+        self.builder.store(self._add(total, _widened(self.builder, sums, kind)), place, align=align)
+
+    def _horizontal(self, vectors: list[Any]) -> Any:
+        """A vector of the sums over the lanes of one vector, or of 2 or 4 at once."""
         lanes = self.lanes
         while lanes > len(vectors):
             vectors = [self._add(*self._halves(v)) for v in vectors]
@@ -370,5 +393,9 @@ class _RowsByColumns(_Loop):
                 self._add(self._shuffle(a, b, even), self._shuffle(a, b, odd))
                 for a, b in zip(vectors[::2], vectors[1::2], strict=True)
             ]
-        count = vectors[0].type.count
-        return [builder.extract_element(vectors[0], ir.Constant(ir.IntType(32), k)) for k in range(count)]
+        return vectors[0]
+
+
+def _widened(builder: Any, value: Any, kind: Any) -> Any:
+    """In float64, of which ``kind`` is a number or a vector."""
+    return value if value.type == kind else builder.fpext(value, kind)

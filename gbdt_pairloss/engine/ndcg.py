@@ -6,7 +6,7 @@ import numpy as np
 
 from .charges import Rows
 from .compile import kernel, leaf
-from .direct import BEYOND, Range, make_columns, over_temperature, write
+from .direct import BEYOND, EXPONENT, FRACTION, Range, make_columns, over_temperature, write
 from .lanes import LANES
 from .ndcg_direct import Exchange, loss_range_ndcg, sum_first, sum_of_phi_ndcg, sum_range_ndcg
 from .onesided import sum_one_sided
@@ -45,7 +45,7 @@ def _prepare(q, rows, scores, temperature, exchange, orders, columns, arrays):
     x, discount, top, first, second = arrays[:5]
     low, high, known = over_temperature(row, scores, temperature, x)
     if known:
-        keys = (columns.fraction, columns.exponent)
+        keys = (columns.double[FRACTION], columns.double[EXPONENT])
         discounts(x[:n], row, exchange.truncation, exchange.few, orders, keys, discount, top)
         first[: n + LANES] = 0.0
         second[: n + LANES] = 0.0
@@ -169,7 +169,7 @@ def sum_queries_ndcg(
         here = Exchange(exchange.truncation, base, slope, exchange.per_ideal, exchange.few)
         x, discount, top, first, second = arrays[0][:n], arrays[1][:n], arrays[2][:n], arrays[3], arrays[4]
         # For the normaliser "query" the sum of phi first: what winners sum up as weights, without weights.
-        unit = Rows(rows.row, rows.ptr, rows.run_begin, rows.run_end, x[:0], x[:0], rows.value)
+        unit = Rows(rows.row, rows.ptr, rows.run_begin, rows.run_end, rows.last_run, x[:0], x[:0], rows.value)
         ranking = orders[0][:n].copy()
         sum_of_phi, strength = 0.0, 0.0
         for step in range(0 if normalize == 1 else 1, 2):

@@ -16,18 +16,27 @@ from numpy.typing import NDArray
 from .compile import leaf
 from .direct import (
     COLUMNS_PER_SUM,
-    ROWS_PER_SUM,
+    DISCOUNT,
+    PLACE,
+    ROW_WEIGHT,
+    SCORE,
+    SCORE_REST,
+    TOP,
+    VALUE,
+    WEIGHT,
     WIDEST,
+    E,
+    X,
     add_totals,
     clear_totals,
     exponentiate,
+    exponentiate_for_loss,
     fill_columns,
     first_column,
     load,
     orient,
     row_at,
     strips,
-    take_weighted,
 )
 from .formulas import ndcg_general, ndcg_loss, ndcg_plain
 from .lanes import LANES, rows_by_columns
@@ -56,36 +65,41 @@ class Exchange(NamedTuple):
 
 
 @leaf
-def _plain_columns(columns):
-    return (columns.e, columns.value, columns.discount)
+def _plain_values(columns, constants):
+    return columns.work[E], columns.work[VALUE], columns.work[DISCOUNT]
 
 
 @leaf
-def _plain_row(columns, i):
-    return (columns.e[i], columns.value[i], columns.discount[i])
+def _general_columns(columns, constants):
+    work = columns.work
+    return work[E], work[WEIGHT], work[VALUE], work[DISCOUNT], work[TOP], work[PLACE]
 
 
-_sum_plain = strips(ndcg_plain, _plain_columns, _plain_row)
-_general_row = rows_by_columns(ndcg_general, n_rows=1, n_row_sums=3, n_column_sums=2)
-_loss_row = rows_by_columns(ndcg_loss, n_rows=1, n_row_sums=2, n_column_sums=0)
+@leaf
+def _general_rows(columns, constants):
+    work, (base, slope) = columns.work, constants
+    return work[E], work[ROW_WEIGHT], work[VALUE], work[DISCOUNT], work[TOP], work[PLACE], base, slope
+
+
+_sum_plain = strips(ndcg_plain, _plain_values, _plain_values, weighted=False)
+_sum_general = strips(ndcg_general, _general_columns, _general_rows, weighted=True)
+_loss_row = rows_by_columns(ndcg_loss, n_rows=1, n_column_sums=0, n_totals=0, n_returned=2)
 
 
 @leaf
 def _fill(here, temperature, rows, discount, top, columns):
-    """Weights, values, discounts, whether among the first, and places in the order of scores, in a range's orientation.
-
-    ``columns.x`` are its scores over the temperature.
-    """
+    """Weights, values, discounts, whether among the first, and places by score, in a range's orientation."""
     fill_columns(here, rows, columns)
     n = here.last - here.first
+    own = columns.work
     for i in range(n):
         p = row_at(here, i)
-        columns.discount[i] = discount[p]
-        columns.top[i] = top[p]
-        columns.place[i] = columns.x[i] * temperature
-    columns.discount[n : n + LANES] = 0
-    columns.top[n : n + LANES] = 0
-    columns.place[n : n + LANES] = 0
+        own[DISCOUNT, i] = discount[p]
+        own[TOP, i] = top[p]
+        own[PLACE, i] = columns.double[X, i] * temperature
+    own[DISCOUNT, n : n + LANES] = 0
+    own[TOP, n : n + LANES] = 0
+    own[PLACE, n : n + LANES] = 0
 
 
 @leaf
@@ -109,48 +123,10 @@ def sum_range_ndcg(x, first, last, offset, rows, exchange, temperature, discount
     exponentiate(n, 0.5 * low + 0.5 * high, -1.0 if here.mirrored else 1.0, columns)
     _fill(here, temperature, rows, discount, top, columns)
     if rows.winner_weight.size > 0 or exchange.truncation < x.shape[0] or exchange.slope > 0:
-        strength = _sum_general(here, rows, exchange, columns)
+        strength = _sum_general(here, rows, columns, (exchange.base, exchange.slope))
     else:
-        strength = _sum_plain(here, rows, columns)
+        strength = _sum_plain(here, rows, columns, ())
     add_totals(here, columns, gradient, hessian)
-    return strength
-
-
-@leaf
-def _sum_general(here, rows, exchange, columns):
-    n = here.last - here.first
-    sums = (columns.sum_r, columns.sum_t)
-    e, weight, value, discount, top, place = (
-        columns.e,
-        columns.weight,
-        columns.value,
-        columns.discount,
-        columns.top,
-        columns.place,
-    )
-    kind = e.dtype.type
-    row_weights = rows.loser_weight if here.mirrored else rows.winner_weight
-    base, slope = kind(exchange.base), kind(exchange.slope)
-    strength = 0.0
-    for strip in range(0, here.n_rows, ROWS_PER_SUM):
-        for i in range(strip, min(strip + ROWS_PER_SUM, here.n_rows)):
-            own = kind(1)
-            if row_weights.size > 0:
-                own = kind(row_weights[here.offset + row_at(here, i)])
-            left = first_column(here, i, rows)
-            while left < n:
-                r, t, s = _general_row(
-                    (e, weight, value, discount, top, place),
-                    ((e[i], own, value[i], discount[i], top[i], place[i], base, slope),),
-                    (left,),
-                    min(left + COLUMNS_PER_SUM, n),
-                    sums,
-                )
-                columns.total_r[i] += np.float64(r) * own
-                columns.total_t[i] += np.float64(t) * own
-                strength += s
-                left += COLUMNS_PER_SUM
-        take_weighted(columns, first_column(here, strip, rows), n)
     return strength
 
 
@@ -186,64 +162,31 @@ def loss_range_ndcg(x, first, last, offset, rows, exchange, temperature, discoun
     n = last - first
     low, high = load(x, here, columns)
     wide = high - low > WIDEST
-    if not wide:
-        exponentiate(n, 0.5 * low + 0.5 * high, 1.0, columns)
-        columns.e[n : n + LANES] = 1
     _fill(here, temperature, rows, discount, top, columns)
-    score = columns.sum_r  # zeros again at the end
-    kind = score.dtype.type
-    for i in range(n):
-        score[i] = columns.x[i] - columns.x[0]
+    weight, row_weight = columns.work[WEIGHT], columns.work[ROW_WEIGHT]
+    if not wide:
+        exponentiate_for_loss(n, 0.5 * low + 0.5 * high, columns)
+    score, rest = columns.work[SCORE], columns.work[SCORE_REST]
+    arrays = (score, rest, *_general_columns(columns, ()))
+    own = (score, rest, *_general_rows(columns, (exchange.base, exchange.slope)))
     values = rows.value[offset:]
     for i in range(here.n_rows):
         total, won = 0.0, 0.0
-        left = first_column(here, i, rows)
-        while left < n:
-            stop = min(left + COLUMNS_PER_SUM, n)
-            if wide:
-                for j in range(left, stop):
-                    phi = _phi(
-                        x, first + i, first + j, temperature, values, discount, top, exchange.base, exchange.slope
-                    )
-                    phi *= columns.weight[j]
-                    d = x[first + i] - x[first + j]
-                    total += phi * (max(-d, 0.0) + np.log1p(np.exp(-abs(d))))
-                    won += phi
-            else:
-                own = (
-                    score[i],
-                    columns.e[i],
-                    columns.value[i],
-                    columns.discount[i],
-                    columns.top[i],
-                    columns.place[i],
-                    kind(exchange.base),
-                    kind(exchange.slope),
-                )
-                some, weights = _loss_row(
-                    (
-                        score,
-                        columns.e,
-                        columns.weight,
-                        columns.value,
-                        columns.discount,
-                        columns.top,
-                        columns.place,
-                    ),
-                    (own,),
-                    (left,),
-                    stop,
-                    (),
-                )
+        start = first_column(here, i, rows)
+        if wide:
+            for j in range(start, n):
+                phi = _phi(x, first + i, first + j, temperature, values, discount, top, exchange.base, exchange.slope)
+                phi *= weight[j]
+                d = x[first + i] - x[first + j]
+                total += phi * (max(-d, 0.0) + np.log1p(np.exp(-abs(d))))
+                won += phi
+        else:
+            for left in range(start, n, COLUMNS_PER_SUM):
+                some, weights = _loss_row(arrays, own, i, (left,), min(left + COLUMNS_PER_SUM, n), (), ())
                 total += some
                 won += weights
-            left += COLUMNS_PER_SUM
-        if rows.winner_weight.size > 0:
-            total *= rows.winner_weight[offset + first + i]
-            won *= rows.winner_weight[offset + first + i]
-        loss[first + i] += total
-        weight_won[first + i] += won
-    score[: n + LANES] = 0
+        loss[first + i] += total * row_weight[i]
+        weight_won[first + i] += won * row_weight[i]
 
 
 @leaf

@@ -9,10 +9,14 @@ from .chebyshev import find_panels
 from .compile import kernel, leaf
 from .direct import (
     BEYOND,
+    TOTAL_R,
+    TOTAL_T,
+    WEIGHT,
+    E,
     Range,
     make_columns,
     nearest_zero,
-    orient,
+    orient_query,
     over_temperature,
     read,
     spread_of,
@@ -31,7 +35,7 @@ from .tree import (
     direct_cost,
     gather_up,
     has_one_label,
-    is_small,
+    is_direct,
     make_scratch,
     make_stack,
     most_nodes,
@@ -78,25 +82,23 @@ def loss_factors(ptr, query_weight, sum_of_phi, strengths, pairs):
 
 
 @leaf
-def _sum_small(begin, end, scores, rows, query_weight, sum_of_phi, strengths, pairs, columns, out, out_hessian):
-    """The queries from ``begin`` on up to the first that is not small: its number, and whether results are finite."""
+def _sum_direct(begin, end, scores, rows, query_weight, sum_of_phi, strengths, pairs, columns, out, out_hessian):
+    """The queries from ``begin`` up to the first not to be summed directly: its number, and whether all is finite."""
     ptr, row = rows.ptr, rows.row
-    zero = np.int64(0)
     finite = True
     for q in range(begin, end):
-        offset = ptr[q]
-        n = ptr[q + 1] - offset
-        if not is_small(n):
-            return q, finite
+        n = ptr[q + 1] - ptr[q]
         if n == 0:
             continue
-        here = orient(zero, n, offset, rows, False)
+        here = orient_query(q, rows)
+        if not is_direct(n, here.n_rows):
+            return q, finite
         low, high, known = read(here, row, scores, columns)
         strengths[q] = sum_oriented(here, low, high, pairs[0], rows, columns) if known > 0.0 else BEYOND
         if strengths[q] == BEYOND:
             continue
-        factor, factor_hessian = _factors(q, query_weight, sum_of_phi, strengths, pairs, n, zero)
-        totals, scaled = (columns.total_r, columns.total_t), (columns.e, columns.weight)
+        factor, factor_hessian = _factors(q, query_weight, sum_of_phi, strengths, pairs, n, np.int64(0))
+        totals, scaled = (columns.double[TOTAL_R], columns.double[TOTAL_T]), (columns.work[E], columns.work[WEIGHT])
         finite &= write(
             here,
             row,
@@ -147,7 +149,7 @@ def sum_queries(
     q = np.int64(begin)
     while q < end:
         if not table.is_loss:
-            q, some_finite = _sum_small(
+            q, some_finite = _sum_direct(
                 q, end, scores, rows, query_weight, sum_of_phi, strengths, pairs, columns, out, out_hessian
             )
             finite &= some_finite

@@ -16,8 +16,8 @@ def _count(columns, row):
     return (is_above(columns[0], row[0]),), ()
 
 
-_one_row = rows_by_columns(_count, n_rows=1, n_row_sums=1, n_column_sums=0)
-_four_rows = rows_by_columns(_count, n_rows=4, n_row_sums=1, n_column_sums=0)
+_one_row = rows_by_columns(_count, n_rows=1, n_column_sums=0, n_totals=1)
+_four_rows = rows_by_columns(_count, n_rows=4, n_column_sums=0, n_totals=1)
 
 
 @leaf
@@ -47,13 +47,13 @@ def _count_above(x, padded, above):
     for k in range(n):
         padded[k] = x[k]
     padded[n : n + LANES] = -np.inf
-    total = 0.0
+    above[:n] = 0.0
     for i in range(0, n - 3, 4):
-        counts = _four_rows((padded,), ((x[i],), (x[i + 1],), (x[i + 2],), (x[i + 3],)), (0, 0, 0, 0), n, ())
-        above[i], above[i + 1], above[i + 2], above[i + 3] = counts
-        total += counts[0] + counts[1] + counts[2] + counts[3]
+        _four_rows((padded,), (padded,), i, (0, 0, 0, 0), n, (), (above,))
     for i in range(n // 4 * 4, n):
-        (above[i],) = _one_row((padded,), ((x[i],),), (0,), n, ())
+        _one_row((padded,), (padded,), i, (0,), n, (), (above,))
+    total = 0.0
+    for i in range(n):
         total += above[i]
     return total == 0.5 * n * (n - 1.0)
 
@@ -72,6 +72,6 @@ def _sort(x, row, order, spare_order, key, spare_key):
             stop += 1
         if stop - start > 1:
             for k in range(start, stop):
-                key[k] = -row[order[k]]
+                key[k] = -np.float64(row[order[k]])
             sort(key[start:stop], order[start:stop], spare_key, spare_order)
         start = stop

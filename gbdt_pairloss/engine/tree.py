@@ -266,7 +266,7 @@ def pass_down(
     of what the subtree's rows sum over the rows outside it; ``translated`` is for one translation.
     """
     strength = 0.0
-    none = columns.fraction[:0]
+    none = x[:0]
     for node in range(begin, end):
         depth = tree[DEPTH, node] - tree[DEPTH, begin]
         if depth > 0:
@@ -317,9 +317,9 @@ def direct_cost(rows):
 
 
 @leaf
-def is_small(n):
-    """Whether a query of n rows is summed directly whatever its labels and scores."""
-    return 0.5 * n * n * _DIRECT_PAIR <= _QUERY + _EXPAND_ROW * n
+def is_direct(n, n_rows):
+    """Whether a query of n rows, of which ``n_rows`` meet others, is summed directly whatever its labels and scores."""
+    return min(0.5 * n, float(n_rows)) * n * _DIRECT_PAIR <= _QUERY + _EXPAND_ROW * n
 
 
 @helper
