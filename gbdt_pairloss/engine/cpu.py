@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,6 +22,7 @@ from .charges import Rows, flows
 from .chebyshev import WIDTH, Table, table
 from .direct import BEYOND, MAGNITUDE, centre_matters
 from .lanes import LANES
+from .memory import Memory
 from .ndcg import sum_queries_ndcg
 from .ndcg_direct import Exchange
 from .query_sums import (
@@ -46,8 +49,8 @@ _NORMALIZERS = {"none": 0, "query": 1, "log": 2}
 # A query of more rows than this is shared by the threads, in parts that do not depend on their number.
 _LARGE = 65536
 
-# Rows of a large query that one task reads or writes.
-_CHUNK = 32768
+# How many tasks each thread gets: more are better balanced, fewer cost less.
+_TASKS = 6
 
 # ns of work from which on starting threads pays.
 _WORTH_THREADS = 1e6
@@ -144,6 +147,7 @@ class _Work:
     n_channels: int
     n_targets: int
     expansion: Table
+    memory: Memory
     first: NDArray[Any]
     second: NDArray[Any]
 
@@ -157,9 +161,11 @@ class _Work:
         strengths: Float64Array,
         is_loss: bool,
     ) -> _Work:
-        rows = _rows_of(plan)
-        # The kernels write the rows that take part.
-        results = np.empty if plan.rows.size == plan.n_rows else np.zeros
+        kept = _Kept.of(plan)
+        rows = kept.rows
+        first, second = (kept.memory.array(plan.n_rows, dtype) for _ in range(2))
+        if plan.rows.size < plan.n_rows:  # the kernels write the rows that take part
+            first[:] = second[:] = 0.0
         weighted, valued = rows.winner_weight.size > 0, rows.value.size > 0
         with_strength = pairs.normalize == "log" and not is_loss
         powers = 4 if pairs.delta is not None else 2 if valued else 1
@@ -175,8 +181,9 @@ class _Work:
             n_channels=powers * ((3 if with_strength else 2) if weighted else 1),
             n_targets=powers * (2 if weighted else 1),
             expansion=table(terms, near, is_loss),
-            first=results(plan.n_rows, dtype),
-            second=results(plan.n_rows, dtype),
+            memory=kept.memory,
+            first=first,
+            second=second,
         )
 
     def sum_separable(self, threads: _Threads) -> bool:
@@ -245,8 +252,8 @@ class _Work:
         n = end - begin
         rows, expansion = self.rows, self.expansion
         row = rows.row[begin:end]
-        chunks = [(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
-        padded = np.empty(n + LANES)
+        chunks = threads.stretches(n, LANES)
+        padded = self.memory.array(n + LANES, np.float64)
         x = padded[:n]
         found = threads.run(lambda task: read_scores(*task, self.scores, row, padded), chunks)
         low, high = min(chunk[0] for chunk in found), max(chunk[1] for chunk in found)
@@ -263,15 +270,17 @@ class _Work:
             position = np.unique(np.floor(x / WIDTH))
         tree, subtrees = plant(n, begin, rows, position.size, expansion.near, self.flow.shape[0])
         moments = np.empty((tree.shape[1], self.n_channels, position.size, len(expansion.terms)))
-        parts = subtrees.tolist()
-        threads.run(lambda part: sum_up(*part, x, begin, tree, rows, position, slots, expansion, moments), parts)
+        parts = [slice(*stretch) for stretch in threads.stretches(len(subtrees))]
+        threads.run(
+            lambda part: sum_up(subtrees[part], x, begin, tree, rows, position, slots, expansion, moments), parts
+        )
         coefficients, strength = cross(subtrees, tree, self.flow, position, expansion, moments, self.n_targets)
-        first, second = (np.empty(n + LANES, self.first.dtype) for _ in range(2))
+        first, second = (self.memory.array(n + LANES, self.first.dtype) for _ in range(2))
         first[n:] = second[n:] = 0.0
-        strength += sum(
+        strength += np.concatenate(
             threads.run(
                 lambda part: sum_down(
-                    *parts[part],
+                    subtrees[part],
                     x,
                     begin,
                     tree,
@@ -285,9 +294,9 @@ class _Work:
                     first,
                     second,
                 ),
-                range(len(parts)),
+                parts,
             )
-        )
+        ).sum()
         if not expansion.is_loss:
             strengths[query] = strength
         factor, factor_second = factors(query, *self.query_arguments, n, expansion.is_loss)
@@ -300,37 +309,77 @@ class _Work:
 
 
 def _stretches(cost: Float64Array, large: NDArray[np.bool_], threads: _Threads) -> list[tuple[int, int]]:
-    """Stretches of about equal cost of the queries that are not large."""
+    """Stretches of the queries that are not large, of less and less cost: threads end at about the same time."""
     total = np.concatenate(([0.0], np.cumsum(cost)))
-    n_tasks = 1 if threads.n == 1 or total[-1] < _WORTH_THREADS else 8 * threads.n
-    bounds = {0, cost.size, *np.searchsorted(total, np.linspace(0, total[-1], n_tasks + 1)[1:-1]).tolist()}
+    n_tasks = 1 if threads.n == 1 or total[-1] < _WORTH_THREADS else _TASKS * threads.n
+    shares = 1 - np.linspace(1, 0, n_tasks + 1)[1:-1] ** 2
+    bounds = {0, cost.size, *np.searchsorted(total, shares * total[-1]).tolist()}
     for query in np.flatnonzero(large).tolist():
         bounds.update((query, query + 1))
     return [(a, b) for a, b in pairwise(sorted(bounds)) if not large[a]]
 
 
 class _Threads:
-    """A pool for the length of one call; with one thread, none."""
+    """Threads for the length of one call, that of the caller among them; with one, no others.
+
+    They are Python's own, and started anew: there are none that a fork could lose.
+    """
 
     def __init__(self, n_threads: int | None) -> None:
         self.n = n_threads or available_cores()
-        self._pool: ThreadPoolExecutor | None = None
+        self._others: list[Thread] = []
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
 
     def __enter__(self) -> _Threads:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
+        for _other in self._others:
+            self._work.put(None)
+        for other in self._others:
+            other.join()
 
-    def run(self, function: Callable[[Any], Any], tasks: Iterable[Any]) -> list[Any]:
+    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
         """The function's results, in the order of the tasks."""
-        tasks = list(tasks)
         if self.n == 1 or len(tasks) < 2:
             return [function(task) for task in tasks]
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.n)
-        return list(self._pool.map(function, tasks))
+        while len(self._others) < self.n - 1:
+            self._others.append(Thread(target=self._serve, daemon=True))
+            self._others[-1].start()
+        results: list[Any] = [None] * len(tasks)
+        waiting, done = deque(range(len(tasks))), SimpleQueue[BaseException | None]()
+
+        def work() -> None:
+            failure: BaseException | None = None
+            try:
+                while True:
+                    try:
+                        task = waiting.popleft()
+                    except IndexError:
+                        break
+                    results[task] = function(tasks[task])
+            except BaseException as error:
+                waiting.clear()
+                failure = error
+            done.put(failure)
+
+        for _other in self._others:
+            self._work.put(work)
+        work()
+        failures = [failure for failure in (done.get() for _ in range(self.n)) if failure is not None]
+        if failures:
+            raise failures[0]
+        return results
+
+    def _serve(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+
+    def stretches(self, size: int, step: int = 1) -> list[tuple[int, int]]:
+        """About equal stretches of ``range(size)`` to share, of whole multiples of ``step`` but for the last."""
+        n_tasks = 1 if self.n == 1 else _TASKS * self.n
+        length = max(1, -(-size // (n_tasks * step))) * step
+        return [(start, min(start + length, size)) for start in range(0, size, length)]
 
 
 def available_cores() -> int:
@@ -340,23 +389,31 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-_ROWS: WeakKeyDictionary[Plan, Rows] = WeakKeyDictionary()
+@dataclass(frozen=True)
+class _Kept:
+    """What is kept as long as a plan: its arrays as the kernels read them, and the memory of its calls."""
+
+    rows: Rows
+    memory: Memory
+
+    @classmethod
+    def of(cls, plan: Plan) -> _Kept:
+        kept = _KEPT.get(plan)
+        if kept is None:
+            none = np.empty(0)
+            weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
+            rows = Rows(
+                row=plan.rows.view(f"u{plan.rows.itemsize}"),
+                ptr=plan.ptr,
+                run_begin=plan.run_begin,
+                run_end=plan.run_end,
+                last_run=np.append(plan.run_begin, 0)[plan.ptr[1:] - 1].astype(np.int64),
+                winner_weight=np.ascontiguousarray(plan.winner_weight) if weighted else none,
+                loser_weight=np.ascontiguousarray(plan.loser_weight) if weighted else none,
+                value=none if plan.values is None else plan.values,
+            )
+            kept = _KEPT[plan] = cls(rows, Memory())
+        return kept
 
 
-def _rows_of(plan: Plan) -> Rows:
-    """The plan's arrays as the kernels read them, kept as long as the plan."""
-    rows = _ROWS.get(plan)
-    if rows is None:
-        none = np.empty(0)
-        weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
-        rows = _ROWS[plan] = Rows(
-            row=plan.rows.view(f"u{plan.rows.itemsize}"),
-            ptr=plan.ptr,
-            run_begin=plan.run_begin,
-            run_end=plan.run_end,
-            last_run=np.append(plan.run_begin, 0)[plan.ptr[1:] - 1].astype(np.int64),
-            winner_weight=np.ascontiguousarray(plan.winner_weight) if weighted else none,
-            loser_weight=np.ascontiguousarray(plan.loser_weight) if weighted else none,
-            value=none if plan.values is None else plan.values,
-        )
-    return rows
+_KEPT: WeakKeyDictionary[Plan, _Kept] = WeakKeyDictionary()

@@ -80,7 +80,10 @@ class Columns(NamedTuple):
 def make_columns(n, out):
     """Columns for ranges of up to n rows in the precision of ``out``."""
     n = (n + 3 * LANES) // LANES * LANES
-    return Columns(np.empty((5, n)), np.zeros((12, n), out.dtype))
+    columns = Columns(np.empty((5, n)), np.empty((12, n), out.dtype))
+    columns.work[SUM_R] = 0
+    columns.work[SUM_T] = 0
+    return columns
 
 
 class Range(NamedTuple):

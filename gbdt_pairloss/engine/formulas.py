@@ -137,5 +137,5 @@ def ndcg_loss(columns, row):
 
 def logistic_loss(columns, row):
     """phi softplus(-d) with phi = row value - column value."""
-    weight, value, row_value = *columns[3:], row[3]
-    return (softplus(columns[:3], row[:3]) * (row_value - value) * weight,), ()
+    weight, value = columns[3:]
+    return (softplus(columns[:3], row[:3]) * (row[3] - value) * weight,), ()

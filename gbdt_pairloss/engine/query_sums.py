@@ -249,10 +249,13 @@ def plant(n, offset, rows, n_panels, near, n_flows):
 
 
 @kernel
-def sum_up(begin, end, x, offset, tree, rows, position, slots, table, moments):
-    """Moments of a subtree."""
+def sum_up(subtrees, x, offset, tree, rows, position, slots, table, moments):
+    """Moments of some subtrees."""
     centre = value_centre(offset, x.shape[0], rows.value)
-    gather_up(begin, end, x, offset, tree, rows, x[:0], centre, position, slots, table, moments, make_scratch())
+    scratch = make_scratch()
+    for k in range(subtrees.shape[0]):
+        begin, end = subtrees[k, 0], subtrees[k, 1]
+        gather_up(begin, end, x, offset, tree, rows, x[:0], centre, position, slots, table, moments, scratch)
 
 
 @kernel
@@ -287,38 +290,45 @@ def cross(subtrees, tree, flow, position, table, moments, n_targets):
 
 
 @kernel
-def sum_down(begin, end, x, offset, tree, rows, flow, position, slots, table, moments, coefficients, gradient, hessian):
-    """Gradients and Hessians of a subtree's rows, without the query's factors; returns its strength."""
-    for p in range(tree[FIRST, begin], tree[LAST, begin]):
-        gradient[p] = 0.0
-        hessian[p] = 0.0
+def sum_down(subtrees, x, offset, tree, rows, flow, position, slots, table, moments, coefficients, gradient, hessian):
+    """Gradients and Hessians of the rows of some subtrees, without the query's factors; returns their strengths."""
     centre = value_centre(offset, x.shape[0], rows.value)
     longest = 0
-    for node in range(begin, end):
-        if tree[LEFT, node] < 0 and not has_one_label(rows.run_end, offset, tree[FIRST, node], tree[LAST, node]):
-            longest = max(longest, tree[LAST, node] - tree[FIRST, node])
-    stack, translated = make_stack(begin, end, tree, coefficients.shape[0], coefficients.shape[1], len(table.terms))
-    stack[0] = coefficients
-    return pass_down(
-        begin,
-        end,
-        x,
-        offset,
-        tree,
-        rows,
-        centre,
-        flow,
-        position,
-        slots,
-        table,
-        moments,
-        stack,
-        translated,
-        make_scratch(),
-        make_columns(longest, gradient),
-        gradient,
-        hessian,
-    )
+    for k in range(subtrees.shape[0]):
+        for node in range(subtrees[k, 0], subtrees[k, 1]):
+            if tree[LEFT, node] < 0 and not has_one_label(rows.run_end, offset, tree[FIRST, node], tree[LAST, node]):
+                longest = max(longest, tree[LAST, node] - tree[FIRST, node])
+    columns, scratch = make_columns(longest, gradient), make_scratch()
+    strengths = np.empty(subtrees.shape[0])
+    for k in range(subtrees.shape[0]):
+        begin, end = subtrees[k, 0], subtrees[k, 1]
+        for p in range(tree[FIRST, begin], tree[LAST, begin]):
+            gradient[p] = 0.0
+            hessian[p] = 0.0
+        n_targets, n_panels = coefficients.shape[1], coefficients.shape[2]
+        stack, translated = make_stack(begin, end, tree, n_targets, n_panels, len(table.terms))
+        stack[0] = coefficients[k]
+        strengths[k] = pass_down(
+            begin,
+            end,
+            x,
+            offset,
+            tree,
+            rows,
+            centre,
+            flow,
+            position,
+            slots,
+            table,
+            moments,
+            stack,
+            translated,
+            scratch,
+            columns,
+            gradient,
+            hessian,
+        )
+    return strengths
 
 
 @kernel

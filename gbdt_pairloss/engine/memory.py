@@ -1,0 +1,41 @@
+"""Memory that goes from one call to the next, as the boosters keep theirs from round to round."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Blocks of one size that are kept: the results of a call, and what it works in.
+_MOST = 2
+
+
+class Memory:
+    """Arrays whose memory is used again once nobody refers to them any more, nor to a view of them.
+
+    Pages that are touched for the first time cost more than the sums on them.
+    """
+
+    def __init__(self) -> None:
+        self._free: dict[int, list[NDArray[np.uint8]]] = {}
+
+    def array(self, size: int, dtype: Any) -> NDArray[Any]:
+        """An array of any contents."""
+        n_bytes = size * np.dtype(dtype).itemsize
+        free = self._free.setdefault(n_bytes, [])
+        try:
+            block = free.pop()
+        except IndexError:
+            block = np.empty(n_bytes, np.uint8)
+        # numpy shortens chains of views to the last array: over a memoryview that is this one, so that it lives as
+        # long as any view.
+        array = np.frombuffer(block.data, dtype) if n_bytes else np.empty(0, dtype)
+        weakref.finalize(array, _give_back, free, block).atexit = False
+        return array
+
+
+def _give_back(free: list[NDArray[np.uint8]], block: NDArray[np.uint8]) -> None:
+    if len(free) < _MOST:
+        free.append(block)
