@@ -56,24 +56,23 @@ class Plan:
     @cached_property
     def run_begin(self) -> IntArray:
         """The beginning of the run of equal labels that each position lies in; int32 where that will do."""
-        return np.repeat(np.append(0, self._run_ends[:-1]).astype(self.run_end.dtype), self._run_sizes)
+        ends, sizes = self._runs
+        return np.repeat((ends - sizes).astype(self.run_end.dtype), sizes)
 
     @cached_property
     def run_end(self) -> IntArray:
         """The end of that run."""
-        return np.repeat(self._run_ends.astype(_index_type(self.labels.shape[0])), self._run_sizes)
+        ends, sizes = self._runs
+        return np.repeat(ends.astype(_index_type(self.labels.shape[0])), sizes)
 
     @property
-    def _run_sizes(self) -> IntArray:
-        return np.diff(self._run_ends, prepend=0)
-
-    @property
-    def _run_ends(self) -> IntArray:
-        """The ends of the runs of equal labels."""
+    def _runs(self) -> tuple[IntArray, IntArray]:
+        """The ends of the runs of equal labels, and their sizes."""
         last = np.ones(self.labels.shape[0], dtype=np.bool_)  # of its run
         last[:-1] = self.labels[1:] != self.labels[:-1]
         last[self.ptr[1:][self.ptr[1:] > 0] - 1] = True
-        return np.flatnonzero(last) + 1
+        ends = np.flatnonzero(last) + 1
+        return ends, np.diff(ends, prepend=0)
 
     @cached_property
     def n_pairs(self) -> IntArray:

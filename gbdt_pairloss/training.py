@@ -62,7 +62,7 @@ class TrainingWatch:
         """Warn in the first round if no split will be possible, in the second if none was made."""
         sample = scores[:: 1 + scores.shape[0] // 1024].copy()
         # DART comes back to the first scores but for rounding.
-        if self._begin is None or np.allclose(sample, self._begin, rtol=0.0, atol=1e-12):
+        if self._begin is None or np.abs(sample - self._begin).max(initial=0.0) <= 1e-12:
             self._begin = sample
             self._first_gradient = gradient.astype(np.float32)
             self._check_hessian(float(hessian.sum(dtype=np.float64)))

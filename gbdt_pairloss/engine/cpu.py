@@ -310,6 +310,8 @@ class _Work:
 
 def _stretches(cost: Float64Array, large: NDArray[np.bool_], threads: _Threads) -> list[tuple[int, int]]:
     """Stretches of the queries that are not large, of less and less cost: threads end at about the same time."""
+    if threads.n == 1 and not large.any():
+        return [(0, cost.size)]
     total = np.concatenate(([0.0], np.cumsum(cost)))
     n_tasks = 1 if threads.n == 1 or total[-1] < _WORTH_THREADS else _TASKS * threads.n
     shares = 1 - np.linspace(1, 0, n_tasks + 1)[1:-1] ** 2

@@ -202,8 +202,10 @@ def exponentiate_for_loss(n, middle, columns):
     """e, and 1 beyond the last, and scores from the middle, in two parts: in float32 one part would not do."""
     exponentiate(n, middle, 1.0, columns)
     work = columns.work
-    work[E, n : n + LANES] = 1
     _two_parts((columns.double[X],), (middle,), 0, n, (work[SCORE], work[SCORE_REST]))
+    work[E, n : n + LANES] = 1
+    work[SCORE, n : n + LANES] = 0
+    work[SCORE_REST, n : n + LANES] = 0
 
 
 @leaf

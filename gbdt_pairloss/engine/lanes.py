@@ -263,11 +263,7 @@ class _Along(_Loop):
         constants = tuple(Vector(builder, self._splat(value)) for value in self.constants)
         kinds = [pointer.type.pointee for pointer in self.outputs]
         bits = 8 * _bytes(kinds[0]) if kinds else 64
-        start_values = {"sum": 0.0, "finite": 0.0, "least": float("inf"), "most": float("-inf")}
-        vector = ir.VectorType(ir.DoubleType(), self.lanes)
-        folded = [
-            cgutils.alloca_once_value(builder, ir.Constant(vector, [start_values[fold]] * self.lanes)) for fold in folds
-        ]
+        folded = [_Fold.of(fold, builder, self.lanes) for fold in folds]
         at = cgutils.alloca_once_value(builder, self.start)
 
         def step(here: Any) -> None:
@@ -275,32 +271,78 @@ class _Along(_Loop):
             outputs, values = formula(inputs, constants, bits)
             for pointer, kind, value in zip(self.outputs, kinds, outputs, strict=True):
                 self._store(value.to(8 * _bytes(kind)).value, pointer, here)
-            for fold, total, value in zip(folds, folded, values, strict=True):
-                # Infinity or NaN times 0 is NaN.
-                term = value.to(64) * 0.0 if fold == "finite" else value.to(64)
-                builder.store(_fold(fold, Vector(builder, builder.load(total)), term).value, total)
+            for fold, value in zip(folded, values, strict=True):
+                fold.add(value.to(64))
 
         self._while(at, self.stop, step)
-        result = []
-        for fold, total in zip(folds, folded, strict=True):
-            vector = Vector(builder, builder.load(total))
-            while vector.value.type.count > 1:
-                low, high = self._halves(vector.value)
-                vector = _fold(fold, Vector(builder, low), Vector(builder, high))
-            number = builder.extract_element(vector.value, ir.Constant(ir.IntType(32), 0))
-            if fold == "finite":
-                one, zero = ir.Constant(number.type, 1.0), ir.Constant(number.type, 0.0)
-                number = builder.select(builder.fcmp_ordered("==", number, zero), one, zero)
-            result.append(number)
-        return result
+        return [fold.result(self._halves) for fold in folded]
 
 
-def _fold(fold: str, left: Vector, right: Vector) -> Vector:
-    if fold == "least":
-        return minimum(left, right)
-    if fold == "most":
-        return maximum(left, right)
-    return left + right
+class _Fold:
+    """What becomes of many vectors: one number."""
+
+    start = 0.0
+
+    @staticmethod
+    def of(name: str, builder: Any, lanes: int) -> _Fold:
+        return {"sum": _Fold, "least": _Least, "most": _Most, "finite": _Finite}[name](builder, lanes)
+
+    def __init__(self, builder: Any, lanes: int) -> None:
+        self.builder = builder
+        self.total = cgutils.alloca_once_value(builder, self.constant(lanes))
+
+    def constant(self, lanes: int) -> Any:
+        return ir.Constant(ir.VectorType(ir.DoubleType(), lanes), [self.start] * lanes)
+
+    def combined(self, left: Any, right: Any) -> Any:
+        return (Vector(self.builder, left) + Vector(self.builder, right)).value
+
+    def add(self, term: Vector) -> None:
+        self.builder.store(self.combined(self.builder.load(self.total), term.value), self.total)
+
+    def result(self, halves: Callable[[Any], tuple[Any, Any]]) -> Any:
+        vector = self.builder.load(self.total)
+        while vector.type.count > 1:
+            vector = self.combined(*halves(vector))
+        return self.builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+
+class _Least(_Fold):
+    start = float("inf")
+
+    def combined(self, left: Any, right: Any) -> Any:
+        return minimum(Vector(self.builder, left), Vector(self.builder, right)).value
+
+
+class _Most(_Fold):
+    start = float("-inf")
+
+    def combined(self, left: Any, right: Any) -> Any:
+        return maximum(Vector(self.builder, left), Vector(self.builder, right)).value
+
+
+class _Finite(_Fold):
+    """By the bits: a comparison of numbers may be optimised as if there were no NaN."""
+
+    _EXPONENT = 0x7FF << 52
+
+    def constant(self, lanes: int) -> Any:
+        return ir.Constant(ir.VectorType(ir.IntType(64), lanes), [0] * lanes)
+
+    def combined(self, left: Any, right: Any) -> Any:
+        return self.builder.or_(left, right)
+
+    def add(self, term: Vector) -> None:
+        kind = ir.VectorType(ir.IntType(64), term.value.type.count)
+        exponent = ir.Constant(kind, [self._EXPONENT] * kind.count)
+        bits = self.builder.and_(self.builder.bitcast(term.value, kind), exponent)
+        flag = self.builder.zext(self.builder.icmp_unsigned("==", bits, exponent), kind)
+        super().add(Vector(self.builder, flag))
+
+    def result(self, halves: Callable[[Any], tuple[Any, Any]]) -> Any:
+        bits = super().result(halves)
+        finite = self.builder.icmp_unsigned("==", bits, ir.Constant(bits.type, 0))
+        return self.builder.uitofp(finite, ir.DoubleType())
 
 
 class _RowsByColumns(_Loop):
