@@ -273,7 +273,7 @@ class TestThreads:
         y = np.where(np.arange(n) < n - 90_000, rng.integers(0, 5, n), rng.random(n))
         return y, 2 * rng.standard_normal(n), sizes
 
-    @pytest.mark.parametrize("pair_weight", ["uniform", "label_diff"])
+    @pytest.mark.parametrize("pair_weight", ["uniform", "label_diff", "ndcg"])
     def test_the_same_bits_for_any_number(self, pair_weight) -> None:
         y, scores, sizes = self.shapes()
         results = []
@@ -310,6 +310,38 @@ class TestThreads:
             np.testing.assert_allclose(hessian, factor * curvature, rtol=0, atol=1e-5 * factor * curvature.max())
             losses = (phi * np.logaddexp(0, d)).sum(axis=0)
             np.testing.assert_allclose(loss[y > 0], factor * losses, rtol=0, atol=1e-6 * factor * losses.max())
+
+    @pytest.mark.parametrize("normalize", ["log", "query"])
+    def test_a_large_query_weighted_by_delta_ndcg_is_the_definition(self, normalize) -> None:
+        rng = np.random.default_rng(7)
+        n = 70_000
+        y, scores = np.zeros(n), rng.standard_normal(n).round(3)  # with ties
+        winners = rng.choice(n, 120, replace=False)
+        y[winners] = rng.integers(1, 4, 120)
+        weight = rng.random(n) + 0.5
+        objective = PairwiseLogistic(pair_weight="ndcg", normalize=normalize)
+        plan = plan_of(objective, y, scores, sample_weight=weight)
+        gradient, hessian = CPUEngine(3).gradient_hessian(plan, scores, objective._pairs(), np.float32)
+        loss, won = CPUEngine(3).winner_loss(plan, scores, objective._pairs(), np.float32)
+
+        rank = np.empty(n)
+        rank[np.lexsort((np.arange(n), -scores))] = np.arange(n)
+        discount, gain = 1 / np.log2(rank + 2), 2.0**y - 1
+        ideal = (np.sort(gain)[::-1] / np.log2(np.arange(n) + 2)).sum()
+        d = scores[winners] - scores[:, None]
+        phi = np.maximum(gain[winners] - gain[:, None], 0) * np.abs(discount[winners] - discount[:, None]) / ideal
+        strength = 2 * (phi / (1 + np.exp(d))).sum()
+        phi *= (np.log2(1 + strength) / strength if normalize == "log" else n / phi.sum()) * weight[winners]
+        wrong = phi / (1 + np.exp(d))
+        for result, sums, bound in (
+            (gradient, (wrong.sum(axis=1), -wrong.sum(axis=0)), 1e-6),
+            (hessian, [(wrong / (1 + np.exp(-d))).sum(axis=axis) for axis in (1, 0)], 1e-5),
+            (loss, (np.zeros(n), (phi * np.logaddexp(0, -d)).sum(axis=0)), 1e-6),
+            (won, (np.zeros(n), phi.sum(axis=0)), 1e-6),
+        ):
+            expected = sums[0]
+            expected[winners] += sums[1]
+            np.testing.assert_allclose(result, expected, rtol=0, atol=bound * np.abs(expected).max())
 
     def test_one_winner_in_a_million(self) -> None:
         n = 1_000_000

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Blocks of one size that are kept: the results of a call, and what it works in.
-_MOST = 2
+# Blocks of one size that are kept: what one call works in, and its results.
+_MOST = 8
 
 
 class Memory:

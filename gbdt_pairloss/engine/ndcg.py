@@ -1,17 +1,23 @@
-"""The kernel for pairs weighted by |delta NDCG|: LambdaRank, and LambdaMART in a booster."""
+"""The kernels for pairs weighted by |delta NDCG|: many queries in one go, and the steps of one large query.
+
+LambdaRank, and LambdaMART in a booster.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .charges import Rows
+from .charges import Rows, value_centre
+from .chebyshev import WIDTH
 from .compile import kernel, leaf
 from .direct import BEYOND, EXPONENT, FRACTION, Range, make_columns, over_temperature, write
 from .lanes import LANES
 from .ndcg_direct import Exchange, loss_range_ndcg, sum_first, sum_of_phi_ndcg, sum_range_ndcg
-from .onesided import sum_one_sided
+from .onesided import copy_back, make_sweep_work, partition, rank_rows, sum_one_sided, sweep, walk_one_sided
 from .query_sums import query_factor
-from .ranking import discounts
+from .ranking import discount_of, discounts, order_ties
+from .sorting import merge, sort
+from .tree import LAST, LEFT, longest_leaf, make_scratch, make_stack
 
 # Queries of more rows than this are summed one-sided, or by their first rows where that is less work.
 _LARGE = 1024
@@ -20,20 +26,25 @@ _LARGE = 1024
 @leaf
 def _finish(q, sum_of_phi, rows, query_weight, exchange, strengths, pairs, is_loss, arrays, out, out_second):
     """Normalise and scatter what a query has summed up; returns whether all of it is finite."""
-    temperature, normalize, hessian_scale = pairs
-    offset = rows.ptr[q]
+    offset, zero = rows.ptr[q], np.int64(0)
     n = rows.ptr[q + 1] - offset
-    per_ideal = exchange.per_ideal[q]
-    factor = query_factor(strengths[q], temperature, normalize, n, per_ideal * sum_of_phi)
-    factor *= per_ideal * query_weight[q]
-    factor_second = factor
-    if not is_loss:
-        factor /= temperature
-        factor_second = factor * hessian_scale / temperature
-    zero = np.int64(0)
+    factor, factor_second = _factors(q, sum_of_phi, query_weight, exchange, strengths, pairs, n, is_loss)
     here = Range(zero, n, offset, False, zero)
     first, second = arrays[3], arrays[4]
     return write(here, rows.row, first, second, factor, factor_second, (arrays[5], arrays[6]), out, out_second)
+
+
+@leaf
+def _factors(q, sum_of_phi, query_weight, exchange, strengths, pairs, n, is_loss):
+    """What the sums of query q, of n rows, are multiplied with."""
+    temperature, normalize, hessian_scale = pairs
+    per_ideal = exchange.per_ideal[q]
+    factor = query_factor(strengths[q], temperature, normalize, n, per_ideal * sum_of_phi)
+    factor *= per_ideal * query_weight[q]
+    if is_loss:
+        return factor, factor
+    factor /= temperature
+    return factor, factor * hessian_scale / temperature
 
 
 @leaf
@@ -201,3 +212,155 @@ def sum_queries_ndcg(
             q, sum_of_phi, rows, query_weight, exchange, strengths, pairs, is_loss, arrays, out, out_second
         )
         q += 1
+
+
+# One large query, all pairs, in steps that threads share; between them Python waits for all. See query_sums.py.
+
+
+@kernel
+def sort_chunk(begin, end, x, order, spare_order, key, spare_key):
+    """Scores and positions from ``begin`` to ``end``, best first, equal scores by position."""
+    for p in range(begin, end):
+        key[p], order[p] = x[p], p
+    sort(key[begin:end], order[begin:end], spare_key[begin:end], spare_order[begin:end])
+
+
+@kernel
+def merge_chunks(begin, middle, end, order, to_order, key, to_key):
+    """Merge two sorted neighbours, of which the second may be empty."""
+    merge(key, order, begin, middle, end, to_key, to_order)
+
+
+@kernel
+def settle_ties(row, order, spare_order, key, spare_key):
+    """Bring equal scores into the order of the caller's rows."""
+    order_ties(row, order, spare_order, key, spare_key)
+
+
+@kernel
+def rank_chunk(begin, end, x, few, discount, ranked):
+    """Discounts of the ranks ``begin`` to ``end``, by position and by rank, and scores by rank."""
+    for rank in range(begin, end):
+        discount[ranked[0][rank]] = discount_of(rank, few)
+    rank_rows(begin, end, x, discount, ranked)
+
+
+@kernel
+def panel_bounds(begin, end, scores, n_parts):
+    """Where to part a node's ranking so that each part has whole panels and not fewer rows than a share of all."""
+    bounds = np.empty(n_parts + 1, np.int64)
+    bounds[0] = begin
+    count = 0
+    least = (end - begin) // n_parts
+    for at in range(begin + 1, end):
+        enough = at - bounds[count] >= least and count < n_parts - 1
+        if enough and np.floor(scores[at] / WIDTH) != np.floor(scores[at - 1] / WIDTH):
+            count += 1
+            bounds[count] = at
+    bounds[count + 1] = end
+    return bounds[: count + 2].copy()
+
+
+@kernel
+def sweep_part(begin, end, node, x, offset, tree, rows, position, slots, table, moments, ranked, first, second):
+    """Sweep part of a node's ranking; returns its strength, and how many of its rows are the left child's."""
+    strength = sweep(
+        begin,
+        end,
+        node,
+        offset,
+        rows,
+        value_centre(offset, x.shape[0], rows.value),
+        position,
+        slots,
+        table,
+        tree,
+        moments,
+        ranked,
+        make_sweep_work(len(table.terms)),
+        first,
+        second,
+    )
+    middle = tree[LAST, tree[LEFT, node]]
+    n_left = 0
+    for at in range(begin, end):
+        n_left += ranked[0][at] < middle
+    return strength, n_left
+
+
+@kernel
+def partition_part(begin, end, middle, left, right, ranked, buffers):
+    """As ``partition``."""
+    partition(begin, end, middle, left, right, ranked, buffers)
+
+
+@kernel
+def copy_part(begin, end, ranked, buffers):
+    """As ``copy_back``."""
+    copy_back(begin, end, ranked, buffers)
+
+
+@kernel
+def walk_down(
+    subtrees,
+    x,
+    offset,
+    tree,
+    rows,
+    exchange,
+    temperature,
+    discount,
+    top,
+    flow,
+    position,
+    slots,
+    table,
+    moments,
+    coefficients,
+    ranked,
+    buffers,
+    first,
+    second,
+):
+    """Add the sums of the rows of some subtrees, without the query's factors; returns their strengths."""
+    columns, scratch = make_columns(longest_leaf(subtrees, tree, offset, rows), first), make_scratch()
+    work = make_sweep_work(len(table.terms))
+    strengths = np.empty(subtrees.shape[0])
+    for k in range(subtrees.shape[0]):
+        begin, end = subtrees[k, 0], subtrees[k, 1]
+        n_targets, n_panels = coefficients.shape[1], coefficients.shape[2]
+        stack, translated = make_stack(begin, end, tree, n_targets, n_panels, len(table.terms))
+        stack[0] = coefficients[k]
+        strengths[k] = walk_one_sided(
+            begin,
+            end,
+            x,
+            offset,
+            rows,
+            exchange,
+            temperature,
+            discount,
+            top,
+            flow,
+            table,
+            tree,
+            position,
+            slots,
+            moments,
+            stack,
+            translated,
+            scratch,
+            work,
+            ranked,
+            buffers,
+            columns,
+            first,
+            second,
+        )
+    return strengths
+
+
+@kernel
+def exchange_factors(q, sum_of_phi, query_weight, exchange, strengths, pairs, n, is_loss):
+    """As ``_factors``."""
+    return _factors(q, sum_of_phi, query_weight, exchange, strengths, pairs, n, is_loss)

@@ -36,37 +36,53 @@ from .tree import (
     split,
 )
 
-# ns; see tree.py.
-_PAIR = 0.35
-_ROW = 90.0
+#: ns; see tree.py.
+PAIR = 0.35
+ROW = 90.0
 
 
 @leaf
-def sweep(node, offset, rows, centre, position, slots, table, tree, moments, ranked, work, gradient, hessian):
-    """Add what the winners and losers of a node sum over each other within their own panels.
+def sweep(begin, end, node, offset, rows, centre, position, slots, table, tree, moments, ranked, work, first, second):
+    """Add what winners and losers of a node sum over each other within their own panels.
 
-    ``ranked`` are the node's positions by descending score, and their scores and discounts; ``moments`` those of the
-    tree. Returns the strength of these pairs, without weights.
+    ``ranked`` are the node's positions by descending score, and their scores and discounts, of which ``begin`` to
+    ``end`` are whole panels; ``moments`` are those of the tree. Returns the strength of these pairs, without weights.
     """
     # Weighted sums are no strength: where that is asked for, its channels are there, and it takes a sweep of its own.
-    unit = rows.winner_weight.size > 0 and moments.shape[1] == 12
     strength = 0.0
-    for role in range(0, 3 if unit else 1, 2):
+    for role in range(0, 3 if moments.shape[1] == 12 else 1, 2):
         strength = _sweep(
-            node, offset, rows, role, centre, position, slots, table, tree, moments, ranked, work, gradient, hessian
+            begin,
+            end,
+            node,
+            offset,
+            rows,
+            role,
+            centre,
+            position,
+            slots,
+            table,
+            tree,
+            moments,
+            ranked,
+            work,
+            first,
+            second,
         )
     return strength
 
 
 @leaf
-def _sweep(node, offset, rows, role, centre, position, slots, table, tree, moments, ranked, work, gradient, hessian):
+def _sweep(
+    begin, end, node, offset, rows, role, centre, position, slots, table, tree, moments, ranked, work, gradient, hessian
+):
     """As ``sweep``; in role 2 weights do not count and nothing is added. Returns the winners' sums of phi K."""
     slot, local, seen, expansion, combined, image = work
     order, scores, discounts = ranked
     values, winner_weight, loser_weight = rows.value, rows.winner_weight, rows.loser_weight
     kernels = table.kernels
     terms = len(table.terms)
-    first, middle, last = tree[FIRST, node], tree[LAST, tree[LEFT, node]], tree[LAST, node]
+    middle = tree[LAST, tree[LEFT, node]]
     weighted = winner_weight.size > 0 and role == 0
     adds = role == 0
     # Moments of the other half: winners sum over the right child's charges as losers, losers over the left child's.
@@ -75,7 +91,7 @@ def _sweep(node, offset, rows, role, centre, position, slots, table, tree, momen
     strength = 0.0
     current = np.inf
     here = 0
-    for at in range(first, last):
+    for at in range(begin, end):
         p, d = order[at], discounts[at]
         u = scores[at] / WIDTH
         panel = np.floor(u)
@@ -131,20 +147,19 @@ def _sweep(node, offset, rows, role, centre, position, slots, table, tree, momen
 
 
 @leaf
-def rank_rows(x, discount, ranked):
-    """Scores and discounts in the order of the ranking."""
+def rank_rows(begin, end, x, discount, ranked):
+    """Scores and discounts in the order of the ranking, from rank ``begin`` to ``end``."""
     order, scores, discounts = ranked
-    for at in range(x.shape[0]):
+    for at in range(begin, end):
         scores[at] = x[order[at]]
         discounts[at] = discount[order[at]]
 
 
 @leaf
-def partition(first, middle, last, ranked, buffers):
-    """The ranking of a range to the rankings of its halves."""
+def partition(begin, end, middle, left, right, ranked, buffers):
+    """Part of a node's ranking to those of its children, from ``left`` and ``right`` on; ``middle`` parts them."""
     order, scores, discounts = ranked
-    left, right = first, middle
-    for k in range(first, last):
+    for k in range(begin, end):
         p = order[k]
         to = left if p < middle else right
         buffers[0][to] = p
@@ -154,10 +169,14 @@ def partition(first, middle, last, ranked, buffers):
             left += 1
         else:
             right += 1
-    for k in range(first, last):
-        order[k] = buffers[0][k]
-        scores[k] = buffers[1][k]
-        discounts[k] = buffers[2][k]
+
+
+@leaf
+def copy_back(begin, end, ranked, buffers):
+    for k in range(begin, end):
+        ranked[0][k] = buffers[0][k]
+        ranked[1][k] = buffers[1][k]
+        ranked[2][k] = buffers[2][k]
 
 
 @helper
@@ -167,7 +186,7 @@ def plant_one_sided(x, offset, rows, table, n_flows, nodes):
     position, slots = find_panels(x, low, high)
     n_nodes = 0
     if position.shape[0] > 0:
-        n_nodes = split(x.shape[0], offset, rows, position.shape[0], table.near, n_flows, _PAIR, _ROW, nodes)
+        n_nodes = split(x.shape[0], offset, rows, position.shape[0], table.near, n_flows, PAIR, ROW, nodes)
     return position, slots, n_nodes
 
 
@@ -208,20 +227,78 @@ def sum_one_sided(
     scratch = make_scratch()
     gather_up(np.int64(1), n_nodes, x, offset, tree, rows, discount, centre, position, slots, table, moments, scratch)
     stack, translated = make_stack(zero, n_nodes, tree, sizes[1], position.shape[0], terms)
-    work = make_sweep_work(terms)
     ranked = (orders[0], np.empty(n), np.empty(n))
     buffers = (orders[1], np.empty(n), np.empty(n))
-    rank_rows(x, discount, ranked)
+    rank_rows(zero, n, x, discount, ranked)
+    return walk_one_sided(
+        zero,
+        n_nodes,
+        x,
+        offset,
+        rows,
+        exchange,
+        temperature,
+        discount,
+        top,
+        flow,
+        table,
+        tree,
+        position,
+        slots,
+        moments,
+        stack,
+        translated,
+        scratch,
+        make_sweep_work(terms),
+        ranked,
+        buffers,
+        columns,
+        first,
+        second,
+    )
+
+
+@leaf
+def walk_one_sided(
+    begin,
+    end,
+    x,
+    offset,
+    rows,
+    exchange,
+    temperature,
+    discount,
+    top,
+    flow,
+    table,
+    tree,
+    position,
+    slots,
+    moments,
+    stack,
+    translated,
+    scratch,
+    work,
+    ranked,
+    buffers,
+    columns,
+    first,
+    second,
+):
+    """As ``tree.pass_down``: the sums of the rows of a subtree, whose ranking is used up; returns the strength."""
+    centre = value_centre(offset, x.shape[0], rows.value)
     strength = 0.0
-    for node in range(n_nodes):
-        depth = tree[DEPTH, node]
+    for node in range(begin, end):
+        depth = tree[DEPTH, node] - tree[DEPTH, begin]
         if depth > 0:
             copy_coefficients(stack[depth - 1], stack[depth])
             strength += add_sibling(node, tree, flow, moments, position, True, table, translated, stack[depth])
-        begin, end, left = tree[FIRST, node], tree[LAST, node], tree[LEFT, node]
+        start, stop, left = tree[FIRST, node], tree[LAST, node], tree[LEFT, node]
         if left >= 0:
             if tree[SIDE, left] >= 0:
                 strength += sweep(
+                    start,
+                    stop,
                     node,
                     offset,
                     rows,
@@ -236,11 +313,13 @@ def sum_one_sided(
                     first,
                     second,
                 )
-                partition(begin, tree[LAST, left], end, ranked, buffers)
+                middle = tree[LAST, left]
+                partition(start, stop, middle, start, middle, ranked, buffers)
+                copy_back(start, stop, ranked, buffers)
             continue
         evaluate_rows(
-            begin,
-            end,
+            start,
+            stop,
             x,
             offset,
             rows,
@@ -253,12 +332,12 @@ def sum_one_sided(
             scratch,
             (first, second),
         )
-        if has_one_label(rows.run_end, offset, begin, end):
+        if has_one_label(rows.run_end, offset, start, stop):
             continue
         if table.is_loss:
-            loss_range_ndcg(x, begin, end, offset, rows, exchange, temperature, discount, top, columns, first, second)
+            loss_range_ndcg(x, start, stop, offset, rows, exchange, temperature, discount, top, columns, first, second)
         else:
             strength += sum_range_ndcg(
-                x, begin, end, offset, rows, exchange, temperature, discount, top, columns, first, second
+                x, start, stop, offset, rows, exchange, temperature, discount, top, columns, first, second
             )
     return strength

@@ -32,10 +32,9 @@ from .tree import (
     add_children,
     add_sibling,
     copy_coefficients,
-    direct_cost,
     gather_up,
-    has_one_label,
     is_direct,
+    longest_leaf,
     make_scratch,
     make_stack,
     most_nodes,
@@ -228,10 +227,10 @@ def panels_of(x, low, high):
 
 
 @kernel
-def plant(n, offset, rows, n_panels, near, n_flows):
-    """The tree of one query, and its subtrees: their nodes' begins and ends."""
+def plant(n, offset, rows, n_panels, near, n_flows, pair_cost, row_cost):
+    """The tree of one query (see ``split``), and its subtrees: their nodes' begins and ends."""
     nodes = np.empty((7, most_nodes(n)), np.int64)
-    n_nodes = split(n, offset, rows, n_panels, near, n_flows, direct_cost(rows), 0.0, nodes)
+    n_nodes = split(n, offset, rows, n_panels, near, n_flows, pair_cost, row_cost, nodes)
     subtrees = np.empty((n_nodes, 2), np.int64)
     count = 0
     node = 0
@@ -249,17 +248,17 @@ def plant(n, offset, rows, n_panels, near, n_flows):
 
 
 @kernel
-def sum_up(subtrees, x, offset, tree, rows, position, slots, table, moments):
+def sum_up(subtrees, x, offset, tree, rows, discount, position, slots, table, moments):
     """Moments of some subtrees."""
     centre = value_centre(offset, x.shape[0], rows.value)
     scratch = make_scratch()
     for k in range(subtrees.shape[0]):
         begin, end = subtrees[k, 0], subtrees[k, 1]
-        gather_up(begin, end, x, offset, tree, rows, x[:0], centre, position, slots, table, moments, scratch)
+        gather_up(begin, end, x, offset, tree, rows, discount, centre, position, slots, table, moments, scratch)
 
 
 @kernel
-def cross(subtrees, tree, flow, position, table, moments, n_targets):
+def cross(subtrees, tree, flow, position, signed, table, moments, n_targets):
     """Above the subtrees: moments, the coefficients that each subtree starts with, and the strength."""
     top = subtrees[:, 0].max() + 1
     inner = np.ones(top, np.bool_)
@@ -282,7 +281,7 @@ def cross(subtrees, tree, flow, position, table, moments, n_targets):
         depth = tree[DEPTH, node]
         if depth > 0:
             copy_coefficients(stack[depth - 1], stack[depth])
-            strength += add_sibling(node, tree, flow, moments, position, False, table, translated, stack[depth])
+            strength += add_sibling(node, tree, flow, moments, position, signed, table, translated, stack[depth])
         if starts:
             coefficients[count] = stack[depth]
             count += 1
@@ -293,12 +292,7 @@ def cross(subtrees, tree, flow, position, table, moments, n_targets):
 def sum_down(subtrees, x, offset, tree, rows, flow, position, slots, table, moments, coefficients, gradient, hessian):
     """Gradients and Hessians of the rows of some subtrees, without the query's factors; returns their strengths."""
     centre = value_centre(offset, x.shape[0], rows.value)
-    longest = 0
-    for k in range(subtrees.shape[0]):
-        for node in range(subtrees[k, 0], subtrees[k, 1]):
-            if tree[LEFT, node] < 0 and not has_one_label(rows.run_end, offset, tree[FIRST, node], tree[LAST, node]):
-                longest = max(longest, tree[LAST, node] - tree[FIRST, node])
-    columns, scratch = make_columns(longest, gradient), make_scratch()
+    columns, scratch = make_columns(longest_leaf(subtrees, tree, offset, rows), gradient), make_scratch()
     strengths = np.empty(subtrees.shape[0])
     for k in range(subtrees.shape[0]):
         begin, end = subtrees[k, 0], subtrees[k, 1]

@@ -29,7 +29,7 @@ def discounts(x, row, truncation, few, orders, keys, discount, top):
     of them; the float64 ``keys`` are longer than x by twice LANES.
     """
     n = x.shape[0]
-    order = orders[0]
+    order = orders[0][:n]
     if n > _COUNTED or not _count_above(x, keys[0], discount):
         _sort(x, row, order, orders[1], keys[0], keys[1])
         for rank in range(n):
@@ -37,7 +37,12 @@ def discounts(x, row, truncation, few, orders, keys, discount, top):
     for i in range(n):
         rank = np.int64(discount[i])
         top[i] = 1.0 if rank < truncation else 0.0
-        discount[i] = few[rank] if rank < few.shape[0] else 1.0 / np.log2(rank + 2.0)
+        discount[i] = discount_of(rank, few)
+
+
+@leaf
+def discount_of(rank, few):
+    return few[rank] if rank < few.shape[0] else 1.0 / np.log2(rank + 2.0)
 
 
 @leaf
@@ -65,6 +70,13 @@ def _sort(x, row, order, spare_order, key, spare_key):
     for p in range(n):
         key[p], order[p] = x[p], p
     sort(key[:n], order[:n], spare_key, spare_order)
+    order_ties(row, order, spare_order, key, spare_key)
+
+
+@leaf
+def order_ties(row, order, spare_order, key, spare_key):
+    """Bring the positions of equal keys into the order of their rows; the keys are used up."""
+    n = order.shape[0]
     start = 0
     while start < n:
         stop = start + 1

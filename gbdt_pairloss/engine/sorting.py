@@ -33,7 +33,7 @@ def _insert(key, row, begin, end):
 
 
 @exact_helper
-def _merge(key, row, begin, middle, end, to_key, to_row):
+def merge(key, row, begin, middle, end, to_key, to_row):
     """Merge the sorted [begin, middle) and [middle, end); returns the pairs that stood the other way.
 
     From both ends at once, two chains of steps that do not wait for each other, and without a branch on what is
@@ -81,7 +81,7 @@ def _merge_all(key, row, begin, end, width, spare_key, spare_row):
     while width < end - begin:
         for left in range(begin, end, 2 * width):
             right = min(left + width, end)
-            turned += _merge(from_key, from_row, left, right, min(right + width, end), to_key, to_row)
+            turned += merge(from_key, from_row, left, right, min(right + width, end), to_key, to_row)
         from_key, from_row, to_key, to_row = to_key, to_row, from_key, from_row
         in_spare = not in_spare
         width *= 2

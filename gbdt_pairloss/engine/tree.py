@@ -310,6 +310,18 @@ def make_stack(begin, end, tree, n_targets, panels, terms):
 
 
 @leaf
+def longest_leaf(subtrees, tree, offset, rows):
+    """The most rows of a leaf of these subtrees that is summed directly."""
+    longest = 0
+    for k in range(subtrees.shape[0]):
+        for node in range(subtrees[k, 0], subtrees[k, 1]):
+            first, last = tree[FIRST, node], tree[LAST, node]
+            if tree[LEFT, node] < 0 and not has_one_label(rows.run_end, offset, first, last):
+                longest = max(longest, last - first)
+    return longest
+
+
+@leaf
 def direct_cost(rows):
     """Of a pair."""
     weighted = rows.winner_weight.size > 0 or rows.value.size > 0

@@ -1,0 +1,83 @@
+"""Threads for the length of one call."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+#: How many tasks each thread gets: more are better balanced, fewer cost less.
+TASKS = 6
+
+
+class Threads:
+    """Threads for the length of one call, that of the caller among them; with one, no others.
+
+    They are Python's own, and started anew: there are none that a fork could lose.
+    """
+
+    def __init__(self, n_threads: int | None) -> None:
+        self.n = n_threads or available_cores()
+        self._others: list[Thread] = []
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+
+    def __enter__(self) -> Threads:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for _other in self._others:
+            self._work.put(None)
+        for other in self._others:
+            other.join()
+
+    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
+        """The function's results, in the order of the tasks."""
+        if self.n == 1 or len(tasks) < 2:
+            return [function(task) for task in tasks]
+        while len(self._others) < self.n - 1:
+            self._others.append(Thread(target=self._serve, daemon=True))
+            self._others[-1].start()
+        results: list[Any] = [None] * len(tasks)
+        waiting, done = deque(range(len(tasks))), SimpleQueue[BaseException | None]()
+
+        def work() -> None:
+            failure: BaseException | None = None
+            try:
+                while True:
+                    try:
+                        task = waiting.popleft()
+                    except IndexError:
+                        break
+                    results[task] = function(tasks[task])
+            except BaseException as error:
+                waiting.clear()
+                failure = error
+            done.put(failure)
+
+        for _other in self._others:
+            self._work.put(work)
+        work()
+        failures = [failure for failure in (done.get() for _ in range(self.n)) if failure is not None]
+        if failures:
+            raise failures[0]
+        return results
+
+    def _serve(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+
+    def stretches(self, size: int, step: int = 1) -> list[tuple[int, int]]:
+        """About equal stretches of ``range(size)`` to share, of whole multiples of ``step`` but for the last."""
+        n_tasks = 1 if self.n == 1 else TASKS * self.n
+        length = max(1, -(-size // (n_tasks * step))) * step
+        return [(start, min(start + length, size)) for start in range(0, size, length)]
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,127 @@
+"""One call of the CPU engine: what its kernels read and write, and what is kept from call to call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..plan import Plan
+from ..validation import Float64Array
+from . import PairSum
+from .charges import Rows, flows
+from .chebyshev import Table, table
+from .memory import Memory
+
+_NORMALIZERS = {"none": 0, "query": 1, "log": 2}
+
+
+def query_arguments(plan: Plan, strengths: Float64Array, pairs: PairSum) -> tuple[Any, ...]:
+    """What the kernels take for each query's factor."""
+    parameters = (pairs.temperature, _NORMALIZERS[pairs.normalize], pairs.hessian_scale)
+    return plan.query_weight, plan.sum_of_phi, strengths, parameters
+
+
+@dataclass(frozen=True)
+class Work:
+    """One call.
+
+    Attributes
+    ----------
+    plan, rows : Plan, Rows
+    scores : float64 array of shape (n_rows,)
+    query_arguments : tuple
+    temperature : float
+    flow : int64 array
+        What charges become what sums, see ``charges.flows``; there are ``n_channels`` charges and ``n_targets`` sums.
+    n_channels, n_targets : int
+    expansion : Table
+    memory : Memory
+    first, second : arrays of shape (n_rows,)
+        Gradients and Hessians, or losses and, with |delta NDCG|, the pairs' weights.
+    """
+
+    plan: Plan
+    rows: Rows
+    scores: Float64Array
+    query_arguments: tuple[Any, ...]
+    temperature: float
+    flow: NDArray[np.int64]
+    n_channels: int
+    n_targets: int
+    expansion: Table
+    memory: Memory
+    first: NDArray[Any]
+    second: NDArray[Any]
+
+    @property
+    def strengths(self) -> Float64Array:
+        return self.query_arguments[2]  # type: ignore[no-any-return]
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        scores: NDArray[Any],
+        pairs: PairSum,
+        dtype: np.dtype[Any],
+        strengths: Float64Array,
+        is_loss: bool,
+    ) -> Work:
+        kept = Kept.of(plan)
+        rows = kept.rows
+        first, second = (kept.memory.array(plan.n_rows, dtype) for _ in range(2))
+        if plan.rows.size < plan.n_rows:  # the kernels write the rows that take part
+            first[:] = second[:] = 0.0
+        weighted, valued = rows.winner_weight.size > 0, rows.value.size > 0
+        with_strength = pairs.normalize == "log" and not is_loss
+        powers = 4 if pairs.delta is not None else 2 if valued else 1
+        # Chebyshev terms and near panels: errors of 1e-7 and 1e-14 of what is summed.
+        terms, near = (8, 9) if dtype == np.float32 else (18, 18)
+        return cls(
+            plan=plan,
+            rows=rows,
+            scores=np.ascontiguousarray(scores, dtype=np.float64),
+            query_arguments=query_arguments(plan, strengths, pairs),
+            temperature=pairs.temperature,
+            flow=flows(powers, weighted, with_strength, is_loss),
+            n_channels=powers * ((3 if with_strength else 2) if weighted else 1),
+            n_targets=powers * (2 if weighted else 1),
+            expansion=table(terms, near, is_loss),
+            memory=kept.memory,
+            first=first,
+            second=second,
+        )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept as long as a plan: its arrays as the kernels read them, and the memory of its calls."""
+
+    rows: Rows
+    memory: Memory
+
+    @classmethod
+    def of(cls, plan: Plan) -> Kept:
+        kept = _KEPT.get(plan)
+        if kept is None:
+            none = np.empty(0)
+            weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
+            rows = Rows(
+                row=plan.rows.view(f"u{plan.rows.itemsize}"),
+                ptr=plan.ptr,
+                run_begin=plan.run_begin,
+                run_end=plan.run_end,
+                last_run=np.append(plan.run_begin, 0)[plan.ptr[1:] - 1].astype(np.int64),
+                winner_weight=np.ascontiguousarray(plan.winner_weight) if weighted else none,
+                loser_weight=np.ascontiguousarray(plan.loser_weight) if weighted else none,
+                value=none if plan.values is None else plan.values,
+            )
+            kept = _KEPT[plan] = cls(rows, Memory())
+        return kept
+
+
+_KEPT: WeakKeyDictionary[Plan, Kept] = WeakKeyDictionary()
