@@ -225,6 +225,20 @@ def test_hostile_scores(scores, labels, dtype) -> None:
     assert_matches_reference(objective, y, s, dtype, group=sizes)
 
 
+@pytest.mark.parametrize("pair_weight", ["uniform", "label_diff", "ndcg"])
+@pytest.mark.parametrize("labels", ["grades", "distinct"])
+@pytest.mark.parametrize("scale", [1e4, 1e30])
+def test_a_long_query_of_scores_spread_widely(pair_weight, labels, scale) -> None:
+    rng = np.random.default_rng(8)
+    y, scores = labels_of(labels, 3000, rng), scale * rng.standard_normal(3000)
+    scores[:200] = rng.standard_normal(200)  # and some that lie together
+    y -= y.min()
+    weight = rng.random(3000) if labels == "grades" else None
+    objective = PairwiseLogistic(pair_weight=pair_weight)
+    assert_matches_reference(objective, y, scores, np.float32, sample_weight=weight)
+    assert_matches_reference(objective, y, scores, np.float64, sample_weight=weight)
+
+
 def test_all_pairs_in_order_and_far_apart() -> None:
     # The largest gradient is about 1e-9, and is right to 1e-6 of itself.
     for n in (40, 5000):

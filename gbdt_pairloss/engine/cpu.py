@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..validation import Float64Array
 from . import SMALLEST_DISTANCE, DeltaNDCG, PairSum, check_range
 from .charges import flows
 from .chebyshev import table
-from .direct import BEYOND
+from .direct import BEYOND, SPREAD
 from .large import LARGE, sum_large, sum_large_ndcg
 from .ndcg import sum_queries_ndcg
 from .ndcg_direct import Exchange
@@ -122,9 +123,7 @@ def _sum_separable(work: Work, threads: Threads) -> bool:
             work.second,
         )
 
-    finite = threads.run(sum_small, _stretches(cost, large, threads))
-    finite += [sum_large(work, int(query), threads) for query in np.flatnonzero(large)]
-    return all(finite)
+    return _run(work, sum_small, cost, large, sum_large, threads)
 
 
 def _sum_ndcg(work: Work, delta: DeltaNDCG, threads: Threads) -> bool:
@@ -160,8 +159,27 @@ def _sum_ndcg(work: Work, delta: DeltaNDCG, threads: Threads) -> bool:
 
     large = (sizes > LARGE) & (delta.truncation is None and not delta.by_distance)
     cost = np.where(large, 0.0, 60.0 * sizes + np.minimum(0.4 * work.plan.n_pairs, 500.0 * sizes))
+
+    def sum_alone(work: Work, query: int, threads: Threads) -> bool:
+        return sum_large_ndcg(work, query, exchange, threads)
+
+    return _run(work, sum_some, cost, large, sum_alone, threads)
+
+
+def _run(
+    work: Work,
+    sum_some: Callable[[tuple[int, int]], bool],
+    cost: Float64Array,
+    large: NDArray[np.bool_],
+    sum_alone: Callable[[Work, int, Threads], bool],
+    threads: Threads,
+) -> bool:
+    """Sum stretches of the queries, and those alone that are large or need it; returns whether results are finite."""
+    before = work.strengths.copy()
     finite = threads.run(sum_some, _stretches(cost, large, threads))
-    finite += [sum_large_ndcg(work, int(query), exchange, threads) for query in np.flatnonzero(large)]
+    for query in np.flatnonzero(large | (work.strengths == SPREAD)):
+        work.strengths[query] = before[query]
+        finite.append(sum_alone(work, int(query), threads))
     return all(finite)
 
 

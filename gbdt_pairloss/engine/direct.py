@@ -47,6 +47,12 @@ MAGNITUDE = 1e290
 #: What a sum returns in the place of the strength for scores that are not finite, or beyond MAGNITUDE.
 BEYOND = -1.0
 
+#: The same for a query that needs ``spread.py``.
+SPREAD = -2.0
+
+# Pairs that are summed directly all the same, at a few ns each.
+_MOST_PAIRS = 1e6
+
 _exponentials = along(exponentials)
 _spread = along(spread, ("least", "most", "finite"))
 _flush = along(flush, ("sum",))
@@ -324,6 +330,12 @@ def _general_rows(columns, constants):
 
 _sum_plain = strips(plain, _plain_values, _plain_values, weighted=False)
 _sum_general = strips(general, _general_columns, _general_rows, weighted=True)
+
+
+@leaf
+def is_spread(n, panels):
+    """Whether a query of n rows needs ``spread.py``; ``panels`` is 0 where a table does not hold them."""
+    return panels == 0 and 0.5 * n * n > _MOST_PAIRS
 
 
 @leaf

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..validation import Float64Array
 from .charges import Rows, flows
-from .chebyshev import WIDTH, Table, table
+from .chebyshev import Table, table
 from .direct import BEYOND, MAGNITUDE, centre_matters
 from .lanes import LANES
 from .ndcg import (
@@ -41,6 +41,7 @@ from .query_sums import (
     sum_up,
     write_scaled,
 )
+from .spread import sum_spread, sum_spread_one_sided
 from .threads import Threads
 from .tree import DEPTH, FIRST, LAST, LEFT, SIDE, direct_cost
 from .work import Work
@@ -76,7 +77,7 @@ class _Query:
     x : float64 array of shape (n,)
         Its scores over the temperature.
     position, slots : arrays
-        Their panels, see ``chebyshev.find_panels``.
+        Their panels, see ``chebyshev.find_panels``; empty where a table does not hold them (see ``spread.py``).
     """
 
     work: Work
@@ -109,8 +110,6 @@ class _Query:
             threads.run(lambda chunk: centre_scores(*chunk, centre, temperature, x), chunks)
             low, high = (low - centre) / temperature, (high - centre) / temperature
         position, slots = panels_of(x, low, high)
-        if position.size == 0:
-            position = np.unique(np.floor(x / WIDTH))
         return cls(work, threads, index, offset, n, chunks, x, position, slots)
 
     def empty(self) -> NDArray[Any]:
@@ -190,8 +189,22 @@ def sum_large(work: Work, index: int, threads: Threads) -> bool:
     if query is None:
         return True
     sums = _Sums(work.rows, work.flow, work.n_channels, work.n_targets, work.expansion)
-    tree = _Tree.of(query, sums, query.x[:0], False, direct_cost.py_func(work.rows), 0.0)
     first, second = query.empty(), query.empty()
+    if query.position.size == 0:
+        first[:] = second[:] = 0.0
+        arguments = (work.flow, work.n_channels, work.n_targets, work.expansion, first, second)
+        strength = sum_spread(query.x, query.offset, work.rows, *arguments)
+    else:
+        strength = _sum_tree(query, sums, first, second)
+    if not work.expansion.is_loss:
+        work.strengths[index] = strength
+    return query.write(first, second, *factors(index, *work.query_arguments, query.n, work.expansion.is_loss))
+
+
+def _sum_tree(query: _Query, sums: _Sums, first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Both sums of all rows, without the query's factors; returns the strength."""
+    work = query.work
+    tree = _Tree.of(query, sums, query.x[:0], False, direct_cost.py_func(work.rows), 0.0)
     strengths = query.share(
         lambda part: sum_down(
             tree.subtrees[part],
@@ -210,9 +223,7 @@ def sum_large(work: Work, index: int, threads: Threads) -> bool:
         ),
         tree.parts,
     )
-    if not work.expansion.is_loss:
-        work.strengths[index] = tree.strength + np.concatenate(strengths).sum()
-    return query.write(first, second, *factors(index, *work.query_arguments, query.n, work.expansion.is_loss))
+    return tree.strength + float(np.concatenate(strengths).sum())
 
 
 def sum_large_ndcg(work: Work, index: int, exchange: Exchange, threads: Threads) -> bool:
@@ -268,10 +279,14 @@ def _sum_one_sided(
     buffers = (spare, memory.array(n, np.float64), memory.array(n, np.float64))
     discount = memory.array(n, np.float64)
     query.share(lambda chunk: rank_chunk(*chunk, x, exchange.few, discount, ranked), query.chunks)
+    first, second, top = query.empty(), query.empty(), np.ones(n)
+    first[:] = second[:] = 0.0
+    if query.position.size == 0:
+        arguments = (exchange, work.temperature, discount, top, sums.flow, sums.n_channels, sums.n_targets, expansion)
+        strength = sum_spread_one_sided(x, offset, rows, *arguments, ranked, buffers, first, second)
+        return first, second, strength
     tree = _Tree.of(query, sums, discount, True, PAIR, ROW)
     nodes, panels = tree.nodes, (query.position, query.slots)
-    first, second = query.empty(), query.empty()
-    first[:] = second[:] = 0.0
     strength = tree.strength
     for level in tree.inner():
         parts = []
@@ -302,7 +317,7 @@ def _sum_one_sided(
             exchange,
             work.temperature,
             discount,
-            np.ones(n),
+            top,
             sums.flow,
             *panels,
             expansion,

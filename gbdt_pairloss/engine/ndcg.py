@@ -10,7 +10,7 @@ import numpy as np
 from .charges import Rows, value_centre
 from .chebyshev import WIDTH
 from .compile import kernel, leaf
-from .direct import BEYOND, EXPONENT, FRACTION, Range, make_columns, over_temperature, write
+from .direct import BEYOND, EXPONENT, FRACTION, SPREAD, Range, make_columns, over_temperature, write
 from .lanes import LANES
 from .ndcg_direct import Exchange, loss_range_ndcg, sum_first, sum_of_phi_ndcg, sum_range_ndcg
 from .onesided import copy_back, make_sweep_work, partition, rank_rows, sum_one_sided, sweep, walk_one_sided
@@ -206,6 +206,10 @@ def sum_queries_ndcg(
             )
             if of_phi:
                 sum_of_phi = second[:n].sum()
+        if strength == SPREAD:
+            strengths[q] = SPREAD
+            q += 1
+            continue
         if not is_loss:
             strengths[q] = exchange.per_ideal[q] * strength
         finite &= _finish(

@@ -17,6 +17,7 @@ import numpy as np
 from .charges import value_centre
 from .chebyshev import WIDTH, find_panels, place
 from .compile import helper, leaf
+from .direct import SPREAD, is_spread
 from .ndcg_direct import loss_range_ndcg, sum_range_ndcg
 from .tree import (
     DEPTH,
@@ -207,7 +208,7 @@ def make_sweep_work(terms):
 def sum_one_sided(
     x, offset, rows, exchange, temperature, discount, top, flow, sizes, table, orders, columns, first, second
 ):
-    """All pairs of a large query: gradients and Hessians, or losses and weights; returns the strength.
+    """All pairs of a large query: gradients and Hessians, or losses and weights; returns the strength, or SPREAD.
 
     ``sizes`` are the numbers of channels and of targets; the first of ``orders`` is the current ranking.
     """
@@ -215,6 +216,8 @@ def sum_one_sided(
     nodes = np.empty((7, most_nodes(n)), np.int64)
     position, slots, n_nodes = plant_one_sided(x, offset, rows, table, flow.shape[0], nodes)
     zero = np.int64(0)
+    if is_spread(n, position.shape[0]):
+        return SPREAD
     if n_nodes < 2:
         if table.is_loss:
             loss_range_ndcg(x, zero, n, offset, rows, exchange, temperature, discount, top, columns, first, second)

@@ -9,6 +9,7 @@ from .chebyshev import find_panels
 from .compile import kernel, leaf
 from .direct import (
     BEYOND,
+    SPREAD,
     TOTAL_R,
     TOTAL_T,
     WEIGHT,
@@ -132,8 +133,8 @@ def sum_queries(
     """Gradient and Hessian, or loss, of the queries ``begin`` to ``end``, scattered to the caller's rows.
 
     ``pairs`` is (temperature, normalize, hessian_scale); the precision of ``out`` is what is worked in. ``strengths``
-    of the queries are written with the gradients and read with the losses; BEYOND says that a query's scores are not
-    finite, or too large, and that its results are missing. Returns whether all others are finite.
+    of the queries are written with the gradients and read with the losses; BEYOND (scores that are not finite, or too
+    large) and SPREAD say that a query's results are missing. Returns whether all others are finite.
     """
     longest = 0
     for q in range(begin, end):
@@ -177,13 +178,13 @@ def sum_queries(
                     gradient,
                     hessian,
                 )
-                if not table.is_loss:
+                if not table.is_loss or strength == SPREAD:
                     strengths[q] = strength
-                factor, factor_hessian = _factors(q, query_weight, sum_of_phi, strengths, pairs, n, table.is_loss)
-                here = Range(np.int64(0), n, offset, False, np.int64(0))
-                finite &= write(
-                    here, rows.row, gradient, hessian, factor, factor_hessian, (gradient, hessian), out, out_hessian
-                )
+                if strength != SPREAD:
+                    factor, factor_hessian = _factors(q, query_weight, sum_of_phi, strengths, pairs, n, table.is_loss)
+                    here = Range(np.int64(0), n, offset, False, np.int64(0))
+                    scaled = (gradient, hessian)
+                    finite &= write(here, rows.row, gradient, hessian, factor, factor_hessian, scaled, out, out_hessian)
             else:
                 strengths[q] = BEYOND
         q += 1

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .charges import fill_charges, powers_of, role_weight, value_centre
 from .chebyshev import add_moments, evaluate, find_panels, place, translate
 from .compile import helper, leaf
-from .direct import loss_range, sum_range
+from .direct import SPREAD, is_spread, loss_range, sum_range
 
 # A leaf has at most this many rows if it has one label: what one task of a large query takes at least.
 _MOST_ROWS = 16384
@@ -54,7 +54,7 @@ def make_scratch():
 
 
 @leaf
-def _count_pairs(first, last, run_end, offset):
+def count_pairs(first, last, run_end, offset):
     """The ordered pairs of a range; of a range of many labels an upper bound."""
     pairs = 0.0
     p = first
@@ -68,7 +68,7 @@ def _count_pairs(first, last, run_end, offset):
 
 
 @leaf
-def _boundary(first, last, rows, offset):
+def boundary(first, last, rows, offset):
     """The label boundary nearest the middle of a range of several labels."""
     middle = (first + last) // 2
     begin, end = rows.run_begin[offset + middle] - offset, rows.run_end[offset + middle] - offset
@@ -123,9 +123,9 @@ def split(n, offset, rows, panels, near, n_flows, pair_cost, row_cost, nodes):
             fast = 2.0 * (translation + _NODE) + row_cost * (last - first)
             if depth == 0:
                 fast += _QUERY + _EXPAND_ROW * n_flows * 0.5 * n
-            if pair_cost * _count_pairs(first, last, rows.run_end, offset) <= fast:
+            if pair_cost * count_pairs(first, last, rows.run_end, offset) <= fast:
                 continue
-            middle = _boundary(first, last, rows, offset)
+            middle = boundary(first, last, rows, offset)
         if count + size + 2 > nodes.shape[1] or size + 2 > stack.shape[0]:
             continue
         for child in range(2):  # the left one is taken off the stack first
@@ -338,13 +338,15 @@ def is_direct(n, n_rows):
 def sum_query(
     x, low, high, offset, rows, flow, n_channels, n_targets, table, nodes, scratch, columns, gradient, hessian
 ):
-    """Add the sums of one query in one go, without the query's factors; returns the strength.
+    """Add the sums of one query in one go, without the query's factors; returns the strength, or SPREAD.
 
     ``x`` are its scores over the temperature, and ``low`` and ``high`` the extremes of these.
     """
     n = x.shape[0]
     position, slots = find_panels(x, low, high)
     panels = position.shape[0]
+    if is_spread(n, panels):
+        return SPREAD
     nodes[FIRST, 0], nodes[LAST, 0], nodes[LEFT, 0], nodes[DEPTH, 0] = 0, n, -1, 0
     n_nodes = 1
     if panels > 0:
