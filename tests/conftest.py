@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,6 +22,32 @@ _kernels = sorted((Path(gbdt_pairloss.__file__).parent / "engine").glob("*.py"))
 _contents = b"".join(path.read_bytes() for path in _kernels) + version("numba").encode()
 _digest = hashlib.sha256(_contents).hexdigest()[:16]
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"gbdt_pairloss-kernels-{_digest}"))
+
+
+# What most tests need of the kernels, but for those that the first ones need, compiled on another core meanwhile.
+_COMPILE = """
+import numpy as np
+from gbdt_pairloss import PairwiseLogistic
+
+labels, scores = np.arange(3000.0) % 3, np.linspace(0, 1e5, 3000)
+for pair_weight, dtype in (("ndcg", "f4"), ("ndcg", "f8"), ("uniform", "f8"), ("uniform", "f4")):
+    PairwiseLogistic(pair_weight=pair_weight, n_threads=1).gradient_hessian(labels, scores.astype(dtype))
+"""
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not Path(os.environ["NUMBA_CACHE_DIR"]).exists():
+        session.config.stash[_compiling] = subprocess.Popen([sys.executable, "-c", _COMPILE])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    compiling = session.config.stash.get(_compiling, None)
+    if compiling is not None:
+        compiling.kill()
+        compiling.wait()
+
+
+_compiling = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
 @dataclass

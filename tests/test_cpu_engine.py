@@ -235,8 +235,8 @@ def test_a_long_query_of_scores_spread_widely(pair_weight, labels, scale) -> Non
     y -= y.min()
     weight = rng.random(3000) if labels == "grades" else None
     objective = PairwiseLogistic(pair_weight=pair_weight)
-    assert_matches_reference(objective, y, scores, np.float32, sample_weight=weight)
-    assert_matches_reference(objective, y, scores, np.float64, sample_weight=weight)
+    for dtype in (np.float32, np.float64):
+        assert_matches_reference(objective, y, scores, dtype, sample_weight=weight)
 
 
 def test_all_pairs_in_order_and_far_apart() -> None:

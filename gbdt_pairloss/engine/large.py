@@ -49,6 +49,9 @@ from .work import Work
 #: A query of more rows than this is shared by the threads.
 LARGE = 65536
 
+# Rows that one task reads, writes or sorts at least: whole vectors.
+_CHUNK = 256 * LANES
+
 # Parts of a node's ranking that are swept at a time.
 _SWEEPS = 32
 
@@ -96,7 +99,7 @@ class _Query:
         offset, end = int(work.plan.ptr[index]), int(work.plan.ptr[index + 1])
         n = end - offset
         row = work.rows.row[offset:end]
-        chunks = threads.stretches(n, LANES)
+        chunks = threads.stretches(n, _CHUNK)
         padded = work.memory.array(n + LANES, np.float64)
         x = padded[:n]
         found = threads.run(lambda chunk: read_scores(*chunk, work.scores, row, padded), chunks)

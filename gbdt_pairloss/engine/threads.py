@@ -35,9 +35,10 @@ class Threads:
 
     def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
         """The function's results, in the order of the tasks."""
-        if self.n == 1 or len(tasks) < 2:
+        n_others = min(self.n, len(tasks)) - 1
+        if n_others < 1:
             return [function(task) for task in tasks]
-        while len(self._others) < self.n - 1:
+        while len(self._others) < n_others:
             self._others.append(Thread(target=self._serve, daemon=True))
             self._others[-1].start()
         results: list[Any] = [None] * len(tasks)
@@ -57,10 +58,10 @@ class Threads:
                 failure = error
             done.put(failure)
 
-        for _other in self._others:
+        for _other in range(n_others):
             self._work.put(work)
         work()
-        failures = [failure for failure in (done.get() for _ in range(self.n)) if failure is not None]
+        failures = [failure for failure in (done.get() for _ in range(1 + n_others)) if failure is not None]
         if failures:
             raise failures[0]
         return results
@@ -70,7 +71,7 @@ class Threads:
             work()
 
     def stretches(self, size: int, step: int = 1) -> list[tuple[int, int]]:
-        """About equal stretches of ``range(size)`` to share, of whole multiples of ``step`` but for the last."""
+        """About equal stretches of ``range(size)`` to share: whole multiples of ``step``, but for the last."""
         n_tasks = 1 if self.n == 1 else TASKS * self.n
         length = max(1, -(-size // (n_tasks * step))) * step
         return [(start, min(start + length, size)) for start in range(0, size, length)]
