@@ -314,7 +314,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         if not plan.has_weighted_pair:
             raise ValueError(f"{self.name} is undefined: {self._nothing_to_learn()}, or all weights are 0")
         loss, weight = self._engine().winner_loss(plan, scores, self._pairs(), np.float32)
-        return float(loss.sum()) / float(weight.sum())
+        total = float(weight.sum())
+        return float(loss.sum()) / total if total > 0 else 0.0
 
     def plan(self, data: RankingData) -> Plan:
         """The plan of checked data, as this objective sees its labels."""
@@ -367,7 +368,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             type(self)._ranking_labels,
             self.ignore_negative_labels,
             self.item_weight,
-            self.pair_weight in ("uniform", "label_diff") and self.pair_weight,
+            self.pair_weight if self.pair_weight != "lambdarank" else "ndcg",
             self.pair_weight != "uniform" and self.gain,
         )
 

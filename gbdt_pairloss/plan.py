@@ -7,7 +7,7 @@ sorted by label, descending: a row beats every row of its query that comes after
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -99,8 +99,13 @@ class Plan:
         after = np.repeat(self.ptr[1:], np.diff(self.ptr))
 
         def lost(weight: Float64Array) -> Float64Array:
-            total = np.concatenate(([0.0], np.cumsum(weight)))
-            return np.asarray(total[after] - total[self.run_end])
+            # In units of the query's largest: its digits must not drown in those of another query.
+            largest = np.zeros(self.n_queries)
+            query, _ = self._query_and_rank()
+            np.maximum.at(largest, query, np.abs(weight))
+            unit = np.where(largest > 0, largest, 1.0)[query]
+            total = np.concatenate(([0.0], np.cumsum(weight / unit)))
+            return np.asarray((total[after] - total[self.run_end]) * unit)
 
         if self.values is None:
             return lost(self.loser_weight)
@@ -132,8 +137,31 @@ class Plan:
     def _centred_values(self) -> Float64Array:
         """Values from the query's smallest: their differences are what matters, and large values would cost digits."""
         assert self.values is not None
+        if self.values.size == 0:
+            return self.values
         sizes = np.diff(self.ptr)
         return self.values - np.repeat(self.values[np.maximum(self.ptr[1:] - 1, 0)], sizes)
+
+    @cached_property
+    def largest_value(self) -> float:
+        """The largest magnitude among the values."""
+        return 0.0 if self.values is None else float(np.abs(self.values).max(initial=0.0))
+
+    def of_queries(self, queries: IntArray) -> Plan:
+        """The plan of some queries alone, for the same rows of the caller."""
+        sizes = np.diff(self.ptr)[queries]
+        ptr = np.concatenate(([0], np.cumsum(sizes)))
+        positions = np.arange(ptr[-1]) + np.repeat(self.ptr[queries] - ptr[:-1], sizes)
+        return replace(
+            self,
+            rows=self.rows[positions],
+            ptr=ptr,
+            labels=self.labels[positions],
+            winner_weight=self.winner_weight[positions],
+            loser_weight=self.loser_weight[positions],
+            query_weight=self.query_weight[queries],
+            values=None if self.values is None else self.values[positions],
+        )
 
     def gather(self, values: NDArray[Any]) -> Float64Array:
         """The caller's values in plan order, as float64."""

@@ -44,6 +44,16 @@ def predict(booster, model, X):
 
 
 @pytest.mark.parametrize("booster", BOOSTERS)
+def test_a_plan_of_gain_differences_is_none_of_ndcg(booster, problem) -> None:
+    dataset = dataset_of(booster, problem, y=problem.y - 1)
+    scores = np.zeros(problem.y.size)
+    gains = PairwiseLogistic(pair_weight="gain_diff", ignore_negative_labels=False)
+    gains(scores, dataset.construct() if booster == "lightgbm" else dataset)
+    with pytest.raises(ValueError, match="NDCG has no gain for the negative label"):
+        gains.set_params(pair_weight="ndcg")(scores, dataset)
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
 @pytest.mark.parametrize("objective", [PairwiseLogistic(), BPR(threshold=1.0), PairwiseLogistic(normalize="log")])
 def test_training_lowers_the_metric_of_the_objective(booster, objective, problem) -> None:
     dataset = dataset_of(booster, problem)

@@ -36,6 +36,7 @@ def share_of_largest(error, exact, query):
 
 
 def assert_matches_reference(objective, y, scores, dtype=np.float32, loss=True, **kwargs) -> None:
+    y = np.asarray(y, dtype=float)
     plan = plan_of(objective, y, scores, **kwargs)
     query = np.zeros(plan.n_rows, dtype=int)
     query[plan.rows] = np.repeat(np.arange(plan.n_queries), np.diff(plan.ptr))
@@ -277,6 +278,42 @@ def test_any_small_query(rows, dtype) -> None:
     y, scores, weight = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
     assert_matches_reference(PairwiseLogistic(), y, scores, dtype)
     assert_matches_reference(PairwiseLogistic(pair_weight="label_diff"), y, scores, dtype, sample_weight=weight)
+
+
+def test_scores_on_the_bounds_of_panels() -> None:
+    rng = np.random.default_rng(9)
+    n = 70_000
+    y, scores = (rng.random(n) < 0.001).astype(float), rng.integers(-6, 7, n) / 10
+    gradient, _ = PairwiseLogistic(temperature=0.1, normalize="none").gradient_hessian(y, scores)
+    d = (scores[y > 0] - scores[:, None]) / 0.1
+    wrong = (y[:, None] == 0) / (1 + np.exp(d)) / 0.1
+    expected = wrong.sum(axis=1)
+    expected[y > 0] -= wrong.sum(axis=0)
+    np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
+def test_one_query_beyond_what_a_temperature_can_divide_among_others() -> None:
+    y, scores = np.array([1.0, 0.0, 1.0, 0.0, 2.0]), np.array([0.0, 1e300, 0.3, 0.1, 0.2])
+    for dtype in (np.float32, np.float64):
+        assert_matches_reference(PairwiseLogistic(), y, scores, dtype, group=[2, 3])
+
+
+def test_gains_beyond_float32() -> None:
+    y, scores = np.array([130.0, 1.0, 0.0, 129.0]), np.array([0.1, 0.3, 0.2, 0.0])
+    assert_matches_reference(PairwiseLogistic(pair_weight="ndcg"), y, scores)
+
+
+def test_equal_scores_beyond_float32_and_a_truncation() -> None:
+    objective = PairwiseLogistic(pair_weight="ndcg", truncation=2)
+    assert_matches_reference(objective, [2.0, 0.0, 1.0], np.full(3, 1e39))
+
+
+def test_weights_of_one_query_do_not_drown_those_of_another() -> None:
+    y, weight = np.array([1.0, 0.0, 1.0, 0.0]), np.array([1e12, 1e12, 1e-6, 1e-6])
+    objective = PairwiseLogistic(normalize="none", item_weight="both")
+    plan = plan_of(objective, y, np.zeros(4), group=[2, 2], sample_weight=weight)
+    _, won = CPUEngine().winner_loss(plan, np.zeros(4), objective._pairs(), np.float64)
+    np.testing.assert_allclose(won, [1e24, 0, 1e-12, 0])
 
 
 class TestThreads:

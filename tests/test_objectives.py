@@ -346,3 +346,12 @@ def test_the_docstrings_example() -> None:
     (example,) = doctest.DocTestFinder(recurse=False).find(PairwiseLogistic, "PairwiseLogistic")
     result = doctest.DocTestRunner().run(example)
     assert (result.attempted, result.failed) == (3, 0)
+
+
+@pytest.mark.parametrize("pair_weight", ["uniform", "label_diff", "gain_diff", "ndcg", "lambdarank"])
+def test_no_row_takes_part(pair_weight) -> None:
+    objective = PairwiseLogistic(pair_weight=pair_weight)
+    gradient, hessian = objective.gradient_hessian([1.0, 0.0], [0.1, 0.2], mask=[False, False])
+    assert not np.any([gradient, hessian])
+    assert objective.loss([1.0, 0.0], [0.1, 0.2], mask=[False, False]) == 0.0
+    assert objective.gradient_hessian(np.empty(0), np.empty(0), group=[0, 0])[0].shape == (0,)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -20,12 +22,22 @@ _INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True}
 _FAST = {"reassoc", "contract", "arcp", "nsz", "nnan"}
 
 
+# Of all that kernels are made of.
+_DIGEST = sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+
+
 def _on_disk(**options: Any) -> Callable[[_Function], Any]:
     def decorate(function: _Function) -> Any:
         try:
-            return _njit(cache=True, **options)(function)
+            dispatcher = _njit(cache=True, **options)(function)
         except RuntimeError:  # what Numba raises when it finds no folder for its cache
             return _njit(**options)(function)
+        # Numba takes a kernel from the cache if the file that it stands in is as old as it was; what it calls stands in
+        # other files, and not every installer dates files anew.
+        cache_file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+        if hasattr(cache_file, "_source_stamp"):
+            cache_file._source_stamp = (cache_file._source_stamp, _DIGEST)
+        return dispatcher
 
     return decorate
 

@@ -26,14 +26,22 @@ from .work import Work, query_arguments
 #: The losses that there are kernels for, by name.
 PAIR_LOSSES = ("logistic",)
 
-# ns of work, times the number of threads, from which on starting them pays. The boosters' own threads go on spinning
-# for some ms after their work, on the cores that ours would need: in a training on two cores a second thread makes 4 ms
-# of work no shorter.
-_WORTH_THREADS = 1e7
+# ns that threads must save to pay. The boosters' own threads go on spinning for some ms after their work, on the cores
+# that ours would need: in a training on two cores a second thread makes 4 ms of work no shorter.
+_WORTH_THREADS = 2.5e6
+
+# ns of work that each thread gets at least.
+_PER_THREAD = 5e5
+
+# Values beyond this leave no room in float32 for sums of their differences.
+_MOST_IN_FLOAT32 = 1e30
 
 
 class CPUEngine:
-    """Sums over all pairs at a cost per row that does not grow with the query.
+    """Sums over all pairs at a cost per row that does not grow with the query; with |delta NDCG|, with its logarithm.
+
+    Truncated |delta NDCG| takes time in proportion to its pairs. One query of that, or of scores that span more than
+    8192 temperatures, is summed by one thread.
 
     Parameters
     ----------
@@ -73,9 +81,11 @@ class CPUEngine:
         loss = loss.astype(np.float64, copy=False)
         if pairs.delta is not None:
             return loss, weight.astype(np.float64, copy=False)
-        factor = loss_factors(plan.ptr, *query_arguments(plan, strengths, pairs))
-        weight = plan.winner_weight * plan.pair_weights_won * np.repeat(factor, np.diff(plan.ptr))
-        return loss, plan.scatter(weight)
+        factor = loss_factors(plan.ptr, *query_arguments(plan, np.maximum(strengths, 0.0), pairs))
+        won = plan.scatter(plan.winner_weight * plan.pair_weights_won * np.repeat(factor, np.diff(plan.ptr)))
+        beyond = plan.of_queries(np.flatnonzero(strengths == BEYOND)).rows
+        won[beyond] = weight[beyond]
+        return loss, won
 
     def _sum(
         self,
@@ -90,18 +100,23 @@ class CPUEngine:
 
         ``strengths`` of the queries are written with the gradients and read with the losses.
         """
-        if pairs.delta is not None and pairs.delta.by_distance:
+        if (pairs.delta is not None and pairs.delta.by_distance) or plan.largest_value > _MOST_IN_FLOAT32:
             dtype = np.dtype(np.float64)  # float32 has no digits for distances of 0.01 of scores in the tens
         work = Work.of(plan, scores, pairs, dtype, strengths, is_loss)
         with Threads(self.n_threads) as threads:
             finite = _sum_separable(work, threads) if pairs.delta is None else _sum_ndcg(work, pairs.delta, threads)
+        first, second = work.first, work.second
         if (strengths == BEYOND).any():
             plan.check_scores(scores)
             # Scores that even float64 cannot divide by the temperature.
+            beyond = plan.of_queries(np.flatnonzero(strengths == BEYOND))
             reference = ReferenceEngine()
             sums = reference.winner_loss if is_loss else reference.gradient_hessian
-            work.first[:], work.second[:] = sums(plan, scores, pairs, dtype)
-        return work.first, work.second, finite
+            if is_loss:  # of such scores it may be beyond float32
+                first, second = first.astype(np.float64), second.astype(np.float64)
+            for out, result in zip((first, second), sums(beyond, scores, pairs, dtype), strict=True):
+                out[beyond.rows] = result[beyond.rows]
+        return first, second, finite
 
 
 def _sum_separable(work: Work, threads: Threads) -> bool:
@@ -133,7 +148,7 @@ def _sum_ndcg(work: Work, delta: DeltaNDCG, threads: Threads) -> bool:
     sizes = np.diff(work.plan.ptr)
     ideal = work.plan.ideal_dcg(delta.truncation)
     exchange = Exchange(
-        truncation=delta.truncation or int(sizes.max(initial=0)),
+        truncation=int(min(delta.truncation or sizes.max(initial=0), sizes.max(initial=0))),
         base=SMALLEST_DISTANCE if delta.by_distance else 1.0,
         slope=float(delta.by_distance),
         per_ideal=np.divide(1.0, ideal, out=np.zeros_like(ideal), where=ideal > 0),
@@ -190,7 +205,8 @@ def _stretches(cost: Float64Array, large: NDArray[np.bool_], threads: Threads) -
     if threads.n == 1 and not large.any():
         return [(0, cost.size)]
     total = np.concatenate(([0.0], np.cumsum(cost)))
-    n_tasks = 1 if threads.n == 1 or threads.n * total[-1] < _WORTH_THREADS else TASKS * threads.n
+    n = min(threads.n, 1 + int(total[-1] / _PER_THREAD))
+    n_tasks = TASKS * n if total[-1] * (1 - 1 / n) > _WORTH_THREADS else 1
     shares = 1 - np.linspace(1, 0, n_tasks + 1)[1:-1] ** 2
     bounds = {0, cost.size, *np.searchsorted(total, shares * total[-1]).tolist()}
     for query in np.flatnonzero(large).tolist():

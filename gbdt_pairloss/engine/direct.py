@@ -367,7 +367,8 @@ def over_temperature(row, scores, temperature, x):
         centre = nearest_zero(x[:n])
     for p in range(n):
         x[p] = (x[p] - centre) / temperature
-    return (low - centre) / temperature, (high - centre) / temperature, True
+    low, high, _ = extremes(x, n)  # of what stands in x: a vector's division may round otherwise than a number's
+    return low, high, True
 
 
 @leaf

@@ -111,7 +111,8 @@ class _Query:
         if temperature != 1.0:
             centre = centre_of(x) if centre_matters.py_func(low, high, temperature) else 0.0
             threads.run(lambda chunk: centre_scores(*chunk, centre, temperature, x), chunks)
-            low, high = (low - centre) / temperature, (high - centre) / temperature
+            # Of what stands in x: a vector's division may round otherwise than a number's.
+            low, high = float(x.min()), float(x.max())
         position, slots = panels_of(x, low, high)
         return cls(work, threads, index, offset, n, chunks, x, position, slots)
 

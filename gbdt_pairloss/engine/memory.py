@@ -23,7 +23,7 @@ class Memory:
 
     def array(self, size: int, dtype: Any) -> NDArray[Any]:
         """An array of any contents."""
-        n_bytes = size * np.dtype(dtype).itemsize
+        n_bytes = _rounded(size * np.dtype(dtype).itemsize)
         free = self._free.setdefault(n_bytes, [])
         try:
             block = free.pop()
@@ -31,9 +31,15 @@ class Memory:
             block = np.empty(n_bytes, np.uint8)
         # numpy shortens chains of views to the last array: over a memoryview that is this one, so that it lives as
         # long as any view.
-        array = np.frombuffer(block.data, dtype) if n_bytes else np.empty(0, dtype)
+        array = np.frombuffer(block.data, dtype, count=size)
         weakref.finalize(array, _give_back, free, block).atexit = False
         return array
+
+
+def _rounded(n_bytes: int) -> int:
+    """Up to the next eighth of a power of two: queries of about one size share blocks."""
+    step = 1 << max(6, n_bytes.bit_length() - 4)
+    return max(1, -(-n_bytes // step)) * step
 
 
 def _give_back(free: list[NDArray[np.uint8]], block: NDArray[np.uint8]) -> None:

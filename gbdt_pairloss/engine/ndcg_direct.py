@@ -96,7 +96,7 @@ def _fill(here, temperature, rows, discount, top, columns):
         p = row_at(here, i)
         own[DISCOUNT, i] = discount[p]
         own[TOP, i] = top[p]
-        own[PLACE, i] = columns.double[X, i] * temperature
+        own[PLACE, i] = (columns.double[X, i] - columns.double[X, 0]) * temperature
     own[DISCOUNT, n : n + LANES] = 0
     own[TOP, n : n + LANES] = 0
     own[PLACE, n : n + LANES] = 0

@@ -9,6 +9,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
+import joblib
+
 #: How many tasks each thread gets: more are better balanced, fewer cost less.
 TASKS = 6
 
@@ -38,9 +40,8 @@ class Threads:
         n_others = min(self.n, len(tasks)) - 1
         if n_others < 1:
             return [function(task) for task in tasks]
-        while len(self._others) < n_others:
-            self._others.append(Thread(target=self._serve, daemon=True))
-            self._others[-1].start()
+        self._start(n_others)
+        n_others = min(n_others, len(self._others))
         results: list[Any] = [None] * len(tasks)
         waiting, done = deque(range(len(tasks))), SimpleQueue[BaseException | None]()
 
@@ -66,6 +67,16 @@ class Threads:
             raise failures[0]
         return results
 
+    def _start(self, n: int) -> None:
+        """Start threads until there are n others, or no more are to be had."""
+        while len(self._others) < n:
+            other = Thread(target=self._serve, daemon=True)
+            try:
+                other.start()
+            except RuntimeError:
+                return
+            self._others.append(other)
+
     def _serve(self) -> None:
         while (work := self._work.get()) is not None:
             work()
@@ -78,7 +89,10 @@ class Threads:
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use: of its affinity and quota, and not more than OMP_NUM_THREADS.
+
+    joblib sets that variable in its workers, so that they share the cores; the boosters heed it too.
+    """
+    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    cores = int(joblib.cpu_count())
+    return min(cores, int(limit)) if limit.isdigit() and int(limit) > 0 else cores

@@ -22,7 +22,7 @@ _NORMALIZERS = {"none": 0, "query": 1, "log": 2}
 def query_arguments(plan: Plan, strengths: Float64Array, pairs: PairSum) -> tuple[Any, ...]:
     """What the kernels take for each query's factor."""
     parameters = (pairs.temperature, _NORMALIZERS[pairs.normalize], pairs.hessian_scale)
-    return plan.query_weight, plan.sum_of_phi, strengths, parameters
+    return Kept.of(plan).query_weight, plan.sum_of_phi, strengths, parameters
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Work:
         return cls(
             plan=plan,
             rows=rows,
-            scores=np.ascontiguousarray(scores, dtype=np.float64),
+            scores=np.require(scores, np.float64, ["C", "A", "W"]),
             query_arguments=query_arguments(plan, strengths, pairs),
             temperature=pairs.temperature,
             flow=flows(powers, weighted, with_strength, is_loss),
@@ -102,6 +102,7 @@ class Kept:
     """What is kept as long as a plan: its arrays as the kernels read them, and the memory of its calls."""
 
     rows: Rows
+    query_weight: Float64Array
     memory: Memory
 
     @classmethod
@@ -116,11 +117,11 @@ class Kept:
                 run_begin=plan.run_begin,
                 run_end=plan.run_end,
                 last_run=np.append(plan.run_begin, 0)[plan.ptr[1:] - 1].astype(np.int64),
-                winner_weight=np.ascontiguousarray(plan.winner_weight) if weighted else none,
-                loser_weight=np.ascontiguousarray(plan.loser_weight) if weighted else none,
+                winner_weight=np.array(plan.winner_weight) if weighted else none,
+                loser_weight=np.array(plan.loser_weight) if weighted else none,
                 value=none if plan.values is None else plan.values,
             )
-            kept = _KEPT[plan] = cls(rows, Memory())
+            kept = _KEPT[plan] = cls(rows, np.array(plan.query_weight), Memory())
         return kept
 
 
