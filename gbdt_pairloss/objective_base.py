@@ -77,7 +77,8 @@ def gains(labels: Float64Array, gain: str, at_least_0: bool) -> Float64Array:
     if gain == "linear":
         return labels
     with np.errstate(over="ignore"):
-        values = np.exp2(labels) - 1.0
+        # Near 0 the difference of 2^y and 1 would lose digits.
+        values = np.where(np.abs(labels) < 0.5, np.expm1(labels * np.log(2.0)), np.exp2(labels) - 1.0)
     if not np.isfinite(values).all():
         raise ValueError(f'gain="exp2" overflows for the label {labels.max()}; use gain="linear"')
     return values

@@ -24,11 +24,11 @@ from .formulas import (
     flush,
     flush_weighted,
     general,
+    limits,
     logistic_loss,
     plain,
     power_of_two,
     scaled,
-    spread,
     two_parts,
 )
 from .lanes import LANES, along, rows_by_columns
@@ -54,7 +54,7 @@ SPREAD = -2.0
 _MOST_PAIRS = 1e6
 
 _exponentials = along(exponentials)
-_spread = along(spread, ("least", "most", "finite"))
+_limits = along(limits, ("least", "most", "finite"))
 _flush = along(flush, ("sum",))
 _flush_weighted = along(flush_weighted)
 _two_parts = along(two_parts)
@@ -156,13 +156,13 @@ def first_column(here, i, rows):
 def extremes(x, n):
     """The least and the largest of the first n entries of a padded array, and 1 if all are finite, else 0."""
     x[n : n + LANES] = x[n - 1]
-    return spread_of(x, 0, n)
+    return limits_of(x, 0, n)
 
 
 @leaf
-def spread_of(x, begin, end):
+def limits_of(x, begin, end):
     """As ``extremes`` of whole vectors."""
-    return _spread((x,), (), begin, end, ())
+    return _limits((x,), (), begin, end, ())
 
 
 @leaf

@@ -43,7 +43,7 @@ def two_parts(inputs, constants, bits):
     return (rounded, score - rounded.to(64)), ()
 
 
-def spread(inputs, constants, bits):
+def limits(inputs, constants, bits):
     """For folds: the least, the most, and whether finite."""
     return (), (inputs[0],) * 3
 

@@ -20,7 +20,7 @@ from .sorting import merge, sort
 from .tree import LAST, LEFT, longest_leaf, make_scratch, make_stack
 
 # Queries of more rows than this are summed one-sided, or by their first rows where that is less work.
-_LARGE = 1024
+_ONE_SIDED = 1024
 
 
 @leaf
@@ -89,7 +89,7 @@ def _sum_some(
     for q in range(begin, end):
         offset = ptr[q]
         n = ptr[q + 1] - offset
-        if n > _LARGE and exchange.truncation >= n and exchange.slope == 0:
+        if n > _ONE_SIDED and exchange.truncation >= n and exchange.slope == 0:
             return q, finite
         if n == 0:
             continue
@@ -100,7 +100,7 @@ def _sum_some(
         here = Exchange(exchange.truncation, base, slope, exchange.per_ideal, exchange.few)
         x, discount, top, first, second = arrays[0][:n], arrays[1][:n], arrays[2][:n], arrays[3], arrays[4]
         strength, sum_of_phi = 0.0, 0.0
-        if n > _LARGE and 8 * exchange.truncation < n:
+        if n > _ONE_SIDED and 8 * exchange.truncation < n:
             strength, sum_of_phi = sum_first(
                 x, offset, rows, here, temperature, discount, orders[0], is_loss, first, second
             )

@@ -49,7 +49,8 @@ def sweep(begin, end, node, offset, rows, centre, position, slots, table, tree, 
     ``ranked`` are the node's positions by descending score, and their scores and discounts, of which ``begin`` to
     ``end`` are whole panels; ``moments`` are those of the tree. Returns the strength of these pairs, without weights.
     """
-    # Weighted sums are no strength: where that is asked for, its channels are there, and it takes a sweep of its own.
+    # Weighted sums are no strength. Where that is asked for, the moments have the channels of role 2, and it takes a
+    # sweep of its own; else what is returned is not looked at.
     strength = 0.0
     for role in range(0, 3 if moments.shape[1] == 12 else 1, 2):
         strength = _sweep(

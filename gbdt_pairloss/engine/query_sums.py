@@ -15,12 +15,12 @@ from .direct import (
     WEIGHT,
     E,
     Range,
+    limits_of,
     make_columns,
     nearest_zero,
     orient_query,
     over_temperature,
     read,
-    spread_of,
     sum_oriented,
     write,
 )
@@ -204,7 +204,7 @@ def read_scores(begin, end, scores, row, x):
         x[p] = scores[row[p]]
     if end == row.shape[0]:
         x[end : end + LANES] = x[end - 1]
-    low, high, finite = spread_of(x, begin, end)
+    low, high, finite = limits_of(x, begin, end)
     return low, high, finite > 0.0
 
 

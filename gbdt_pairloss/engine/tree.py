@@ -126,7 +126,7 @@ def split(n, offset, rows, panels, near, n_flows, pair_cost, row_cost, nodes):
             if pair_cost * count_pairs(first, last, rows.run_end, offset) <= fast:
                 continue
             middle = boundary(first, last, rows, offset)
-        if count + size + 2 > nodes.shape[1] or size + 2 > stack.shape[0]:
+        if count + size + 2 > most_nodes(n) or size + 2 > stack.shape[0]:
             continue
         for child in range(2):  # the left one is taken off the stack first
             stack[size, 0] = first if child == 1 else middle
