@@ -14,7 +14,8 @@ from ..validation import Float64Array
 from . import SMALLEST_DISTANCE, DeltaNDCG, PairSum, check_range
 from .charges import flows
 from .chebyshev import table
-from .direct import BEYOND, SPREAD
+from .columns import BEYOND
+from .direct import SPREAD
 from .large import LARGE, sum_large, sum_large_ndcg
 from .ndcg import sum_queries_ndcg
 from .ndcg_direct import Exchange

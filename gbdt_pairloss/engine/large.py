@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..validation import Float64Array
 from .charges import Rows, flows
 from .chebyshev import Table, table
-from .direct import BEYOND, MAGNITUDE, centre_matters
+from .columns import BEYOND, MAGNITUDE, centre_matters
 from .lanes import LANES
 from .ndcg import (
     copy_part,

@@ -9,8 +9,9 @@ import numpy as np
 
 from .charges import Rows, value_centre
 from .chebyshev import WIDTH
+from .columns import BEYOND, EXPONENT, FRACTION, Range, make_columns, over_temperature, write
 from .compile import kernel, leaf
-from .direct import BEYOND, EXPONENT, FRACTION, SPREAD, Range, make_columns, over_temperature, write
+from .direct import SPREAD
 from .lanes import LANES
 from .ndcg_direct import Exchange, loss_range_ndcg, sum_first, sum_of_phi_ndcg, sum_range_ndcg
 from .onesided import copy_back, make_sweep_work, partition, rank_rows, sum_one_sided, sweep, walk_one_sided

@@ -13,9 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .compile import leaf
-from .direct import (
-    COLUMNS_PER_SUM,
+from .columns import (
     DISCOUNT,
     PLACE,
     ROW_WEIGHT,
@@ -24,11 +22,8 @@ from .direct import (
     TOP,
     VALUE,
     WEIGHT,
-    WIDEST,
     E,
     X,
-    add_totals,
-    clear_totals,
     exponentiate,
     exponentiate_for_loss,
     fill_columns,
@@ -36,8 +31,9 @@ from .direct import (
     load,
     orient,
     row_at,
-    strips,
 )
+from .compile import leaf
+from .direct import COLUMNS_PER_SUM, WIDEST, add_totals, clear_totals, strips
 from .formulas import ndcg_general, ndcg_loss, ndcg_plain
 from .lanes import LANES, rows_by_columns
 

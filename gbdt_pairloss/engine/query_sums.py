@@ -6,10 +6,8 @@ import numpy as np
 
 from .charges import value_centre
 from .chebyshev import find_panels
-from .compile import kernel, leaf
-from .direct import (
+from .columns import (
     BEYOND,
-    SPREAD,
     TOTAL_R,
     TOTAL_T,
     WEIGHT,
@@ -21,9 +19,10 @@ from .direct import (
     orient_query,
     over_temperature,
     read,
-    sum_oriented,
     write,
 )
+from .compile import kernel, leaf
+from .direct import SPREAD, sum_oriented
 from .lanes import LANES
 from .tree import (
     DEPTH,

@@ -10,8 +10,9 @@ import numpy as np
 
 from .charges import value_centre
 from .chebyshev import WIDTH
+from .columns import make_columns
 from .compile import helper, kernel
-from .direct import loss_range, make_columns, sum_range
+from .direct import loss_range, sum_range
 from .ndcg_direct import loss_range_ndcg, sum_range_ndcg
 from .onesided import copy_back, make_sweep_work, partition, sweep
 from .tree import (
