@@ -315,3 +315,12 @@ def loss_range(scores, first, last, offset, rows, columns, loss):
             for left in range(start, n, COLUMNS_PER_SUM):
                 total += _loss_row(arrays, own, i, (left,), min(left + COLUMNS_PER_SUM, n), (), ())[0]
         loss[first + i] += total * work[ROW_WEIGHT, i]
+
+
+@leaf
+def sum_pairs(is_loss, x, first, last, offset, rows, columns, first_sum, second_sum):
+    """Add the gradients and Hessians of a range, or its losses to the first; returns the strength, of losses 0."""
+    if is_loss:
+        loss_range(x, first, last, offset, rows, columns, first_sum)
+        return 0.0
+    return sum_range(x, first, last, offset, rows, columns, first_sum, second_sum)

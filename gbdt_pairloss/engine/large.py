@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -122,16 +121,11 @@ class _Query:
         array[self.n :] = 0.0
         return array
 
-    def share(self, task: Callable[[Any], Any], tasks: list[Any]) -> list[Any]:
-        return self.threads.run(task, tasks)
-
     def write(self, first: NDArray[Any], second: NDArray[Any], factor: float, factor_second: float) -> bool:
         """Scatter results to the caller's rows, times their factors; returns whether all are finite."""
         row = self.work.rows.row[self.offset : self.offset + self.n]
-        out = (self.work.first, self.work.second)
-        return all(
-            self.share(lambda chunk: write_scaled(*chunk, row, first, second, factor, factor_second, *out), self.chunks)
-        )
+        arguments = (row, first, second, factor, factor_second, self.work.first, self.work.second)
+        return all(self.threads.run(lambda chunk: write_scaled(*chunk, *arguments), self.chunks))
 
 
 @dataclass(frozen=True)
@@ -168,7 +162,7 @@ class _Tree:
         moments = np.empty((nodes.shape[1], sums.n_channels, position.size, len(expansion.terms)))
         parts = [slice(*stretch) for stretch in query.threads.stretches(len(subtrees))]
         panels = (position, query.slots)
-        query.share(
+        query.threads.run(
             lambda part: sum_up(
                 subtrees[part], query.x, query.offset, nodes, rows, discount, *panels, expansion, moments
             ),
@@ -209,7 +203,7 @@ def _sum_tree(query: _Query, sums: _Sums, first: NDArray[Any], second: NDArray[A
     """Both sums of all rows, without the query's factors; returns the strength."""
     work = query.work
     tree = _Tree.of(query, sums, query.x[:0], False, direct_cost.py_func(work.rows), 0.0)
-    strengths = query.share(
+    strengths = query.threads.run(
         lambda part: sum_down(
             tree.subtrees[part],
             query.x,
@@ -260,12 +254,12 @@ def _rank(query: _Query) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     n, memory = query.n, query.work.memory
     order, to_order = (memory.array(n, np.int64) for _ in range(2))
     key, to_key = (memory.array(n, np.float64) for _ in range(2))
-    query.share(lambda chunk: sort_chunk(*chunk, query.x, order, to_order, key, to_key), query.chunks)
+    query.threads.run(lambda chunk: sort_chunk(*chunk, query.x, order, to_order, key, to_key), query.chunks)
     bounds = [begin for begin, _ in query.chunks] + [n]
     while len(bounds) > 2:
         merges = [(*bounds[k : k + 2], bounds[min(k + 2, len(bounds) - 1)]) for k in range(0, len(bounds) - 1, 2)]
-        arrays = (order, to_order, key, to_key)
-        query.share(lambda merge: merge_chunks(*merge, *arrays), merges)  # noqa: B023
+        sorted_, merged = (key, order), (to_key, to_order)
+        query.threads.run(lambda merge: merge_chunks(*sorted_, *merge, *merged), merges)  # noqa: B023
         order, to_order, key, to_key = to_order, order, to_key, key
         bounds = [*bounds[:-1:2], n]
     row = query.work.rows.row[query.offset : query.offset + n]
@@ -282,9 +276,10 @@ def _sum_one_sided(
     ranked = (order, memory.array(n, np.float64), memory.array(n, np.float64))
     buffers = (spare, memory.array(n, np.float64), memory.array(n, np.float64))
     discount = memory.array(n, np.float64)
-    query.share(lambda chunk: rank_chunk(*chunk, x, exchange.few, discount, ranked), query.chunks)
-    first, second, top = query.empty(), query.empty(), np.ones(n)
+    query.threads.run(lambda chunk: rank_chunk(*chunk, x, exchange.few, discount, ranked), query.chunks)
+    first, second, top = query.empty(), query.empty(), memory.array(n, np.float64)
     first[:] = second[:] = 0.0
+    top[:] = 1.0
     if query.position.size == 0:
         arguments = (exchange, work.temperature, discount, top, sums.flow, sums.n_channels, sums.n_targets, expansion)
         strength = sum_spread_one_sided(x, offset, rows, *arguments, ranked, buffers, first, second)
@@ -297,7 +292,7 @@ def _sum_one_sided(
         for node in level:
             bounds = panel_bounds(nodes[FIRST, node], nodes[LAST, node], ranked[1], _SWEEPS)
             parts += [(int(begin), int(end), node) for begin, end in pairwise(bounds)]
-        swept = query.share(
+        swept = query.threads.run(
             lambda part: sweep_part(
                 *part, x, offset, nodes, rows, *panels, expansion, tree.moments, ranked, first, second
             ),
@@ -309,9 +304,9 @@ def _sum_one_sided(
             left, right = to[node]
             moves.append((begin, end, int(nodes[LAST, nodes[LEFT, node]]), int(left), int(right)))
             to[node] = (left + n_left, right + end - begin - n_left)
-        query.share(lambda move: partition_part(*move, ranked, buffers), moves)
-        query.share(lambda part: copy_part(part[0], part[1], ranked, buffers), parts)
-    strengths = query.share(
+        query.threads.run(lambda move: partition_part(*move, ranked, buffers), moves)
+        query.threads.run(lambda part: copy_part(part[0], part[1], ranked, buffers), parts)
+    strengths = query.threads.run(
         lambda part: walk_down(
             tree.subtrees[part],
             x,

@@ -10,10 +10,10 @@ import numpy as np
 from .charges import Rows, value_centre
 from .chebyshev import WIDTH
 from .columns import BEYOND, EXPONENT, FRACTION, Range, make_columns, over_temperature, write
-from .compile import kernel, leaf
+from .compile import exact_kernel, kernel, leaf
 from .direct import SPREAD
 from .lanes import LANES
-from .ndcg_direct import Exchange, loss_range_ndcg, sum_first, sum_of_phi_ndcg, sum_range_ndcg
+from .ndcg_direct import Exchange, sum_first, sum_of_phi_ndcg, sum_pairs_ndcg
 from .onesided import copy_back, make_sweep_work, partition, rank_rows, sum_one_sided, sweep, walk_one_sided
 from .query_sums import query_factor
 from .ranking import discount_of, discounts, order_ties
@@ -106,12 +106,9 @@ def _sum_some(
                 x, offset, rows, here, temperature, discount, orders[0], is_loss, first, second
             )
         else:
-            if is_loss:
-                loss_range_ndcg(x, zero, n, offset, rows, here, temperature, discount, top, columns, first, second)
-            else:
-                strength = sum_range_ndcg(
-                    x, zero, n, offset, rows, here, temperature, discount, top, columns, first, second
-                )
+            strength = sum_pairs_ndcg(
+                is_loss, x, zero, n, offset, rows, here, temperature, discount, top, columns, first, second
+            )
             if normalize == 1:
                 sum_of_phi = sum_of_phi_ndcg(x, offset, rows, here, temperature, discount, top)
         if not is_loss:
@@ -230,16 +227,8 @@ def sort_chunk(begin, end, x, order, spare_order, key, spare_key):
     sort(key[begin:end], order[begin:end], spare_key[begin:end], spare_order[begin:end])
 
 
-@kernel
-def merge_chunks(begin, middle, end, order, to_order, key, to_key):
-    """Merge two sorted neighbours, of which the second may be empty."""
-    merge(key, order, begin, middle, end, to_key, to_order)
-
-
-@kernel
-def settle_ties(row, order, spare_order, key, spare_key):
-    """Bring equal scores into the order of the caller's rows."""
-    order_ties(row, order, spare_order, key, spare_key)
+merge_chunks = exact_kernel(merge.py_func)
+settle_ties = kernel(order_ties.py_func)
 
 
 @kernel
@@ -293,16 +282,8 @@ def sweep_part(begin, end, node, x, offset, tree, rows, position, slots, table, 
     return strength, n_left
 
 
-@kernel
-def partition_part(begin, end, middle, left, right, ranked, buffers):
-    """As ``partition``."""
-    partition(begin, end, middle, left, right, ranked, buffers)
-
-
-@kernel
-def copy_part(begin, end, ranked, buffers):
-    """As ``copy_back``."""
-    copy_back(begin, end, ranked, buffers)
+partition_part = kernel(partition.py_func)
+copy_part = kernel(copy_back.py_func)
 
 
 @kernel
@@ -365,7 +346,4 @@ def walk_down(
     return strengths
 
 
-@kernel
-def exchange_factors(q, sum_of_phi, query_weight, exchange, strengths, pairs, n, is_loss):
-    """As ``_factors``."""
-    return _factors(q, sum_of_phi, query_weight, exchange, strengths, pairs, n, is_loss)
+exchange_factors = kernel(_factors.py_func)

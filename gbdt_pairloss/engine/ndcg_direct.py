@@ -186,6 +186,18 @@ def loss_range_ndcg(x, first, last, offset, rows, exchange, temperature, discoun
 
 
 @leaf
+def sum_pairs_ndcg(
+    is_loss, x, first, last, offset, rows, exchange, temperature, discount, top, columns, first_sum, second_sum
+):
+    """As ``direct.sum_pairs``; the second sums of losses are the pairs' weights."""
+    pairs = (first, last, offset, rows, exchange, temperature, discount, top, columns, first_sum, second_sum)
+    if is_loss:
+        loss_range_ndcg(x, *pairs)
+        return 0.0
+    return sum_range_ndcg(x, *pairs)
+
+
+@leaf
 def sum_of_phi_ndcg(x, offset, rows, exchange, temperature, discount, top):
     """The sum of phi over the pairs of one query, before all weights."""
     n = x.shape[0]

@@ -18,7 +18,7 @@ from .charges import value_centre
 from .chebyshev import WIDTH, find_panels, place
 from .compile import helper, leaf
 from .direct import SPREAD, is_spread
-from .ndcg_direct import loss_range_ndcg, sum_range_ndcg
+from .ndcg_direct import sum_pairs_ndcg
 from .tree import (
     DEPTH,
     FIRST,
@@ -220,10 +220,9 @@ def sum_one_sided(
     if is_spread(n, position.shape[0]):
         return SPREAD
     if n_nodes < 2:
-        if table.is_loss:
-            loss_range_ndcg(x, zero, n, offset, rows, exchange, temperature, discount, top, columns, first, second)
-            return 0.0
-        return sum_range_ndcg(x, zero, n, offset, rows, exchange, temperature, discount, top, columns, first, second)
+        return sum_pairs_ndcg(
+            table.is_loss, x, zero, n, offset, rows, exchange, temperature, discount, top, columns, first, second
+        )
     terms = len(table.terms)
     centre = value_centre(offset, n, rows.value)
     tree = nodes[:, :n_nodes].copy()
@@ -338,10 +337,7 @@ def walk_one_sided(
         )
         if has_one_label(rows.run_end, offset, start, stop):
             continue
-        if table.is_loss:
-            loss_range_ndcg(x, start, stop, offset, rows, exchange, temperature, discount, top, columns, first, second)
-        else:
-            strength += sum_range_ndcg(
-                x, start, stop, offset, rows, exchange, temperature, discount, top, columns, first, second
-            )
+        strength += sum_pairs_ndcg(
+            table.is_loss, x, start, stop, offset, rows, exchange, temperature, discount, top, columns, first, second
+        )
     return strength

@@ -65,10 +65,7 @@ def _factors(q, query_weight, sum_of_phi, strengths, pairs, n, is_loss):
     return factor / temperature, factor * hessian_scale / (temperature * temperature)
 
 
-@kernel
-def factors(q, query_weight, sum_of_phi, strengths, pairs, n, is_loss):
-    """As ``_factors``."""
-    return _factors(q, query_weight, sum_of_phi, strengths, pairs, n, is_loss)
+factors = kernel(_factors.py_func)
 
 
 @kernel
@@ -207,10 +204,7 @@ def read_scores(begin, end, scores, row, x):
     return low, high, finite > 0.0
 
 
-@kernel
-def centre_of(x):
-    """The score to subtract: the nearest to zero."""
-    return nearest_zero(x)
+centre_of = kernel(nearest_zero.py_func)
 
 
 @kernel
@@ -220,10 +214,7 @@ def centre_scores(begin, end, centre, temperature, x):
         x[p] = (x[p] - centre) / temperature
 
 
-@kernel
-def panels_of(x, low, high):
-    """As ``find_panels``."""
-    return find_panels(x, low, high)
+panels_of = kernel(find_panels.py_func)
 
 
 @kernel

@@ -12,8 +12,8 @@ from .charges import value_centre
 from .chebyshev import WIDTH
 from .columns import make_columns
 from .compile import helper, kernel
-from .direct import loss_range, sum_range
-from .ndcg_direct import loss_range_ndcg, sum_range_ndcg
+from .direct import sum_pairs
+from .ndcg_direct import sum_pairs_ndcg
 from .onesided import copy_back, make_sweep_work, partition, sweep
 from .tree import (
     DEPTH,
@@ -86,10 +86,7 @@ def sum_spread(x, offset, rows, flow, n_channels, n_targets, table, gradient, he
         if has_one_label(rows.run_end, offset, first, last):
             continue
         if _is_direct(first, last, offset, rows, size, ranges):
-            if table.is_loss:
-                loss_range(x, first, last, offset, rows, columns, gradient)
-            else:
-                strength += sum_range(x, first, last, offset, rows, columns, gradient, hessian)
+            strength += sum_pairs(table.is_loss, x, first, last, offset, rows, columns, gradient, hessian)
             continue
         tree, position, moments, coefficients, translated = _make_node(
             first, last, x, offset, rows, n_channels, n_targets, len(table.terms)
@@ -139,11 +136,9 @@ def sum_spread_one_sided(
         if has_one_label(rows.run_end, offset, first, last):
             continue
         if _is_direct(first, last, offset, rows, size, ranges):
-            pairs = (first, last, offset, rows, exchange, temperature, discount, top, columns, first_sum, second_sum)
-            if table.is_loss:
-                loss_range_ndcg(x, *pairs)
-            else:
-                strength += sum_range_ndcg(x, *pairs)
+            ranks = (temperature, discount, top)
+            sums = (first_sum, second_sum)
+            strength += sum_pairs_ndcg(table.is_loss, x, first, last, offset, rows, exchange, *ranks, columns, *sums)
             continue
         tree, position, moments, coefficients, translated = _make_node(
             first, last, x, offset, rows, n_channels, n_targets, len(table.terms)

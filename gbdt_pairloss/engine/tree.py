@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .charges import fill_charges, powers_of, role_weight, value_centre
 from .chebyshev import add_moments, evaluate, find_panels, place, translate
 from .compile import helper, leaf
-from .direct import SPREAD, is_spread, loss_range, sum_range
+from .direct import SPREAD, is_spread, sum_pairs
 
 # A leaf has at most this many rows if it has one label: what one task of a large query takes at least.
 _MOST_ROWS = 16384
@@ -293,10 +293,7 @@ def pass_down(
             )
         if has_one_label(rows.run_end, offset, first, last):
             continue
-        if table.is_loss:
-            loss_range(x, first, last, offset, rows, columns, gradient)
-        else:
-            strength += sum_range(x, first, last, offset, rows, columns, gradient, hessian)
+        strength += sum_pairs(table.is_loss, x, first, last, offset, rows, columns, gradient, hessian)
     return strength
 
 
