@@ -47,14 +47,14 @@ def shape_table(name: str, args: argparse.Namespace) -> list[str]:
     for candidates in zip(*runs, strict=True):
         cells = [candidates[0].name, candidates[0].pairs]
         for candidate, run in zip(candidates, runs, strict=True):
-            cells += _cost(candidate, run[0])
+            cells += cost(candidate, run[0])
         if candidates[0].pairs:  # not a regression
             rows.append(cells)
     text = f"{shape.title}: {data.n_docs:,} docs, {data.sizes.size:,} queries, {float(data.n_pairs()):.2g} pairs."
     return [f"## {name}", "", text, "", *markdown(header, rows)]
 
 
-def _cost(candidate: Candidate, ours: Candidate) -> list[str]:
+def cost(candidate: Candidate, ours: Candidate) -> list[str]:
     if candidate.seconds is None:
         return [candidate.remark, ""]
     taken = _digits(1e3 * candidate.seconds)

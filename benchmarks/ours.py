@@ -26,14 +26,20 @@ def make_call(data: Ranking, threads: int, **params: Any) -> Callable[[], Any]:
     """
     # Here, so that a process that times compilation has imported nothing yet.
     from gbdt_pairloss import PairwiseLogistic
-    from gbdt_pairloss.data import read_arrays
-    from gbdt_pairloss.training import TrainingWatch
 
     try:
         objective = PairwiseLogistic(n_threads=threads, device="cpu", **params)
     except ValueError:
         raise RefusedError("not in this version") from None
-    plan = objective.plan(read_arrays(data.labels, data.scores, group=data.sizes).data)
+    return boost_call(objective, data)
+
+
+def boost_call(objective: Any, data: Ranking, pairs: Any = None) -> Callable[[], Any]:
+    """The same of any objective of ours, on explicit pairs if there are some."""
+    from gbdt_pairloss.data import read_arrays
+    from gbdt_pairloss.training import TrainingWatch
+
+    plan = objective.plan(read_arrays(data.labels, data.scores, group=data.sizes, pairs=pairs).data)
     watch = TrainingWatch(0.0)
     # The watch looks at the first two rounds; what is timed is a round after these.
     objective.boost(plan, 0.5 * data.scores, watch)

@@ -10,12 +10,19 @@ __version__ = "0.1.0"
 __all__ = [
     "BPR",
     "LGBMRanker",
+    "PairwiseCustom",
+    "PairwiseExponential",
+    "PairwiseHinge",
     "PairwiseLogistic",
+    "PairwiseSoftZeroOne",
+    "PairwiseSquared",
     "XGBRanker",
     "attach",
     "datasets",
     "get_objective",
     "metrics",
+    "popularity_weights",
+    "propensity_weights",
 ]
 
 if TYPE_CHECKING:
@@ -23,13 +30,30 @@ if TYPE_CHECKING:
     from .attachments import attach
     from .boosters.lightgbm import LGBMRanker
     from .boosters.xgboost import XGBRanker
-    from .objectives import BPR, PairwiseLogistic, get_objective
+    from .objectives import (
+        BPR,
+        PairwiseCustom,
+        PairwiseExponential,
+        PairwiseHinge,
+        PairwiseLogistic,
+        PairwiseSoftZeroOne,
+        PairwiseSquared,
+        get_objective,
+    )
+    from .weights import popularity_weights, propensity_weights
 
 # Resolved on first use: importing the package imports no booster.
 _HOME = {
-    "PairwiseLogistic": "objectives",
     "BPR": "objectives",
+    "PairwiseCustom": "objectives",
+    "PairwiseExponential": "objectives",
+    "PairwiseHinge": "objectives",
+    "PairwiseLogistic": "objectives",
+    "PairwiseSoftZeroOne": "objectives",
+    "PairwiseSquared": "objectives",
     "get_objective": "objectives",
+    "popularity_weights": "weights",
+    "propensity_weights": "weights",
     "attach": "attachments",
     "LGBMRanker": "boosters.lightgbm",
     "XGBRanker": "boosters.xgboost",

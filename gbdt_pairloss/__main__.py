@@ -30,6 +30,9 @@ LEARNING_RATE = 0.1
 SETTINGS = {"lightgbm": {"num_leaves": 31}, "xgboost": {"max_depth": 6}}
 QUIET = {"lightgbm": -1, "xgboost": 0}
 
+#: Our objectives that are compared if none is asked for.
+DEFAULT_OBJECTIVES = ("pairwise_logistic", "bpr")
+
 METRICS: dict[str, Callable[..., Any]] = {
     "NDCG@5": partial(metrics.ndcg, k=5),
     "NDCG@10": partial(metrics.ndcg, k=10),
@@ -130,7 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--train", metavar="FILE", help="LETOR (SVMlight) file with qid:, may end in .gz or .bz2; needs --test")
     add("--test", metavar="FILE", help="the same with the queries to test on; needs --train")
     names = f"one or several, also by repeating the option: our {', '.join(objective_names())}; {natives}"
-    add("--objective", metavar="NAME[,NAME]", action="append", help=f"{names} (default: all)")
+    default = f"the boosters' own, {' and '.join(DEFAULT_OBJECTIVES)}"
+    add("--objective", metavar="NAME[,NAME]", action="append", help=f"{names} (default: {default})")
     add("--booster", choices=tuple(NATIVE_OBJECTIVES), help="train with this one only (default: every installed one)")
     add("--rounds", metavar="N", type=natural, default=100, help="trees of each training (default: 100)")
     add("--seed", metavar="N", type=whole, default=0, help="of the boosters and of the draw of digits (default: 0)")
@@ -150,7 +154,8 @@ def _trainings(booster: str | None, asked: list[str] | None) -> list[Result]:
     """The trainings asked for, with their figures missing; UsageError for unknown names and missing boosters."""
     owner = {objective: name for name, natives in NATIVE_OBJECTIVES.items() for objective in natives}
     known = [*owner, *objective_names()]
-    names = known if asked is None else list(dict.fromkeys(n.strip() for part in asked for n in part.split(",")))
+    default = [*owner, *DEFAULT_OBJECTIVES]
+    names = default if asked is None else list(dict.fromkeys(n.strip() for part in asked for n in part.split(",")))
     for name in names:
         if name not in known:
             raise UsageError(f"there is no objective {name!r}; known: {', '.join(known)}")
@@ -331,7 +336,7 @@ def _legend(args: argparse.Namespace, train: RankingSplit, test: RankingSplit) -
     if shared:
         held_out = f"CAUTION: query ids in both files: {shared:,}; if they mean the same queries, nothing is held out."
     return textwrap.fill(
-        f"{' and '.join(objective_names())} are gbdt_pairloss's objectives, the others the boosters' own. NDCG, MAP "
+        "bpr and pairwise_... are gbdt_pairloss's objectives, the others the boosters' own. NDCG, MAP "
         "(relevant: label 1 or more) and pair accuracy (share of pairs in the right order) are means over the test "
         f"queries, * marks the best; seconds are those of training alone. {held_out}",
         width=100,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .adapters import adapter_of
+from .groups import IntArray, item_codes
+from .pairs import Pairs, as_pairs
 from .validation import as_mask, as_vector, check_weights
 
 
@@ -19,12 +21,23 @@ class Attachment:
     item_weight: NDArray[Any] | None = None
     loser_weight: NDArray[Any] | None = None
     mask: NDArray[np.bool_] | None = None
+    item_id: IntArray | None = None
+    pairs: Pairs | None = None
 
     def take(self, rows: ArrayLike) -> Attachment:
-        """The attachment of a dataset made of some rows of this one's."""
+        """The attachment of a dataset made of some rows of this one's.
+
+        Raises
+        ------
+        ValueError
+            If the cut goes through a pair.
+        """
         index = np.asarray(rows, dtype=np.int64)
-        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Attachment(**{name: None if array is None else array[index] for name, array in arrays.items()})
+        arrays: dict[str, Any] = {}
+        for name in ("item_weight", "loser_weight", "mask", "item_id"):
+            array = getattr(self, name)
+            arrays[name] = None if array is None else array[index]
+        return Attachment(**arrays, pairs=None if self.pairs is None else self.pairs.take(index))
 
 
 #: The dataset's own attribute: copies and pickles of a dataset then take the attachment along.
@@ -37,11 +50,13 @@ def attach(
     item_weight: ArrayLike | None = None,
     loser_weight: ArrayLike | None = None,
     mask: ArrayLike | None = None,
+    item_id: ArrayLike | None = None,
+    pairs: tuple[ArrayLike, ...] | None = None,
 ) -> None:
     """Attach to a booster's dataset what it cannot hold itself.
 
-    An XGBoost DMatrix with groups holds one weight per query only, and neither booster knows loser weights or
-    masks. The attachment lives as long as the dataset, and follows its copies, ``lightgbm.Dataset.subset``,
+    An XGBoost DMatrix with groups holds one weight per query only, and neither booster knows loser weights, masks,
+    item ids or pairs. The attachment lives as long as the dataset, and follows its copies, ``lightgbm.Dataset.subset``,
     ``xgboost.DMatrix.slice`` and the boosters' ``cv`` functions (a file that the dataset is saved to does not hold
     it). What is given replaces what was attached before; the rest stays.
 
@@ -54,25 +69,38 @@ def attach(
         Weight of a row as the loser of its pairs.
     mask : bool array of shape (n_rows,), optional
         False: the row takes no part in the objective or in our metrics.
+    item_id : array of shape (n_rows,), optional
+        The item that each row is, of any dtype. :class:`gbdt_pairloss.BPR` takes no row for a negative whose item is a
+        positive of the same user.
+    pairs : (winner, loser) or (winner, loser, weight), optional
+        Arrays of shape (n_pairs,): the rows, counted from 0, of each pair's winner and loser, both of one query, and
+        its weight. The objective sums over these pairs in the place of those that the labels make: labels may be
+        zeros, for the objective does not look at them. A pair that is listed twice counts twice. A dataset without
+        groups is then one query.
 
     Raises
     ------
     TypeError
-        If ``dataset`` is not a booster's dataset.
+        If ``dataset`` is not a booster's dataset, or ``pairs`` are not two or three arrays.
     ValueError
-        If a length differs from the dataset's rows, or a weight is NaN, infinite or negative.
+        If a length differs from the dataset's rows, a weight is NaN, infinite or negative, an id is missing, or a pair
+        has a row out of range or one row twice; at the first use of the dataset, if a pair crosses two queries.
     """
     adapter = adapter_of(dataset)
     if adapter is None:
         raise TypeError(f"attach takes a lightgbm.Dataset or an xgboost.DMatrix, got a {type(dataset).__name__}")
     n_rows = adapter.number_of_rows(dataset)
-    given: dict[str, NDArray[Any]] = {}
+    given: dict[str, Any] = {}
     if mask is not None:
         given["mask"] = np.array(as_mask(mask, "mask", np.shape(mask) if n_rows is None else (n_rows,)))
     for name, values in (("item_weight", item_weight), ("loser_weight", loser_weight)):
         if values is not None:
             given[name] = np.array(as_vector(values, name, n_rows))
             check_weights(given[name], name, given.get("mask"))
+    if item_id is not None:
+        given["item_id"] = item_codes(item_id, n_rows)
+    if pairs is not None:
+        given["pairs"] = as_pairs(pairs, n_rows)
     set_attachment(dataset, replace(get_attachment(dataset) or Attachment(), **given))
     adapter.follow_cuts(dataset)
 

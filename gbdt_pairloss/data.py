@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .groups import Groups, make_groups
+from .groups import Groups, IntArray, item_codes, make_groups
+from .pairs import Pairs, as_pairs
 from .validation import BoolArray, FloatArray, as_mask, as_numeric, as_vector, check_finite, check_weights
 
 
@@ -26,6 +27,10 @@ class RankingData:
     query_weight : float array of shape (n_queries,) or None
     mask : bool array of shape (n_rows,) or None
         False: the row takes no part, and nothing about it is looked at.
+    item_id : int64 array of shape (n_rows,) or None
+        Equal for rows of the same item.
+    pairs : Pairs or None
+        The pairs that count, in the place of those that the labels make.
     """
 
     labels: FloatArray
@@ -34,11 +39,12 @@ class RankingData:
     loser_weight: FloatArray | None = None
     query_weight: FloatArray | None = None
     mask: BoolArray | None = None
+    item_id: IntArray | None = None
+    pairs: Pairs | None = None
 
     def __post_init__(self) -> None:
         n_rows, n_queries = self.groups.n_rows, self.groups.n_queries
-        expected = {"labels": n_rows, "item_weight": n_rows, "loser_weight": n_rows, "mask": n_rows}
-        expected["query_weight"] = n_queries
+        expected = {**dict.fromkeys(_ROW_ARRAYS, n_rows), "query_weight": n_queries}
         for name, length in expected.items():
             array = getattr(self, name)
             if array is not None and array.shape != (length,):
@@ -76,17 +82,21 @@ class RankingData:
             return self
         order = self.groups.order
         arrays: dict[str, Any] = {}
-        for name in ("labels", "item_weight", "loser_weight", "query_weight", "mask"):
+        for name in (*_ROW_ARRAYS, "query_weight"):
             array = getattr(self, name)
             if array is not None:
                 arrays[name] = array[keep if name == "query_weight" else order]
+        if self.pairs is not None:
+            to = np.empty(order.shape[0], dtype=np.int64)
+            to[order] = np.arange(order.shape[0])
+            arrays["pairs"] = self.pairs.moved(to)
         return replace(self, groups=Groups.from_sizes(self.groups.sizes[keep], self.groups.n_rows), **arrays)
 
     def copy(self) -> RankingData:
         """A copy that no later change of the caller's arrays reaches."""
-        arrays: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "groups"}
+        arrays: dict[str, Any] = {name: getattr(self, name) for name in (*_ROW_ARRAYS, "query_weight")}
         copies: dict[str, Any] = {name: np.array(array) for name, array in arrays.items() if array is not None}
-        return replace(self, **copies)
+        return replace(self, **copies)  # pairs are copies already
 
     def equals(self, other: RankingData) -> bool:
         """Whether both hold the same numbers (by content, not by identity)."""
@@ -96,13 +106,17 @@ class RankingData:
             self.groups.codes, other.groups.codes
         ):
             return False
-        for field in fields(self):
-            if field.name == "groups":
-                continue
-            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+        if self.pairs != other.pairs:
+            return False
+        for name in (*_ROW_ARRAYS, "query_weight"):
+            mine, theirs = getattr(self, name), getattr(other, name)
             if (mine is None) != (theirs is None) or (mine is not None and not np.array_equal(mine, theirs)):
                 return False
         return True
+
+
+# What has one entry per row.
+_ROW_ARRAYS = ("labels", "item_weight", "loser_weight", "mask", "item_id")
 
 
 class RankingInput(NamedTuple):
@@ -122,15 +136,18 @@ def read_arrays(
     qid: Any = None,
     sample_weight: Any = None,
     mask: Any = None,
+    loser_weight: Any = None,
+    item_id: Any = None,
+    pairs: Any = None,
 ) -> RankingInput:
     """Check labels and scores given as arrays: 1-D with ``group`` or ``qid``, or 2-D with one list per row.
 
-    A 1-D array without either is one list.
+    A 1-D array without either is one list. Row numbers of ``pairs`` go through 2-D arrays list by list.
 
     Raises
     ------
     ValueError
-        If shapes differ, groups are malformed, or a label, score or weight that takes part is not finite.
+        If shapes differ, groups, ids or pairs are malformed, or a label, score or weight that takes part is not finite.
     """
     if isinstance(y_true, Mapping):
         y_true, mask = _unpack(y_true, mask)
@@ -157,6 +174,9 @@ def read_arrays(
         item_weight=item_weight,
         query_weight=query_weight,
         mask=None if taking_part is None else taking_part.ravel(),
+        loser_weight=None if loser_weight is None else _flat(loser_weight, "loser_weight", shape, taking_part),
+        item_id=None if item_id is None else item_codes(np.reshape(item_id, -1), scores.size),
+        pairs=None if pairs is None else as_pairs(pairs, scores.size),
     )
     return RankingInput(data, scores.ravel(), shape, total)
 
@@ -190,6 +210,15 @@ def split_weights(
         )
     check_weights(weights, "sample_weight", unit="query")
     return None, weights
+
+
+def _flat(weights: Any, name: str, shape: tuple[int, ...], mask: BoolArray | None) -> FloatArray:
+    """Weights of the shape of the scores, checked."""
+    array = as_numeric(weights, name)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, but the scores have shape {shape}")
+    check_weights(array, name, mask)
+    return array.ravel()
 
 
 def _unpack(y_true: Mapping[str, Any], mask: Any) -> tuple[Any, Any]:

@@ -117,17 +117,7 @@ class Groups:
         ValueError
             If ids are missing, not one-dimensional, or not ``n_rows`` many.
         """
-        array = _as_ids(qid)
-        if array.ndim == 2 and array.shape[1] == 1:
-            array = array[:, 0]
-        if array.ndim != 1:
-            raise ValueError(f"{name} has shape {array.shape}; it must have one query id per row")
-        if array.shape[0] != n_rows:
-            raise ValueError(
-                f"{name} has {array.shape[0]} entries, but there are {n_rows} rows: it takes one query id per row; "
-                "if these are the sizes of the queries, pass them as group="
-            )
-        _check_no_missing(array, name)
+        array = _read_ids(qid, n_rows, name, "query id", "; if these are the sizes of the queries, pass them as group=")
         if n_rows == 0:
             return cls(sizes=np.empty(0, dtype=np.int64), n_rows=0, ids=array)
         # Runs of equal ids first: on rows that already stand together, only one id per query is looked at.
@@ -153,6 +143,32 @@ def make_groups(n_rows: int, *, group: Any = None, qid: Any = None) -> Groups:
     if qid is not None:
         return Groups.from_qid(qid, n_rows)
     return Groups.from_sizes([n_rows], n_rows)
+
+
+def item_codes(item_id: Any, n_rows: int | None, name: str = "item_id") -> IntArray:
+    """Item ids of any dtype as whole numbers from 0, equal for rows of the same item.
+
+    Raises
+    ------
+    ValueError
+        If ids are missing, not one-dimensional, or not ``n_rows`` many.
+    """
+    return _factorize(_read_ids(item_id, n_rows, name, "item id"))[1]
+
+
+def _read_ids(ids: Any, n_rows: int | None, name: str, what: str, hint: str = "") -> NDArray[Any]:
+    """One id per row as an array."""
+    array = _as_ids(ids)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} has shape {array.shape}; it must have one {what} per row")
+    if n_rows is not None and array.shape[0] != n_rows:
+        raise ValueError(
+            f"{name} has {array.shape[0]} entries, but there are {n_rows} rows: it takes one {what} per row{hint}"
+        )
+    _check_no_missing(array, name, what)
+    return array
 
 
 def _as_ids(qid: Any) -> NDArray[Any]:
@@ -182,7 +198,7 @@ def _factorize(values: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
     return sorted_ids[by_appearance], rank[inverse.reshape(-1)]
 
 
-def _check_no_missing(array: NDArray[Any], name: str) -> None:
+def _check_no_missing(array: NDArray[Any], name: str, what: str) -> None:
     if array.dtype.kind == "f":
         missing = np.isnan(array)
     elif array.dtype.kind in "mM":
@@ -192,7 +208,7 @@ def _check_no_missing(array: NDArray[Any], name: str) -> None:
     else:
         return
     if missing.any():
-        raise ValueError(f"{name} is missing at row {int(np.flatnonzero(missing)[0])}: every row needs a query id")
+        raise ValueError(f"{name} is missing at row {int(np.flatnonzero(missing)[0])}: every row needs one {what}")
 
 
 def _is_missing(value: Any) -> bool:

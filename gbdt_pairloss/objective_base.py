@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Hashable
-from functools import partial
+from dataclasses import replace
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,91 +14,43 @@ from sklearn.base import BaseEstimator, clone
 
 from .adapters import Adapter, adapter_of
 from .data import RankingData, read_arrays
-from .engine import DeltaNDCG, Engine, PairLoss, PairSum, get_engine
+from .engine import DeltaNDCG, Engine, PairSum, get_engine
+from .listed_plan import ListedPlan
+from .pair_weights import DELTA_WEIGHTS, PAIR_WEIGHTS, value_function
 from .plan import Plan, build_plan
 from .plan_cache import cached_plan
+from .table_plan import TablePlan
 from .training import TrainingWatch, check_learnable
-from .validation import Float64Array, check_choice, check_positive
+from .validation import check_choice, check_positive
 
 REDUCTIONS = ("sum", "mean", "sum_over_batch_size", "mean_with_sample_weight", "none", "pairs", "pair_weights")
 
-PAIR_WEIGHTS = ("uniform", "label_diff", "gain_diff", "ndcg", "lambdarank")
 
-_REGISTRY: dict[str, type[PairwiseObjective]] = {}
+def with_shared_parameters(init: Any) -> Any:
+    """Let ``__init__(self, *, own, **params)`` name the parameters that all objectives share.
 
-
-def register(objective: type[PairwiseObjective]) -> type[PairwiseObjective]:
-    """Make an objective known to :func:`get_objective` and to the rankers by its ``name``."""
-    _REGISTRY[objective.name] = objective
-    return objective
-
-
-def objective_names() -> tuple[str, ...]:
-    """The names that :func:`get_objective` and the rankers' ``objective=`` take."""
-    return tuple(_REGISTRY)
-
-
-def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjective:
-    """Make an objective from its name.
-
-    Parameters
-    ----------
-    name : {"pairwise_logistic", "bpr"} or PairwiseObjective
-        An objective is returned as it is (and then takes no parameters).
-    **params
-        The objective's parameters.
-
-    Raises
-    ------
-    ValueError
-        If there is no objective of that name.
+    For help, completion, and scikit-learn, which reads parameters and their defaults from the signature.
     """
-    if isinstance(name, PairwiseObjective):
-        if params:
-            raise ValueError("parameters go with an objective's name; use set_params on an objective")
-        return name
-    if name not in _REGISTRY:
-        raise ValueError(f"there is no objective {name!r}; known: {', '.join(_REGISTRY)}")
-    return _REGISTRY[name](**params)
-
-
-def gains(labels: Float64Array, gain: str, at_least_0: bool) -> Float64Array:
-    """The gain of each label: "exp2", 2^y - 1, or "linear", y.
-
-    Raises
-    ------
-    ValueError
-        If a gain is not finite, or below 0 where NDCG is made of them.
-    """
-    if at_least_0 and labels.min(initial=0.0) < 0:
-        raise ValueError(
-            f"NDCG has no gain for the negative label {labels.min()}: shift the labels, let the objective ignore such "
-            'rows (ignore_negative_labels=True), or use pair_weight="label_diff"'
-        )
-    if gain == "linear":
-        return labels
-    with np.errstate(over="ignore"):
-        # Near 0 the difference of 2^y and 1 would lose digits.
-        values = np.where(np.abs(labels) < 0.5, np.expm1(labels * np.log(2.0)), np.exp2(labels) - 1.0)
-    if not np.isfinite(values).all():
-        raise ValueError(f'gain="exp2" overflows for the label {labels.max()}; use gain="linear"')
-    return values
+    own = [p for p in inspect.signature(init).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    shared = list(inspect.signature(PairwiseObjective.__init__).parameters.values())[1:]
+    init.__signature__ = inspect.Signature([*own, *shared])
+    return init
 
 
 class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     """Shared machinery of the pairwise objectives; see :class:`PairwiseLogistic` for the parameters.
 
-    A subclass sets ``name``, ``pair_loss`` and, if labels are not taken as they are, ``_ranking_labels``.
+    A subclass has a ``name`` and a ``pair_loss`` and, if labels are not taken as they are, ``_ranking_labels``.
     """
 
-    name: ClassVar[str]
-    pair_loss: ClassVar[PairLoss]
+    name: Any
+    pair_loss: Any  # a PairLoss, maybe a property
 
     def __init__(
         self,
         *,
         temperature: float = 1.0,
-        pair_weight: str = "uniform",
+        pair_weight: str | Callable[[float, float], float] = "uniform",
         gain: str = "exp2",
         truncation: int | None = None,
         normalize: str = "log",
@@ -162,7 +115,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """
         adapter = self._adapter(dataset)
         adapter.check_trainable(dataset)
-        cached = cached_plan(dataset, adapter.read_dataset(dataset), self.plan_key(), self.plan)
+        cached = cached_plan(dataset, self.prepare(adapter.read_dataset(dataset)), self.plan_key(), self.plan)
         if cached.watch is None:
             cached.watch = TrainingWatch(adapter.MIN_CHILD_HESSIAN)
         return self.on_threads(adapter.number_of_threads(dataset)).boost(cached.plan, np.asarray(preds), cached.watch)
@@ -176,7 +129,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             ``(name, value, False)`` for LightGBM, ``(name, value)`` for XGBoost; smaller is better.
         """
         adapter = self._adapter(dataset)
-        plan = cached_plan(dataset, adapter.read_dataset(dataset), self.plan_key(), self.plan).plan
+        plan = cached_plan(dataset, self.prepare(adapter.read_dataset(dataset)), self.plan_key(), self.plan).plan
         value = self.on_threads(adapter.number_of_threads(dataset)).mean_pair_loss(plan, np.asarray(preds))
         return adapter.metric_result(self.name, value, False)
 
@@ -191,6 +144,9 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         qid: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         mask: ArrayLike | None = None,
+        loser_weight: ArrayLike | None = None,
+        item_id: ArrayLike | None = None,
+        pairs: tuple[ArrayLike, ...] | None = None,
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Gradient and diagonal Hessian of ``loss(..., reduction="sum")`` with respect to the scores.
 
@@ -207,6 +163,12 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             One per row: item weights. One per query, with ``group`` (or 2-D, of shape (n_lists, 1)): query weights.
         mask : bool array of the shape of ``y_pred``, optional
             False: the row takes no part; its label, score and weight may be anything, NaN included.
+        loser_weight : array of the shape of ``y_pred``, optional
+            Weight of a row as the loser of its pairs.
+        item_id : array of the shape of ``y_pred``, optional
+            The item that each row is; see :class:`gbdt_pairloss.BPR`.
+        pairs : (winner, loser) or (winner, loser, weight), optional
+            Sum over these pairs of rows in the place of those that the labels make; see :func:`gbdt_pairloss.attach`.
 
         Returns
         -------
@@ -216,11 +178,12 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If shapes or groups do not fit, or a label, score or weight is NaN, infinite or negative where it
+            If shapes, groups or pairs do not fit, or a label, score or weight is NaN, infinite or negative where it
             must not be.
         """
-        given = read_arrays(y_true, y_pred, group=group, qid=qid, sample_weight=sample_weight, mask=mask)
-        plan = self.plan(given.data)
+        weights = {"sample_weight": sample_weight, "loser_weight": loser_weight}
+        given = read_arrays(y_true, y_pred, group=group, qid=qid, mask=mask, item_id=item_id, pairs=pairs, **weights)
+        plan = self.plan(self.prepare(given.data))
         dtype = given.scores.dtype
         gradient, hessian = self._gradient_hessian(plan, given.scores, dtype)
         return gradient.reshape(given.shape), hessian.reshape(given.shape)
@@ -234,13 +197,16 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         qid: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         mask: ArrayLike | None = None,
+        loser_weight: ArrayLike | None = None,
+        item_id: ArrayLike | None = None,
+        pairs: tuple[ArrayLike, ...] | None = None,
         reduction: str = "sum",
     ) -> Any:
         """The loss of given scores.
 
         Parameters
         ----------
-        y_true, y_pred, group, qid, sample_weight, mask
+        y_true, y_pred, group, qid, sample_weight, mask, loser_weight, item_id, pairs
             As in :meth:`gradient_hessian`.
         reduction : str
             What the weighted losses of the pairs (normaliser included) become:
@@ -269,9 +235,11 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         ``normalize="log"`` rescales a gradient and has no potential: its factor is taken at ``y_pred`` and held fixed.
         """
         check_choice(reduction, "reduction", REDUCTIONS)
-        given = read_arrays(y_true, y_pred, group=group, qid=qid, sample_weight=sample_weight, mask=mask)
-        plan = self.plan(given.data)
-        loss, weight = self._engine().winner_loss(plan, given.scores, self._pairs(), given.scores.dtype)
+        weights = {"sample_weight": sample_weight, "loser_weight": loser_weight}
+        given = read_arrays(y_true, y_pred, group=group, qid=qid, mask=mask, item_id=item_id, pairs=pairs, **weights)
+        plan = self.plan(self.prepare(given.data))
+        summed = self._pairs()
+        loss, weight = self._engine(plan, summed).winner_loss(plan, given.scores, summed, given.scores.dtype)
         if reduction == "none":
             return loss.reshape(given.shape)
         divisor = {
@@ -296,7 +264,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         self, plan: Plan, scores: NDArray[Any], watch: TrainingWatch
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Gradient and Hessian of a plan as a booster takes them: float32, checked and watched."""
-        check_learnable(plan, self._nothing_to_learn())
+        self._check_learnable(plan)
         self._check_shape(plan, scores)
         gradient, hessian = self._gradient_hessian(plan, scores, np.float32)
         if plan.has_weighted_pair:
@@ -304,7 +272,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         return gradient, hessian
 
     def mean_pair_loss(self, plan: Plan, scores: NDArray[Any]) -> float:
-        """``loss`` with ``reduction="pair_weights"`` on a plan.
+        """``loss`` with ``reduction="pair_weights"`` on a plan; of drawn pairs, its expectation.
 
         Raises
         ------
@@ -314,14 +282,33 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         self._check_shape(plan, scores)
         if not plan.has_weighted_pair:
             raise ValueError(f"{self.name} is undefined: {self._nothing_to_learn()}, or all weights are 0")
-        loss, weight = self._engine().winner_loss(plan, scores, self._pairs(), np.float32)
+        pairs = replace(self._pairs(), negatives=None)
+        loss, weight = self._engine(plan, pairs).winner_loss(plan, scores, pairs, np.float32)
         total = float(weight.sum())
         return float(loss.sum()) / total if total > 0 else 0.0
 
+    def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
+        """A dataset with what the objective itself knows of its rows, which stand as its caller has them.
+
+        ``is_own``: whether arrays among the objective's parameters belong to this dataset.
+        """
+        return data
+
     def plan(self, data: RankingData) -> Plan:
-        """The plan of checked data, as this objective sees its labels."""
-        mask = self.rows_taking_part(data.labels, data.mask)
-        return build_plan(data, self._ranking_labels(data.labels), mask, self.item_weight, self._value_of())
+        """The plan of checked and prepared data, as this objective sees its labels."""
+        labels = self._ranking_labels(data.labels)
+        mask = self._candidates(data, self.rows_taking_part(data.labels, data.mask))
+        plan = build_plan(data, labels, mask, self.item_weight, value_function(self.pair_weight, self.gain))
+        if data.pairs is not None:
+            if self.pair_weight != "uniform":
+                raise ValueError(
+                    f"explicit pairs have weights of their own: pair_weight={self.pair_weight!r} does not apply to "
+                    'them, leave it at "uniform"'
+                )
+            return ListedPlan.of(plan, data.pairs.checked(data.groups))
+        if callable(self.pair_weight):
+            return TablePlan.of(plan, self.pair_weight, data.groups.name)
+        return plan
 
     def rows_taking_part(self, labels: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
         """The mask with the rows of ignored (negative) labels taken out; None if all rows take part.
@@ -351,22 +338,23 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """The labels whose order makes the pairs."""
         return labels
 
-    def _value_of(self) -> Callable[[Float64Array], Float64Array] | None:
-        """Labels to the values whose differences weigh the pairs."""
-        if self.pair_weight == "label_diff":
-            return lambda labels: labels
-        if self.pair_weight == "uniform":
-            return None
-        return partial(gains, gain=self.gain, at_least_0=self.pair_weight != "gain_diff")
+    def _candidates(self, data: RankingData, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+        """The mask without rows that cannot be in a pair for a reason of this objective's."""
+        return mask
 
     def _nothing_to_learn(self) -> str:
         """Why no pair exists, in the words of this objective's labels."""
         return "no query has two rows with different labels"
 
+    def _check_learnable(self, plan: Plan) -> None:
+        """Say so if no gradient of this plan can be anything but zero."""
+        check_learnable(plan, self._nothing_to_learn())
+
     def plan_key(self) -> Hashable:
         """What a plan depends on: how the objective reads labels, and its parameters that matter to it."""
         return (
             type(self)._ranking_labels,
+            type(self)._candidates,
             self.ignore_negative_labels,
             self.item_weight,
             self.pair_weight if self.pair_weight != "lambdarank" else "ndcg",
@@ -374,16 +362,17 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         )
 
     def _gradient_hessian(self, plan: Plan, scores: NDArray[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        return self._engine().gradient_hessian(plan, scores, self._pairs(), dtype)
+        pairs = self._pairs()
+        return self._engine(plan, pairs).gradient_hessian(plan, scores, pairs, dtype)
 
     def _pairs(self) -> PairSum:
         delta = None
-        if self.pair_weight in ("ndcg", "lambdarank"):
+        if self.pair_weight in DELTA_WEIGHTS:
             delta = DeltaNDCG(self.truncation, by_distance=self.pair_weight == "lambdarank")
         return PairSum(self.pair_loss, float(self.temperature), self.normalize, float(self.hessian_scale), delta)
 
-    def _engine(self) -> Engine:
-        return get_engine(self.device, self.n_threads, self.pair_loss)
+    def _engine(self, plan: Plan, pairs: PairSum) -> Engine:
+        return get_engine(self.device, self.n_threads, plan, pairs)
 
     def _adapter(self, dataset: Any) -> Adapter:
         adapter = adapter_of(dataset)
@@ -406,7 +395,10 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     def _check_params(self) -> None:
         check_positive(self.temperature, "temperature")
         check_positive(self.hessian_scale, "hessian_scale")
-        check_choice(self.pair_weight, "pair_weight", PAIR_WEIGHTS)
+        if not callable(self.pair_weight):
+            check_choice(self.pair_weight, "pair_weight", PAIR_WEIGHTS)
+        elif not isinstance(self.pair_weight, Hashable):
+            raise ValueError("a callable pair_weight must be hashable: plans are kept by it")
         check_choice(self.gain, "gain", ("exp2", "linear"))
         check_choice(self.normalize, "normalize", ("log", "query", "none"))
         if not isinstance(self.ignore_negative_labels, np.bool_):  # what a grid over an array gives
@@ -417,7 +409,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
                 raise ValueError(f"{name} must be a whole number above 0 or None, got {value!r}")
-        if self.truncation is not None and self.pair_weight not in ("ndcg", "lambdarank"):
+        if self.truncation is not None and self.pair_weight not in DELTA_WEIGHTS:
             raise ValueError(
                 'truncation belongs to pair_weight="ndcg" and "lambdarank": other pair weights know no ranks'
             )

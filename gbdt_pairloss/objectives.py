@@ -1,4 +1,4 @@
-"""What is optimised: the objectives, each a name, the loss of one pair, and, if need be, how it reads the labels.
+"""What is optimised: the objectives, each a name, the loss of one pair (losses.py), and its parameters.
 
 For every pair (i, j) of one query with y_i > y_j, both taking part, and d_ij = (s_i - s_j) / T::
 
@@ -11,28 +11,28 @@ The rest is shared: :class:`gbdt_pairloss.objective_base.PairwiseObjective`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
+from .bpr import BPR
 from .engine import PairLoss
-from .objective_base import PairwiseObjective, get_objective, objective_names, register
-from .validation import Float64Array, as_numeric, check_choice
+from .losses import EXPONENTIAL, LOGISTIC, SOFT_ZERO_ONE, custom_loss, hinge_loss, squared_loss
+from .objective_base import PairwiseObjective, with_shared_parameters
+from .registry import get_objective, objective_names, register
+from .validation import Float64Array, check_finite_number
 
-__all__ = ["BPR", "PairwiseLogistic", "PairwiseObjective", "get_objective", "logistic", "objective_names"]
-
-
-def logistic(d: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """softplus(-d) = log(1 + exp(-d)) with its first and second derivative, exact for any d."""
-    e = np.exp(-np.abs(d))
-    value = np.maximum(-d, 0.0) + np.log1p(e)
-    wrong = np.where(d >= 0, e, 1.0) / (1.0 + e)  # sigma(-d): how wrongly the pair is ordered
-    return value, -wrong, e / (1.0 + e) ** 2
-
-
-LOGISTIC = PairLoss("logistic", logistic)
+__all__ = [
+    "BPR",
+    "PairwiseCustom",
+    "PairwiseExponential",
+    "PairwiseHinge",
+    "PairwiseLogistic",
+    "PairwiseObjective",
+    "PairwiseSoftZeroOne",
+    "PairwiseSquared",
+    "get_objective",
+    "objective_names",
+]
 
 
 @register
@@ -62,18 +62,24 @@ class PairwiseLogistic(PairwiseObjective):
         T > 0. Newton boosting is scale-free: T alone rescales the scores (leaf values are proportional to T) and
         ranks the same, so a grid over it that shows no effect is no bug. It matters with initial scores,
         regularisation and the minimal Hessian of a leaf.
-    pair_weight : {"uniform", "label_diff", "gain_diff", "ndcg", "lambdarank"}, default="uniform"
+    pair_weight : {"uniform", "label_diff", "gain_diff", "ndcg", "lambdarank"} or callable, default="uniform"
         phi_ij of a pair of winner i and loser j:
 
         - ``"uniform"``: 1;
-        - ``"label_diff"``: y_i - y_j;
+        - ``"label_diff"``: y_i - y_j (Rax's ``labeldiff_lambdaweight``, TF-Ranking's ``LabelDiffLambdaWeight``);
         - ``"gain_diff"``: gain(y_i) - gain(y_j);
         - ``"ndcg"``: by how much NDCG would change if the two changed places in the current ranking (LambdaRank;
           LambdaMART in a booster), (gain(y_i) - gain(y_j)) |1 / log2(1 + rank_i) - 1 / log2(1 + rank_j)| / ideal DCG;
           equal scores rank in row order;
         - ``"lambdarank"``: the same over 0.01 + |s_i - s_j|, which LightGBM's lambdarank divides by
           (``lambdarank_norm``). With ``truncation=30`` and ``normalize="log"`` the gradients are LightGBM's. It does
-          not separate: without a truncation its cost grows with the number of pairs.
+          not separate: without a truncation its cost grows with the number of pairs;
+        - a callable ``(label_winner, label_loser) -> weight`` of two floats: its value, a finite number from 0,
+          evaluated once for every pair of distinct labels that a query has; at most 256 of these in a query. The cost
+          per row grows with their number. Lambdas and local functions work, but do not pickle.
+
+        Rax's ``dcg_lambdaweight(normalize=True)`` and TF-Ranking's ``DCGLambdaWeight`` (``smooth_fraction=1``, gain
+        2^y - 1, discount 1 / log2(1 + rank)) are "ndcg" times the length of the list.
     gain : {"exp2", "linear"}, default="exp2"
         Gain of a label: 2^y - 1, or y.
     truncation : int or None, default=None
@@ -106,7 +112,7 @@ class PairwiseLogistic(PairwiseObjective):
     ----------
     Burges et al., "Learning to rank using gradient descent", ICML 2005. Burges, "From RankNet to LambdaRank to
     LambdaMART: an overview", MSR-TR-2010-82. Normaliser "log" and the distance of scores: LightGBM,
-    ``rank_objective.hpp``.
+    ``rank_objective.hpp``. Pair weights: Rax, ``lambdaweights.py``; TF-Ranking, ``losses_impl.py``.
 
     Examples
     --------
@@ -121,101 +127,190 @@ class PairwiseLogistic(PairwiseObjective):
 
 
 @register
-class BPR(PairwiseObjective):
-    """Bayesian personalised ranking: every positive of a user against every negative, exactly.
+class PairwiseHinge(PairwiseObjective):
+    """Pairwise hinge loss (RankSVM): max(margin - d, 0) for every pair, with d = (s_i - s_j) / T.
 
-    Labels above ``threshold`` are positives, the others negatives; the loss of a pair is the pairwise logistic one,
-    computed as a stable softplus for any scores. Summing over all negatives is the exact expectation of BPR with
-    uniformly sampled negatives (times their number), without the noise.
+    Its second derivative is 0 everywhere; the Hessian takes |l'| in its place, 1 inside the margin and 0 outside, as
+    XGBoost's ``binary:hinge`` does. All pairs in O(n log n): rows are merged in the order of their scores.
+
+    Domain: any finite real scores and labels.
 
     Parameters
     ----------
-    threshold : float, default=0.0
-        A row is a positive if its label is above it.
-    negatives : {"all"}, default="all"
-        The negatives that each positive is compared with.
+    margin : float, default=1.0
+        In units of the temperature. KerasRS, Rax, TF-Ranking and Merlin have 1.
     temperature, pair_weight, gain, truncation, normalize, hessian_scale, ignore_negative_labels, item_weight
-        As in :class:`PairwiseLogistic`; pair weights see a positive as label 1, a negative as 0.
+        As in :class:`PairwiseLogistic`; "ndcg" and "lambdarank" take time in proportion to the pairs.
     n_threads, device
         As in :class:`PairwiseLogistic`.
 
     References
     ----------
-    Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009.
+    Herbrich, Graepel and Obermayer, "Large margin rank boundaries for ordinal regression", 2000. Joachims, "Optimizing
+    search engines using clickthrough data", KDD 2002. Lee and Lin, "Large-scale linear RankSVM", Neural Computation 26,
+    2014.
     """
 
-    name = "bpr"
-    pair_loss = LOGISTIC
+    name = "pairwise_hinge"
 
-    def __init__(
-        self,
-        *,
-        threshold: float = 0.0,
-        negatives: str = "all",
-        temperature: float = 1.0,
-        pair_weight: str = "uniform",
-        gain: str = "exp2",
-        truncation: int | None = None,
-        normalize: str = "log",
-        hessian_scale: float = 1.0,
-        ignore_negative_labels: bool | None = None,
-        item_weight: str = "winner",
-        n_threads: int | None = None,
-        device: str = "auto",
-    ) -> None:
-        self.threshold = threshold
-        self.negatives = negatives
-        super().__init__(
-            temperature=temperature,
-            pair_weight=pair_weight,
-            gain=gain,
-            truncation=truncation,
-            normalize=normalize,
-            hessian_scale=hessian_scale,
-            ignore_negative_labels=ignore_negative_labels,
-            item_weight=item_weight,
-            n_threads=n_threads,
-            device=device,
-        )
+    @with_shared_parameters
+    def __init__(self, *, margin: float = 1.0, **params: Any) -> None:
+        self.margin = margin
+        super().__init__(**params)
 
-    def compute(self, positives_scores: ArrayLike, negatives_scores: ArrayLike) -> NDArray[np.float64]:
-        """The loss of each negative against its row's positive (Merlin's ``BPRLoss.compute``).
-
-        Parameters
-        ----------
-        positives_scores : array of shape (n_rows, 1)
-        negatives_scores : array of shape (n_rows, n_negatives)
-
-        Returns
-        -------
-        loss : float64 array of shape (n_rows, n_negatives)
-            softplus(-(positive - negative) / T).
-
-        Raises
-        ------
-        ValueError
-            If the shapes do not fit or the scores are not numbers.
-        """
-        positives = as_numeric(positives_scores, "positives_scores").astype(np.float64)
-        negatives = as_numeric(negatives_scores, "negatives_scores").astype(np.float64)
-        if positives.ndim != 2 or negatives.ndim != 2 or positives.shape != (negatives.shape[0], 1):
-            raise ValueError(
-                f"positives_scores has shape {positives.shape} and negatives_scores {negatives.shape}; "
-                "they must be (n_rows, 1) and (n_rows, n_negatives)"
-            )
-        return self.pair_loss.derivatives((positives - negatives) / self.temperature)[0]
-
-    def _ranking_labels(self, labels: NDArray[Any]) -> NDArray[Any]:
-        return (labels > self.threshold).astype(np.float64)
-
-    def _nothing_to_learn(self) -> str:
-        return f"no query has both a positive (label above threshold={self.threshold}) and a negative"
-
-    def plan_key(self) -> Hashable:
-        return (*super().plan_key(), self.threshold)  # type: ignore[misc]
+    @property
+    def pair_loss(self) -> PairLoss:
+        return hinge_loss(float(self.margin))
 
     def _check_params(self) -> None:
         super()._check_params()
-        check_choice(self.negatives, "negatives", ("all",))
-        if not isinstance(self.threshold, (int, float, np.number)) or not np.isfinite(self.threshold):
-            raise ValueError(f"threshold must be a finite number, got {self.threshold!r}")
+        check_finite_number(self.margin, "margin")
+
+
+@register
+class PairwiseSquared(PairwiseObjective):
+    """Pairwise squared loss, (margin - d)^2 for every ordered pair, with d = (s_i - s_j) / T.
+
+    It pulls every winner ``margin`` above its loser, and back if it is further up. All pairs in O(n): three moments of
+    the scores. What KerasRS and Rax call a pairwise mean squared error is another loss: ((y_i - y_j) - (s_i - s_j))^2
+    over all pairs, those of equal labels among them, both ways round.
+
+    Domain: finite real scores and labels; the gradient grows with the differences of the scores.
+
+    Parameters
+    ----------
+    margin : float, default=1.0
+        In units of the temperature.
+    temperature, pair_weight, gain, truncation, normalize, hessian_scale, ignore_negative_labels, item_weight
+        As in :class:`PairwiseLogistic`; "ndcg" and "lambdarank" take time in proportion to the pairs.
+    n_threads, device
+        As in :class:`PairwiseLogistic`.
+
+    References
+    ----------
+    Sculley, "Large scale learning to rank", NIPS workshop on advances in ranking, 2009.
+    """
+
+    name = "pairwise_squared"
+
+    @with_shared_parameters
+    def __init__(self, *, margin: float = 1.0, **params: Any) -> None:
+        self.margin = margin
+        super().__init__(**params)
+
+    @property
+    def pair_loss(self) -> PairLoss:
+        return squared_loss(float(self.margin))
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        check_finite_number(self.margin, "margin")
+
+
+@register
+class PairwiseExponential(PairwiseObjective):
+    """Pairwise exponential loss (RankBoost): exp(-d) for every pair, with d = (s_i - s_j) / T.
+
+    All pairs in O(n): one moment of exp(score / T). A wrong pair's gradient grows exponentially with its difference:
+    outliers take over, and scores that are too far apart in the wrong order are an error.
+
+    Domain: real scores, of which no winner is some 80 temperatures below its loser (float32 gradients, which boosters
+    take) or 700 (float64); any finite labels.
+
+    Parameters
+    ----------
+    temperature, pair_weight, gain, truncation, normalize, hessian_scale, ignore_negative_labels, item_weight
+        As in :class:`PairwiseLogistic`; "ndcg" and "lambdarank" take time in proportion to the pairs.
+    n_threads, device
+        As in :class:`PairwiseLogistic`.
+
+    References
+    ----------
+    Freund, Iyer, Schapire and Singer, "An efficient boosting algorithm for combining preferences", JMLR 4, 2003.
+    """
+
+    name = "pairwise_exponential"
+    pair_loss = EXPONENTIAL
+
+
+@register
+class PairwiseSoftZeroOne(PairwiseObjective):
+    """Pairwise soft zero-one loss: sigma(-d) for every pair, with d = (s_i - s_j) / T.
+
+    A smooth share of wrong pairs: those that are hopelessly wrong lose their pull, which helps against wrong labels.
+    It is not convex: where a pair is in the wrong order its second derivative is below 0. The Hessian takes
+    |l'| = sigma(d) sigma(-d), which bounds it.
+
+    Domain: any finite real scores and labels.
+
+    Parameters
+    ----------
+    temperature, pair_weight, gain, truncation, normalize, hessian_scale, ignore_negative_labels, item_weight
+        As in :class:`PairwiseLogistic`. The temperature matters here: the smaller, the more of a step is the loss.
+    n_threads, device
+        As in :class:`PairwiseLogistic`.
+
+    Notes
+    -----
+    All pairs in O(n log(labels)): they are summed in blocks of rows that all beat each other, by the sums of the
+    logistic loss, whose curve is this one's slope.
+    """
+
+    name = "pairwise_soft_zero_one"
+    pair_loss = SOFT_ZERO_ONE
+
+
+class PairwiseCustom(PairwiseObjective):
+    """A pairwise loss of one's own, from a function of d = (s_i - s_j) / T.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(d) -> (loss, first derivative, second derivative)``, all float64 arrays of the shape of d, for any
+        shape. The second derivative must not be negative: where a loss is not convex return a surrogate, such as the
+        magnitude of the first. A named function pickles, a lambda does not.
+    name : str, default="pairwise_custom"
+        What :meth:`metric` reports the loss as.
+    temperature, pair_weight, gain, truncation, normalize, hessian_scale, ignore_negative_labels, item_weight
+        As in :class:`PairwiseLogistic`.
+    n_threads, device
+        As in :class:`PairwiseLogistic`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        In training, if the function's results are malformed, not finite, or a second derivative is negative.
+
+    Notes
+    -----
+    O(pairs) time, O(rows) memory. The function may be called by several threads at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gbdt_pairloss import PairwiseCustom
+    >>> def squared_hinge(d):
+    ...     short = np.maximum(1 - d, 0)
+    ...     return short**2, -2 * short, 2.0 * (short > 0)
+    >>> round(PairwiseCustom(squared_hinge, normalize="none").loss([1, 0], [0.5, 1.0]), 2)
+    2.25
+    """
+
+    @with_shared_parameters
+    def __init__(
+        self, function: Callable[[Float64Array], Any], *, name: str = "pairwise_custom", **params: Any
+    ) -> None:
+        self.function = function
+        self.name = name
+        super().__init__(**params)
+
+    @property
+    def pair_loss(self) -> PairLoss:
+        return custom_loss(self.function, self.name)
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        if not callable(self.function):
+            raise ValueError(f"function must be a callable of d, got {self.function!r}")
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"name must be a string that is not empty, got {self.name!r}")

@@ -63,7 +63,7 @@ class Plan:
     def run_end(self) -> IntArray:
         """The end of that run."""
         ends, sizes = self._runs
-        return np.repeat(ends.astype(_index_type(self.labels.shape[0])), sizes)
+        return np.repeat(ends.astype(index_type(self.labels.shape[0])), sizes)
 
     @property
     def _runs(self) -> tuple[IntArray, IntArray]:
@@ -90,7 +90,7 @@ class Plan:
             return self.n_pairs.astype(np.float64)
         # Each pair counts its winner's value + and its loser's -; equal values cancel, pairs or not.
         query, rank = self._query_and_rank()
-        terms = self._centred_values * (np.diff(self.ptr)[query] - 1 - 2 * rank)
+        terms = self.centred_values * (np.diff(self.ptr)[query] - 1 - 2 * rank)
         return np.bincount(query, terms, minlength=self.n_queries).astype(np.float64)
 
     @cached_property
@@ -109,7 +109,7 @@ class Plan:
 
         if self.values is None:
             return lost(self.loser_weight)
-        value = self._centred_values
+        value = self.centred_values
         return value * lost(self.loser_weight) - lost(self.loser_weight * value)
 
     def ideal_dcg(self, truncation: int | None) -> Float64Array:
@@ -128,13 +128,18 @@ class Plan:
         """What ``ideal_dcg`` has worked out."""
         return {}
 
+    @property
+    def query_of_positions(self) -> IntArray:
+        """The query that each position lies in."""
+        return np.repeat(np.arange(self.n_queries), np.diff(self.ptr))
+
     def _query_and_rank(self) -> tuple[IntArray, IntArray]:
         """The query of each position, and its rank by label in it, from 0."""
-        query = np.repeat(np.arange(self.n_queries), np.diff(self.ptr))
+        query = self.query_of_positions
         return query, np.arange(self.rows.shape[0]) - self.ptr[query]
 
     @property
-    def _centred_values(self) -> Float64Array:
+    def centred_values(self) -> Float64Array:
         """Values from the query's smallest: their differences are what matters, and large values would cost digits."""
         assert self.values is not None
         if self.values.size == 0:
@@ -176,7 +181,7 @@ class Plan:
     @cached_property
     def has_weighted_pair(self) -> bool:
         """Whether any pair has a weight above 0."""
-        query = np.repeat(np.arange(self.n_queries), np.diff(self.ptr))
+        query = self.query_of_positions
         losers = np.concatenate(([0], np.cumsum(self.loser_weight > 0)))
         weighted_losers = losers[self.ptr[query + 1]] - losers[self.run_end]
         return bool(np.any((weighted_losers > 0) & (self.winner_weight > 0) & (self.query_weight[query] > 0)))
@@ -217,7 +222,7 @@ def build_plan(
     # Stable: equal labels keep the caller's order, so that sums run in one order whatever the sort.
     rows = rows[np.lexsort((-labels[rows].astype(np.float64), codes[rows]))]
     sizes = np.bincount(codes[rows], minlength=data.groups.n_queries)
-    rows = rows.astype(_index_type(data.groups.n_rows))
+    rows = rows.astype(index_type(data.groups.n_rows))
     winner_weight = _or_ones(data.item_weight, rows)
     loser_weight = _or_ones(data.loser_weight, rows)
     if item_weight == "both" and data.item_weight is not None:
@@ -235,8 +240,8 @@ def build_plan(
     )
 
 
-def _index_type(size: int) -> type[np.signedinteger[Any]]:
-    """Half the memory, where it will do."""
+def index_type(size: int) -> type[np.signedinteger[Any]]:
+    """The type of row numbers: half the memory, where it will do."""
     return np.int32 if size < 2**31 else np.int64
 
 

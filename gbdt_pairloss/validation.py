@@ -99,6 +99,12 @@ def check_positive(value: Any, name: str) -> float:
     return float(value)
 
 
+def check_finite_number(value: Any, name: str) -> None:
+    """Raise a ValueError if ``value`` is not a finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+
+
 def check_choice(value: Any, name: str, choices: tuple[Any, ...]) -> None:
     """Raise a ValueError that lists the choices if ``value`` is none of them."""
     if not any(value is choice or (isinstance(choice, str) and value == choice) for choice in choices):

@@ -43,8 +43,6 @@ def test_bad_parameters_of_an_objective(params, message) -> None:
 def test_bad_parameters_of_bpr() -> None:
     with pytest.raises(ValueError, match="threshold must be a finite number"):
         BPR(threshold=np.nan)
-    with pytest.raises(ValueError, match="negatives must be one of 'all'"):
-        BPR(negatives=5)
     with pytest.raises(TypeError, match="margin"):
         BPR(margin=1.0)
     with pytest.raises(ValueError, match="positives_scores has shape"):

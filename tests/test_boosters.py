@@ -327,9 +327,11 @@ class TestRefusals:
         with pytest.warns(UserWarning, match="nothing can be learned: no query has two rows with different labels"):
             train(booster, PairwiseLogistic(), dataset_of(booster, problem, y=np.ones(problem.y.size)))
 
-    def test_a_threshold_that_leaves_no_positive_is_a_warning(self, booster, problem) -> None:
-        with pytest.warns(UserWarning, match=r"no query has both a positive \(label above threshold=9.0\)"):
-            train(booster, BPR(threshold=9.0), dataset_of(booster, problem))
+    @pytest.mark.parametrize("threshold", [9.0, -1.0])
+    def test_a_threshold_that_leaves_no_positive_or_no_negative_is_an_error(self, booster, problem, threshold) -> None:
+        message = f"no query has both a positive \\(label above threshold={threshold}\\) and a negative"
+        with pytest.raises(ValueError, match=message):
+            train(booster, BPR(threshold=threshold), dataset_of(booster, problem))
 
     def test_hessians_too_small_for_a_leaf_are_a_warning(self, booster, problem) -> None:
         dataset = dataset_of(booster, problem)

@@ -14,16 +14,15 @@ import pytest
 from sklearn.datasets import dump_svmlight_file
 
 from gbdt_pairloss import datasets, report
-from gbdt_pairloss.__main__ import METRICS, NATIVE_OBJECTIVES, main
+from gbdt_pairloss.__main__ import DEFAULT_OBJECTIVES, METRICS, NATIVE_OBJECTIVES, main
 from gbdt_pairloss.datasets import make_ranking
-from gbdt_pairloss.objectives import objective_names
 from gbdt_pairloss.report import Progress, Result
 
 pytest.importorskip("lightgbm")
 pytest.importorskip("xgboost")
 
 QUICK = ["--rounds", "3", "--threads", "1"]
-ALL = [(b, o) for b, natives in NATIVE_OBJECTIVES.items() for o in (*natives, *objective_names())]
+ALL = [(b, o) for b, natives in NATIVE_OBJECTIVES.items() for o in (*natives, *DEFAULT_OBJECTIVES)]
 COLUMNS = [*METRICS, "seconds"]
 
 
@@ -157,7 +156,7 @@ def test_no_relevant_label_and_nothing_to_learn(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "- MAP: no test label reaches 1" in out
     assert "- xgboost bpr: nothing can be learned" in out
-    assert rows_of(out)["xgboost", "bpr"][:4] == ["-", "-", "-", "0.5000"]
+    assert rows_of(out)["xgboost", "bpr"] == ["-"] * 5
 
 
 def test_a_query_that_lightgbm_refuses(tmp_path, capfd):
@@ -175,7 +174,7 @@ def test_a_query_that_lightgbm_refuses(tmp_path, capfd):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--objective", "lamdarank"], "no objective 'lamdarank'; known: lambdarank, rank_xendcg, .*, bpr$"),
+        (["--objective", "lamdarank"], "no objective 'lamdarank'; known: lambdarank, rank_xendcg, .*, bpr, "),
         (["--objective", ""], "no objective ''"),
         (["--objective", "lambdarank", "--booster", "xgboost"], "lambdarank is an objective of lightgbm"),
         (["--booster", "catboost"], "--booster.*catboost"),

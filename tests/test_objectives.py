@@ -338,7 +338,7 @@ def test_get_objective() -> None:
     assert get_objective("bpr", threshold=1.0).threshold == 1.0
     objective = BPR()
     assert get_objective(objective) is objective
-    with pytest.raises(ValueError, match=r"no objective 'ranknet'; known: pairwise_logistic, bpr"):
+    with pytest.raises(ValueError, match=r"no objective 'ranknet'; known: bpr, pairwise_logistic, "):
         get_objective("ranknet")
 
 

@@ -49,7 +49,8 @@ class LossMetric:
         if type(mine) is not type(theirs):
             return False
         # Where and in how many threads it is computed does not change the metric.
-        differ = {name for name, value in mine.get_params().items() if theirs.get_params()[name] != value}
+        values = theirs.get_params()
+        differ = {name for name, value in mine.get_params().items() if not np.array_equal(values[name], value)}
         return differ <= {"n_threads", "device"}
 
     def __call__(self, data: RankingData, scores: NDArray[Any]) -> float:
@@ -202,5 +203,7 @@ def _named(name: str, objective: PairwiseObjective | None) -> Evaluation:
 
 def _suits_ndcg(data: RankingData) -> bool:
     """Whether NDCG with exponential gains makes sense of these labels."""
+    if data.pairs is not None:
+        return False
     labels = data.labels if data.mask is None else data.labels[data.mask]
     return bool(labels.size == 0 or (labels.min() >= 0 and labels.max() <= _LARGEST_GRADE))

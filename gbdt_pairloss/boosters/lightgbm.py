@@ -18,7 +18,7 @@ from ..training import TrainingWatch, warn_without_split
 from ..validation import as_vector
 from . import import_booster
 from .evaluation import Evaluation, check_evaluations, sort_metrics
-from .query_sets import LARGEST_VALUE, QuerySet, paired, read_evaluation_sets, read_query_set, take_qid_column
+from .query_sets import LARGEST_VALUE, Extras, QuerySet, paired, read_evaluation_sets, read_query_set, take_qid_column
 from .ranker import NESTED, RankerMixin, as_list, keyword_signature, swapped
 
 lgb = import_booster("lightgbm")
@@ -69,13 +69,15 @@ def read_dataset(dataset: Any) -> RankingData:
     labels, sizes, weight = dataset.get_label(), dataset.get_group(), dataset.get_weight()
     if labels is None:
         raise ValueError("the LightGBM Dataset has no labels: lightgbm.Dataset(X, label=...)")
+    attached = _attachment_of(dataset) or Attachment()
+    if sizes is None and attached.pairs is not None:
+        sizes = [labels.size]
     if sizes is None:
         raise ValueError(
             "the LightGBM Dataset has no query groups, and a ranking objective needs them: "
             "lightgbm.Dataset(X, label=y, group=sizes), with the number of rows of each query"
         )
     labels = _as_given(labels, "the Dataset's label")
-    attached = _attachment_of(dataset) or Attachment()
     if weight is not None and attached.item_weight is not None:
         raise ValueError("item weights are given twice: as the Dataset's weight and attached")
     return RankingData(
@@ -84,6 +86,8 @@ def read_dataset(dataset: Any) -> RankingData:
         item_weight=attached.item_weight if weight is None else _as_given(weight, "the Dataset's weight"),
         loser_weight=attached.loser_weight,
         mask=attached.mask,
+        item_id=attached.item_id,
+        pairs=attached.pairs,
     )
 
 
@@ -127,11 +131,19 @@ def _as_given(values: Any, name: str) -> NDArray[Any]:
     return array
 
 
+# A subset's attachment, with that of the whole which it was taken from.
+_CUT = "_gbdt_pairloss_cut"
+
+
 def _attachment_of(dataset: Any) -> Attachment | None:
     attached = get_attachment(dataset)
     if attached is None and dataset.used_indices is not None and dataset.reference is not None:
         parent = _attachment_of(dataset.reference)
-        attached = None if parent is None else parent.take(dataset.used_indices)
+        if parent is not None:
+            known = getattr(dataset, _CUT, None)
+            if known is None or known[0] is not parent:
+                setattr(dataset, _CUT, (parent, parent.take(dataset.used_indices)))
+            attached = getattr(dataset, _CUT)[1]
     return attached
 
 
@@ -185,6 +197,9 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         qid: Any = None,
         group: Any = None,
         sample_weight: Any = None,
+        loser_weight: Any = None,
+        item_id: Any = None,
+        pairs: Any = None,
         init_score: Any = None,
         eval_set: Any = None,
         eval_names: list[str] | None = None,
@@ -192,6 +207,9 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         eval_init_score: Any = None,
         eval_qid: Any = None,
         eval_group: Any = None,
+        eval_loser_weight: Any = None,
+        eval_item_id: Any = None,
+        eval_pairs: Any = None,
         eval_metric: Any = None,
         eval_at: Any = None,
         feature_name: Any = "auto",
@@ -208,16 +226,26 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
             A column ``qid`` of a DataFrame holds the query ids.
         y : array of shape (n_rows,)
-            Labels: larger is better. Any finite numbers for our objectives.
+            Labels: larger is better. Any finite numbers for our objectives. None with ``pairs``.
         qid : array of shape (n_rows,), optional
             Query id of each row: any dtype, any order; rows are regrouped inside.
         group : array of shape (n_queries,), optional
             Rows of each query, instead of ``qid``. Without either all rows are one query, with a warning.
         sample_weight : array, optional
             One per row (item weights) or one per query.
+        loser_weight : array of shape (n_rows,), optional
+            Weight of each row as the loser of its pairs; for BPR, as a negative.
+        item_id : array of shape (n_rows,), optional
+            The item that each row is, of any dtype: BPR takes no row for a negative whose item is a positive of its
+            query in another row.
+        pairs : (winner, loser) or (winner, loser, weight), optional
+            Arrays of shape (n_pairs,): learn from these pairs of rows, counted from 0, in the place of those that the
+            labels make. Without qid and group all rows are then one query; ``normalize="none"`` or ``"query"`` of
+            the objective suits it.
         init_score : array of shape (n_rows,), optional
         eval_set : list of (X, y), optional
         eval_names, eval_sample_weight, eval_init_score, eval_qid, eval_group : lists, optional
+        eval_loser_weight, eval_item_id, eval_pairs : lists, optional
             One entry for each evaluation set.
         eval_metric : str, Metric, callable or list of these, optional
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables as LightGBM takes them.
@@ -238,29 +266,36 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         Raises
         ------
         ValueError
-            If groups, labels or weights are malformed, or a parameter does not work with our objectives
+            If groups, labels, weights or pairs are malformed, or a parameter does not work with our objectives
             (``bagging_by_query``, ``class_weight``).
         """
         objective = self.pairwise_objective()
         if objective is not None:
             self._check_supported()
             objective = objective.on_threads(_threads_of(self.get_params(deep=False)))
-        train = read_query_set(X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective)
+        extras = Extras(loser_weight, item_id, pairs)
+        extras.check_objective(objective)
+        train = read_query_set(
+            X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective, extras=extras
+        )
         sets = read_evaluation_sets(
             _joined(eval_set, eval_X, eval_y),
             train,
-            given={"X": X, "y": y, "qid": qid, "group": group},
+            given={"X": X, "y": y, "qid": qid, "group": group, "extras": extras},
             eval_qid=eval_qid,
             eval_group=eval_group,
             eval_weight=eval_sample_weight,
             weight_name="eval_sample_weight",
             objective=objective,
+            eval_loser_weight=eval_loser_weight,
+            eval_item_id=eval_item_id,
+            eval_pairs=eval_pairs,
             by_data_alone=objective is None,  # as LightGBM does
         )
         ours, native, ranks = self._choose_metrics(eval_metric, eval_at, objective, sets)
         check_evaluations(ours, sets)
         if ours:
-            native.append(_evaluator(ours, [train, *sets]))
+            native.append(_evaluator(ours, train, sets))
         # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
         plan = None if objective is None else objective.plan(train.data)
         in_use = self.objective if objective is None or plan is None else _gradients(self, objective, plan)
@@ -372,28 +407,40 @@ def _gradients(ranker: LGBMRanker, objective: PairwiseObjective, plan: Plan) -> 
     return gradients
 
 
-def _evaluator(evaluations: list[Evaluation], sets: list[QuerySet]) -> Callable[..., Any]:
+def _evaluator(evaluations: list[Evaluation], train: QuerySet, sets: list[QuerySet]) -> Callable[..., Any]:
     """Our metrics as LightGBM's estimators call them; it does not say which set it hands over."""
+    # In the order in which it evaluates them.
+    ordered = [*([train] if any(s is train for s in sets) else []), *(s for s in sets if s is not train)]
+    known: list[tuple[Any, QuerySet]] = []  # the array of labels that each set comes with
+
+    def find(labels: Any, weight: Any, group: Any) -> QuerySet:
+        for array, query_set in known:
+            if array is labels:
+                return query_set
+        # Sets that look alike come one after another in the first round.
+        taken = [query_set for _, query_set in known]
+        for query_set in ordered:
+            if not any(query_set is other for other in taken) and _looks_like(query_set, labels, weight, group):
+                known.append((labels, query_set))
+                return query_set
+        raise RuntimeError("LightGBM evaluates a set that fit was not given")
 
     def evaluate(y_true: Any, y_pred: Any, weight: Any, group: Any) -> list[tuple[str, float, bool]]:
-        data = _find_set(sets, y_true, weight, group).data
+        data = find(y_true, weight, group).data
         scores = np.asarray(y_pred)
         return [metric_result(e.name, e(data, scores), bool(e.maximize)) for e in evaluations]
 
     return evaluate
 
 
-def _find_set(sets: list[QuerySet], labels: NDArray[Any], weight: Any, group: Any) -> QuerySet:
-    """The set with these labels, weights and groups: sets alike in all of them evaluate alike."""
-    for candidate in sets:
-        if (
-            np.array_equal(candidate.data.groups.sizes, group)
-            and np.array_equal(candidate.labels, labels)
-            # LightGBM drops weights that are all 1.
-            and np.array_equal(_float32_or_ones(candidate.row_weight, labels), _float32_or_ones(weight, labels))
-        ):
-            return candidate
-    raise RuntimeError("LightGBM evaluates a set that fit was not given")
+def _looks_like(query_set: QuerySet, labels: NDArray[Any], weight: Any, group: Any) -> bool:
+    """Whether a set has these labels, weights and groups."""
+    return (
+        np.array_equal(query_set.data.groups.sizes, group)
+        and np.array_equal(query_set.labels, labels)
+        # LightGBM drops weights that are all 1.
+        and np.array_equal(_float32_or_ones(query_set.row_weight, labels), _float32_or_ones(weight, labels))
+    )
 
 
 def _float32_or_ones(weight: NDArray[Any] | None, labels: NDArray[Any]) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -13,8 +13,9 @@ from sklearn.utils import _safe_indexing, column_or_1d
 from sklearn.utils.validation import _num_samples
 
 from ..data import RankingData, split_weights
-from ..groups import make_groups
+from ..groups import item_codes, make_groups
 from ..objectives import PairwiseObjective
+from ..pairs import as_pairs
 from ..validation import as_vector, check_finite
 
 #: LightGBM makes this of a label or weight that is larger, infinite ones among them.
@@ -81,6 +82,26 @@ class QuerySet:
         return scores[self.given.groups.order]
 
 
+@dataclass(frozen=True)
+class Extras:
+    """What only our objectives know of a set's rows, as ``fit`` takes it; ``name`` of these for evaluation sets."""
+
+    loser_weight: Any = None
+    item_id: Any = None
+    pairs: Any = None
+
+    @property
+    def given(self) -> list[str]:
+        return [field.name for field in fields(self) if getattr(self, field.name) is not None]
+
+    def check_objective(self, objective: PairwiseObjective | None, prefix: str = "") -> None:
+        """Raise a ValueError if something is given that the booster's own objective would not see."""
+        if objective is None and self.given:
+            raise ValueError(
+                f"{prefix}{self.given[0]} needs an objective of gbdt_pairloss: the booster's own knows nothing of it"
+            )
+
+
 def read_query_set(
     X: Any,
     y: Any,
@@ -89,7 +110,9 @@ def read_query_set(
     group: Any,
     sample_weight: Any,
     objective: PairwiseObjective | None,
+    extras: Extras,
     name: str = "",
+    is_own: bool = True,
 ) -> QuerySet:
     """Check a set and put each query's rows together.
 
@@ -99,8 +122,11 @@ def read_query_set(
         As ``fit`` takes them.
     objective : PairwiseObjective or None
         Its rule for negative labels holds; None for an objective of the booster's own.
+    extras : Extras
     name : str
         What messages call the set; empty for the training set.
+    is_own : bool
+        Whether the rows are those of the training set, which arrays among the objective's parameters belong to.
 
     Raises
     ------
@@ -109,11 +135,13 @@ def read_query_set(
     """
     try:
         X, qid = take_qid_column(X, qid)
-        given = read_data(X, y, qid, group, sample_weight, objective)
+        given = read_data(X, y, qid, group, sample_weight, objective, extras)
+        if objective is not None:
+            given = objective.prepare(given, is_own)
     except ValueError as error:
         raise ValueError(f"{name}: {error}" if name else str(error)) from None
     groups = given.groups
-    if group is None and qid is None:
+    if group is None and qid is None and given.pairs is None:
         warnings.warn(
             f"{name}{': ' if name else ''}neither qid nor group is given: all {groups.n_rows} rows are taken as one "
             "query",
@@ -127,12 +155,21 @@ def read_query_set(
 
 
 def read_data(
-    X: Any, y: Any, qid: Any, group: Any, sample_weight: Any, objective: PairwiseObjective | None
+    X: Any,
+    y: Any,
+    qid: Any,
+    group: Any,
+    sample_weight: Any,
+    objective: PairwiseObjective | None,
+    extras: Extras | None = None,
 ) -> RankingData:
     """Check labels, queries and weights as ``fit`` and ``score`` take them; rows stay in the caller's order."""
+    extras = extras or Extras()
     n_rows = _num_samples(X)
     if n_rows == 0:
         raise ValueError("X has no rows")
+    if y is None and extras.pairs is not None:
+        y = np.zeros(n_rows)
     if y is None:
         raise ValueError("y is None; a ranker needs a label for each row")
     labels = as_vector(column_or_1d(y, warn=True), "y", n_rows)
@@ -144,7 +181,16 @@ def read_data(
     groups = make_groups(n_rows, group=group, qid=qid)
     item_weight, query_weight = split_weights(sample_weight, groups)
     mask = None if objective is None else objective.rows_taking_part(labels, None)
-    return RankingData(labels, groups, item_weight=item_weight, query_weight=query_weight, mask=mask)
+    return RankingData(
+        labels,
+        groups,
+        item_weight=item_weight,
+        loser_weight=None if extras.loser_weight is None else as_vector(extras.loser_weight, "loser_weight", n_rows),
+        query_weight=query_weight,
+        mask=mask,
+        item_id=None if extras.item_id is None else item_codes(extras.item_id, n_rows),
+        pairs=None if extras.pairs is None else as_pairs(extras.pairs, n_rows).checked(groups),
+    )
 
 
 def read_evaluation_sets(
@@ -157,6 +203,9 @@ def read_evaluation_sets(
     eval_weight: Any,
     weight_name: str,
     objective: PairwiseObjective | None,
+    eval_loser_weight: Any = None,
+    eval_item_id: Any = None,
+    eval_pairs: Any = None,
     by_data_alone: bool = False,
 ) -> list[QuerySet]:
     """Check the evaluation sets and put each query's rows together.
@@ -165,26 +214,42 @@ def read_evaluation_sets(
     ----------
     train : QuerySet
     given : dict
-        X, y, qid and group of the training set as ``fit`` got them. A set of the very same X and y takes its queries
-        from there if it is given none, and is the training set itself if queries and weights are the same, too.
+        X, y, qid, group and extras of the training set as ``fit`` got them. A set of the very same X and y takes its
+        queries and extras from there if it is given none, and is the training set itself if all is the same.
     by_data_alone : bool, default=False
         Take a set of the very same X and y for the training set, whatever its queries and weights.
     """
-    pairs = [eval_set] if isinstance(eval_set, tuple) else list(eval_set or [])
-    qids = paired(eval_qid, "eval_qid", len(pairs))
-    groups = paired(eval_group, "eval_group", len(pairs))
-    weights = paired(eval_weight, weight_name, len(pairs))
+    given_sets = [eval_set] if isinstance(eval_set, tuple) else list(eval_set or [])
+    n = len(given_sets)
+    qids, groups = paired(eval_qid, "eval_qid", n), paired(eval_group, "eval_group", n)
+    weights = paired(eval_weight, weight_name, n)
+    columns = [
+        paired(eval_loser_weight, "eval_loser_weight", n),
+        paired(eval_item_id, "eval_item_id", n),
+        paired(eval_pairs, "eval_pairs", n),
+    ]
     sets = []
-    for i, pair in enumerate(pairs):
-        if len(pair) != 2:
+    for i, (X_and_y, *own) in enumerate(zip(given_sets, *columns, strict=True)):
+        if len(X_and_y) != 2:
             raise ValueError(f"eval_set[{i}] must be a pair (X, y)")
-        X, y = pair
-        qid, group = qids[i], groups[i]
+        X, y = X_and_y
+        qid, group, extras = qids[i], groups[i], Extras(*own)
+        extras.check_objective(objective, "eval_")
         same = X is given["X"] and y is given["y"]
         if same and qid is None and group is None:
             qid, group = given["qid"], given["group"]
+        if same and not extras.given:
+            extras = given["extras"]
         query_set = read_query_set(
-            X, y, qid=qid, group=group, sample_weight=weights[i], objective=objective, name=f"eval_set[{i}]"
+            X,
+            y,
+            qid=qid,
+            group=group,
+            sample_weight=weights[i],
+            objective=objective,
+            extras=extras,
+            name=f"eval_set[{i}]",
+            is_own=same,
         )
         is_train = same and (by_data_alone or query_set.given.equals(train.given))
         sets.append(train if is_train else query_set)

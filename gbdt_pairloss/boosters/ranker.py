@@ -171,7 +171,7 @@ def refuse_unprefixed(params: dict[str, Any]) -> None:
     ValueError
         Naming the parameter as it should be written.
     """
-    shared = {"device", "n_threads"}  # names that a booster has, too
+    shared = {"device", "n_threads", "random_state"}  # names that a booster has, too
     known = {name for objective in objective_names() for name in get_objective(objective).get_params()} - shared
     for name in params:
         if name in known:

@@ -7,6 +7,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..attachments import Attachment, get_attachment, set_attachment
 from ..data import RankingData
 from ..groups import Groups
@@ -16,7 +18,7 @@ from ..training import TrainingWatch, warn_without_split
 from ..validation import as_vector
 from . import import_booster
 from .evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
-from .query_sets import QuerySet, paired, read_evaluation_sets, read_query_set, take_qid_column
+from .query_sets import Extras, QuerySet, paired, read_evaluation_sets, read_query_set, take_qid_column
 from .ranker import NESTED, RankerMixin, as_list, keyword_signature, refuse_unprefixed, swapped
 
 xgb = import_booster("xgboost")
@@ -45,6 +47,10 @@ def read_dataset(dataset: Any) -> RankingData:
     """
     labels = as_vector(dataset.get_label(), "the DMatrix's label")
     ptr = dataset.get_uint_info("group_ptr")
+    attached = get_attachment(dataset) or Attachment()
+    if attached.pairs is not None:  # which need neither
+        labels = labels if labels.size else np.zeros(dataset.num_row(), dtype=np.float32)
+        ptr = ptr if ptr.size else np.array([0, labels.size])
     if ptr.size == 0:
         raise ValueError(
             "the DMatrix has no query groups, and a ranking objective needs them: xgboost.DMatrix(X, label=y, "
@@ -53,7 +59,6 @@ def read_dataset(dataset: Any) -> RankingData:
     if labels.size == 0 and dataset.num_row() > 0:
         raise ValueError("the DMatrix has no labels: xgboost.DMatrix(X, label=...)")
     weight = dataset.get_weight()
-    attached = get_attachment(dataset) or Attachment()
     return RankingData(
         labels,
         Groups.from_ptr(ptr, labels.shape[0]),
@@ -61,6 +66,8 @@ def read_dataset(dataset: Any) -> RankingData:
         loser_weight=attached.loser_weight,
         query_weight=as_vector(weight, "the DMatrix's weight") if weight.size else None,
         mask=attached.mask,
+        item_id=attached.item_id,
+        pairs=attached.pairs,
     )
 
 
@@ -146,10 +153,16 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         qid: Any = None,
         group: Any = None,
         sample_weight: Any = None,
+        loser_weight: Any = None,
+        item_id: Any = None,
+        pairs: Any = None,
         base_margin: Any = None,
         eval_set: Any = None,
         eval_qid: Any = None,
         eval_group: Any = None,
+        eval_loser_weight: Any = None,
+        eval_item_id: Any = None,
+        eval_pairs: Any = None,
         eval_metric: Any = None,
         callbacks: Sequence[Any] | None = None,
         verbose: bool | int | None = False,
@@ -165,16 +178,26 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
             A column ``qid`` of a DataFrame holds the query ids.
         y : array of shape (n_rows,)
-            Labels: larger is better. Any finite numbers for our objectives.
+            Labels: larger is better. Any finite numbers for our objectives. None with ``pairs``.
         qid : array of shape (n_rows,), optional
             Query id of each row: any dtype, any order; rows are regrouped inside.
         group : array of shape (n_queries,), optional
             Rows of each query, instead of ``qid``. Without either all rows are one query, with a warning.
         sample_weight : array, optional
             One per row (item weights; with XGBoost's objectives the same within a query) or one per query.
+        loser_weight : array of shape (n_rows,), optional
+            Weight of each row as the loser of its pairs; for BPR, as a negative.
+        item_id : array of shape (n_rows,), optional
+            The item that each row is, of any dtype: BPR takes no row for a negative whose item is a positive of its
+            query in another row.
+        pairs : (winner, loser) or (winner, loser, weight), optional
+            Arrays of shape (n_pairs,): learn from these pairs of rows, counted from 0, in the place of those that the
+            labels make. Without qid and group all rows are then one query; ``normalize="none"`` or ``"query"`` of
+            the objective suits it.
         base_margin : array of shape (n_rows,), optional
         eval_set : list of (X, y), optional
         eval_qid, eval_group, sample_weight_eval_set, base_margin_eval_set : lists, optional
+        eval_loser_weight, eval_item_id, eval_pairs : lists, optional
             One entry for each evaluation set.
         eval_metric, callbacks : optional
             In place of the constructor's. Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic", or
@@ -190,7 +213,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         Raises
         ------
         ValueError
-            If groups, labels or weights are malformed.
+            If groups, labels, weights or pairs are malformed.
         """
         objective = self.pairwise_objective()
         if objective is None and not (isinstance(self.objective, str) and self.objective.startswith("rank:")):
@@ -200,16 +223,23 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             )
         if objective is not None:
             objective = objective.on_threads(self.n_jobs)
-        train = read_query_set(X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective)
+        extras = Extras(loser_weight, item_id, pairs)
+        extras.check_objective(objective)
+        train = read_query_set(
+            X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective, extras=extras
+        )
         sets = read_evaluation_sets(
             eval_set,
             train,
-            given={"X": X, "y": y, "qid": qid, "group": group},
+            given={"X": X, "y": y, "qid": qid, "group": group, "extras": extras},
             eval_qid=eval_qid,
             eval_group=eval_group,
             eval_weight=sample_weight_eval_set,
             weight_name="sample_weight_eval_set",
             objective=objective,
+            eval_loser_weight=eval_loser_weight,
+            eval_item_id=eval_item_id,
+            eval_pairs=eval_pairs,
         )
         asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
         ours, native = sort_metrics(asked, ["ndcg"], objective, sets, _is_native_metric, wrap=QueryFunction)

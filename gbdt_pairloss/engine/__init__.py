@@ -13,10 +13,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..listed_plan import ListedPlan
 from ..plan import Plan
+from ..table_plan import TablePlan
 from ..validation import Float64Array
 
-__all__ = ["SMALLEST_DISTANCE", "DeltaNDCG", "Engine", "PairLoss", "PairSum", "check_range", "get_engine"]
+__all__ = ["SMALLEST_DISTANCE", "DeltaNDCG", "Engine", "Negatives", "PairLoss", "PairSum", "check_range", "get_engine"]
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,14 @@ class PairLoss:
     name : str
         By which a compiled engine knows the losses that it has a kernel for.
     derivatives : callable
-        An array of d to the arrays of l(d), l'(d) and l''(d).
+        An array of d to new arrays of l(d), l'(d) and l''(d).
+    parameters : tuple of float
+        What ``derivatives`` depends on beside d.
     """
 
     name: str
     derivatives: Callable[[Float64Array], tuple[Float64Array, Float64Array, Float64Array]]
+    parameters: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,22 @@ class DeltaNDCG:
 
     truncation: int | None
     by_distance: bool
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """Losers are drawn: for each winner so many of its query's, as an unbiased estimate of the sum over all.
+
+    Attributes
+    ----------
+    n : int
+        Draws per winner.
+    seed : int
+        Draws are a function of it, the bits of the scores, and the row: there is no state.
+    """
+
+    n: int
+    seed: int
 
 
 #: What ``by_distance`` adds to a distance, LightGBM's constant.
@@ -68,6 +89,8 @@ class PairSum:
     hessian_scale : float
     delta : DeltaNDCG or None
         None: phi is 1, or the difference of the plan's values; else these are gains.
+    negatives : Negatives or None
+        None: all pairs.
     """
 
     pair_loss: PairLoss
@@ -75,6 +98,7 @@ class PairSum:
     normalize: str
     hessian_scale: float
     delta: DeltaNDCG | None = None
+    negatives: Negatives | None = None
 
 
 def check_range(gradient: NDArray[Any], hessian: NDArray[Any]) -> None:
@@ -108,8 +132,8 @@ class Engine(Protocol):
         """For each row, the weighted loss of the pairs that it wins, and the sum of these pairs' weights."""
 
 
-def get_engine(device: str, n_threads: int | None, pair_loss: PairLoss) -> Engine:
-    """The engine for a device; the reference engine, which has one thread, for a loss that no other has kernels for.
+def get_engine(device: str, n_threads: int | None, plan: Plan, pairs: PairSum) -> Engine:
+    """The fastest engine on a device for a plan and a sum.
 
     Raises
     ------
@@ -119,7 +143,23 @@ def get_engine(device: str, n_threads: int | None, pair_loss: PairLoss) -> Engin
     if device == "cuda":
         raise ValueError('device="cuda" has no engine in this version; use device="auto" or "cpu"')
     # Not before they are needed: these import Numba.
+    from .blocks import BlocksEngine
     from .cpu import PAIR_LOSSES, CPUEngine
-    from .reference import ReferenceEngine
+    from .listed import ListedEngine
+    from .parts import PartsEngine
+    from .separable import SEPARABLE_LOSSES, SeparableEngine
 
-    return CPUEngine(n_threads) if pair_loss.name in PAIR_LOSSES else ReferenceEngine()
+    name = pairs.pair_loss.name
+    if isinstance(plan, ListedPlan) or pairs.negatives is not None:
+        return ListedEngine(n_threads)
+    if name in PAIR_LOSSES:
+        engine: CPUEngine | SeparableEngine = CPUEngine(n_threads)
+    elif pairs.delta is not None:
+        return ListedEngine(n_threads)
+    elif name == "soft_zero_one":
+        return BlocksEngine(n_threads)
+    elif name in SEPARABLE_LOSSES:
+        engine = SeparableEngine(n_threads)
+    else:
+        return ListedEngine(n_threads)
+    return PartsEngine(engine) if isinstance(plan, TablePlan) else engine

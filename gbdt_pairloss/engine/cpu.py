@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +17,7 @@ from .charges import flows
 from .chebyshev import table
 from .columns import BEYOND
 from .direct import SPREAD
+from .factors import query_factors
 from .large import LARGE, sum_large, sum_large_ndcg
 from .ndcg import sum_queries_ndcg
 from .ndcg_direct import Exchange
@@ -87,6 +89,22 @@ class CPUEngine:
         beyond = plan.of_queries(np.flatnonzero(strengths == BEYOND)).rows
         won[beyond] = weight[beyond]
         return loss, won
+
+    def plain_sums(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
+        """As ``factors.PlainEngine``; a strength below 0 says that it is not known (and the sums neither)."""
+        strengths = np.zeros(plan.n_queries)
+        first, second, _ = self._sum(plan, scores, pairs, np.dtype(dtype), strengths, False)
+        strengths = np.where(strengths < 0, -1.0, strengths / pairs.temperature)
+        own = np.ones(plan.n_rows)
+        own[plan.rows] = np.repeat(query_factors(plan, np.maximum(strengths, 0.0), pairs), np.diff(plan.ptr))
+        return first / own, second / own, strengths
+
+    def plain_losses(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[Float64Array, Float64Array]:
+        return self.winner_loss(plan, scores, replace(pairs, normalize="none"), dtype)
 
     def _sum(
         self,

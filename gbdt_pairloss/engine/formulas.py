@@ -36,6 +36,14 @@ def exponentials(inputs, constants, bits):
     return (series * whole.to(bits).power_of_two(),), ()
 
 
+def logistic_slopes(inputs, constants, bits):
+    """-sigma(-d) and sigma(d) sigma(-d), the first and the second derivative of softplus(-d)."""
+    d = minimum(maximum(inputs[0], inputs[0] * 0.0 - 700.0), inputs[0] * 0.0 + 700.0)
+    ((e,), _) = exponentials((d,), (d * 0.0, d * 0.0 + LOG2_E), bits)
+    wrong = 1.0 / (e + 1.0)
+    return (wrong * -1.0, wrong * (e * wrong)), ()
+
+
 def two_parts(inputs, constants, bits):
     """x - middle as rounded, and what that lacks."""
     score = inputs[0] - constants[0]

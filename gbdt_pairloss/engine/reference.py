@@ -6,7 +6,7 @@ For a pair (i, j) of one query with y_i > y_j and d_ij = (s_i - s_j) / T::
     gradient  : winner += omega_ij l'(d_ij) / T     loser -= omega_ij l'(d_ij) / T
     Hessian   : both   += omega_ij l''(d_ij) / T^2                     (its diagonal)
     omega_ij  = query weight * winner weight_i * loser weight_j * phi_ij * normaliser of the query
-    phi_ij    = 1, or the difference of the rows' values (labels, gains), or |delta NDCG|:
+    phi_ij    = 1, or the difference of the rows' values (labels, gains), or their labels' in a table, or |delta NDCG|:
                 (gain_i - gain_j) |1 / log2(rank_i + 1) - 1 / log2(rank_j + 1)| / ideal DCG
 
 It compares labels, and uses nothing else of a plan's order: it can vouch for it.
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..plan import Plan
+from ..table_plan import TablePlan
 from ..validation import Float64Array
 from . import SMALLEST_DISTANCE, PairSum, check_range
 
@@ -109,6 +110,11 @@ def _tiles(
             difference = s[tile, None] - s[None, :]
             d = difference / pairs.temperature
         phi = (y[tile, None] > y[None, :]).astype(np.float64)
+        if isinstance(plan, TablePlan):
+            weights = plan.label_weights
+            assert weights is not None
+            index = np.where(phi > 0, weights.row[rows][tile, None] + weights.column[rows][None, :], 0)
+            phi *= weights.table[index]
         if plan.values is not None:
             value = plan.values[rows]
             phi *= value[tile, None] - value[None, :]
@@ -118,7 +124,7 @@ def _tiles(
                 phi *= np.minimum(rank[tile, None], rank[None, :]) < pairs.delta.truncation
             if pairs.delta.by_distance and s.min() != s.max():
                 phi /= SMALLEST_DISTANCE + np.abs(difference)
-        yield tile, d, phi
+        yield tile, np.where(phi > 0, d, 0.0), phi  # a loss may overflow where there is no pair
 
 
 def _query_factor(plan: Plan, query: int, strength: float, sum_of_phi: float, pairs: PairSum) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import RankingData
+from ..pairs import Pairs
 from ..validation import Float64Array
 from ._ranking import compiled, rank_rows, ratio
 from ._registry import evaluate, register
@@ -24,7 +25,21 @@ def _share_of_pairs(data: RankingData, labels: NDArray[Any], scores: Any, ties: 
 
 
 def _pair_accuracy(data: RankingData, scores: Any, *, ties: str) -> Float64Array:
+    if data.pairs is not None:
+        return _share_of_given_pairs(data, data.pairs.checked(data.groups), scores, ties)
     return _share_of_pairs(data, data.labels, scores, ties)
+
+
+def _share_of_given_pairs(data: RankingData, pairs: Pairs, scores: Any, ties: str) -> Float64Array:
+    """Per query, the weighted share of the given pairs that are in order, of those whose rows both take part."""
+    inside = slice(None) if data.mask is None else data.mask[pairs.winner] & data.mask[pairs.loser]
+    winner, loser = pairs.winner[inside], pairs.loser[inside]
+    weight = np.ones(winner.shape[0]) if pairs.weight is None else pairs.weight[inside]
+    above, below = scores[winner], scores[loser]
+    right = (above > below) + (0.5 if ties == "average" else 0.0) * (above == below)
+    query = data.groups.codes[winner]
+    n = data.groups.n_queries
+    return ratio(np.bincount(query, weight * right, minlength=n), np.bincount(query, weight, minlength=n))
 
 
 def _auc(data: RankingData, scores: Any, *, relevant: float, ties: str) -> Float64Array:
@@ -47,6 +62,7 @@ def pair_accuracy(
     mask: Any = None,
     query_weight: Any = None,
     per_query: bool = False,
+    pairs: Any = None,
     ties: str = "average",
     empty: float | str = "skip",
 ) -> float | Float64Array:
@@ -58,6 +74,8 @@ def pair_accuracy(
     Parameters
     ----------
     %(input)s
+    pairs : (winner, loser) or (winner, loser, weight), optional
+        Count these pairs of rows, each by its weight, in the place of those that the labels make.
     ties : {"average", "wrong"}, default="average"
         What a pair of equal scores counts: 1/2, or 0.
     %(empty_skip)s

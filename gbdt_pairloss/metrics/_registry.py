@@ -17,7 +17,7 @@ from ._ranking import rows_per_query
 METRICS: dict[str, MetricDefinition] = {}
 """Every metric by each of its names; filled by ``register``."""
 
-_INPUT = ("y_true", "y_pred", "group", "qid", "mask", "query_weight", "per_query")
+_INPUT = ("y_true", "y_pred", "group", "qid", "mask", "query_weight", "per_query", "pairs")
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,12 +130,13 @@ def evaluate(
     mask: Any,
     query_weight: Any,
     per_query: bool,
+    pairs: Any = None,
     **options: Any,
 ) -> float | Float64Array:
     """The body of every public function, called with its arguments: check the arrays, run the kernel, take the mean."""
     definition = METRICS[name]
     options = definition.complete(options)
-    given = read_arrays(y_true, y_pred, group=group, qid=qid, mask=mask)
+    given = read_arrays(y_true, y_pred, group=group, qid=qid, mask=mask, pairs=pairs)
     data = given.data
     if query_weight is not None:
         data = replace(data, query_weight=as_vector(query_weight, "query_weight"))

@@ -1,0 +1,144 @@
+"""The soft zero-one loss, from the sums of the logistic loss: its slope is the logistic loss's curve.
+
+That engine adds the curves of all pairs of a row, won and lost, where the slopes of won ones count - and of lost ones
++. So its pairs are taken in blocks, all rows of [a, b) against all of [b, c), where every row has one role: splitting a
+query at the label boundary nearest its middle, and both halves again, level by level, covers every pair once. All
+pairs in O(n log(labels)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..groups import IntArray
+from ..losses import LOGISTIC
+from ..plan import Plan, index_type
+from ..table_plan import Parts, TablePlan
+from ..validation import Float64Array
+from . import PairSum, factors
+from .cpu import CPUEngine
+
+
+class BlocksEngine:
+    """Sums of the soft zero-one loss, with phi that is 1, a difference of values or a callable's.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        None: as many as this process may use.
+    """
+
+    def __init__(self, n_threads: int | None = None) -> None:
+        self.engine = CPUEngine(n_threads)
+
+    def gradient_hessian(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        return factors.gradient_hessian(self, plan, scores, pairs, dtype)
+
+    def winner_loss(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[Float64Array, Float64Array]:
+        return factors.winner_loss(self, plan, scores, pairs, dtype)
+
+    def plain_sums(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
+        plan.check_scores(scores)
+        x = plan.gather(scores)
+        gradient, hessian = np.zeros(x.shape[0]), np.zeros(x.shape[0])
+        strengths = np.zeros(plan.n_queries)
+        for level in _levels(plan):
+            wins = level.plan.labels > 0
+            _, curve = self._logistic(level.plan, x[level.owner], pairs)
+            _add(level, np.where(wins, -curve, curve) * pairs.temperature, gradient)
+            _add(level, curve * pairs.hessian_scale, hessian)
+            if pairs.normalize == "log":
+                if (level.plan.winner_weight != 1).any() or (level.plan.loser_weight != 1).any():
+                    _, curve = self._logistic(_unweighted(level.plan), x[level.owner], pairs)
+                query = level.query[level.plan.query_of_positions]
+                strengths += np.bincount(query, curve * wins, minlength=plan.n_queries) * pairs.temperature
+        divisors = strengths if pairs.normalize == "log" else plan.sum_of_phi
+        return plan.scatter(gradient), plan.scatter(hessian), divisors
+
+    def plain_losses(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[Float64Array, Float64Array]:
+        plan.check_scores(scores)
+        x = plan.gather(scores)
+        loss, weight = np.zeros(x.shape[0]), np.zeros(x.shape[0])
+        for level in _levels(plan):
+            slope, _ = self._logistic(level.plan, x[level.owner], pairs)
+            _add(level, np.where(level.plan.labels > 0, -slope, 0.0) * pairs.temperature, loss)
+            _add(level, level.plan.winner_weight * level.plan.pair_weights_won, weight)
+        return plan.scatter(loss), plan.scatter(weight)
+
+    def _logistic(self, plan: Plan, x: Float64Array, pairs: PairSum) -> tuple[Float64Array, Float64Array]:
+        """Gradient and Hessian of the logistic loss; in float64, since a slope wants more digits than a curve."""
+        plain = replace(pairs, pair_loss=LOGISTIC, normalize="none", hessian_scale=1.0)
+        return self.engine.gradient_hessian(plan, x, plain, np.float64)
+
+
+def _add(level: Parts, values: Float64Array, total: Float64Array) -> None:
+    total += np.bincount(level.owner, values, minlength=total.shape[0])
+
+
+def _unweighted(plan: Plan) -> Plan:
+    if plan not in _UNWEIGHTED:
+        ones = np.ones(plan.rows.shape[0])
+        _UNWEIGHTED[plan] = replace(plan, winner_weight=ones, loser_weight=ones)
+    return _UNWEIGHTED[plan]
+
+
+def _levels(plan: Plan) -> list[Parts]:
+    if isinstance(plan, TablePlan):
+        return [plan.parts]
+    if plan not in _LEVELS:
+        _LEVELS[plan] = _split(plan)
+    return _LEVELS[plan]
+
+
+# Kept as long as a plan.
+_LEVELS: WeakKeyDictionary[Plan, list[Parts]] = WeakKeyDictionary()
+_UNWEIGHTED: WeakKeyDictionary[Plan, Plan] = WeakKeyDictionary()
+
+
+def _split(plan: Plan) -> list[Parts]:
+    """The blocks of a plan, level by level, each level as a plan whose queries are the blocks, with labels 1 and 0."""
+    levels: list[Parts] = []
+    query = np.arange(plan.n_queries)
+    first, last = plan.ptr[:-1], plan.ptr[1:]
+    while True:
+        several = last > first
+        several[several] = plan.run_end[first[several]] < last[several]  # labels
+        query, first, last = query[several], first[several], last[several]
+        if query.size == 0:
+            return levels
+        middle = (first + last) // 2
+        begin, end = plan.run_begin[middle], plan.run_end[middle]
+        split = np.where((begin > first) & ((end >= last) | (middle - begin <= end - middle)), begin, end)
+        levels.append(_level(plan, query, first, split, last))
+        query = np.repeat(query, 2)
+        first, last = np.stack([first, split], axis=1).ravel(), np.stack([split, last], axis=1).ravel()
+
+
+def _level(plan: Plan, query: IntArray, first: IntArray, split: IntArray, last: IntArray) -> Parts:
+    sizes = last - first
+    ptr = np.concatenate(([0], np.cumsum(sizes)))
+    owner = np.arange(ptr[-1]) + np.repeat(first - ptr[:-1], sizes)
+    blocks = Plan(
+        n_rows=owner.shape[0],
+        rows=np.arange(owner.shape[0], dtype=index_type(owner.shape[0])),
+        ptr=ptr,
+        labels=(owner < np.repeat(split, sizes)).astype(np.float64),
+        winner_weight=plan.winner_weight[owner],
+        loser_weight=plan.loser_weight[owner],
+        query_weight=np.ones(query.shape[0]),
+        values=None if plan.values is None else plan.values[owner],
+    )
+    return Parts(blocks, owner, query)

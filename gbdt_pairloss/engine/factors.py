@@ -1,0 +1,77 @@
+"""From the plain sums of an engine to gradients and losses: normalisers, weights of queries, the caller's rows."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..plan import Plan
+from ..validation import Float64Array
+from . import PairSum, check_range
+
+
+class PlainEngine(Protocol):
+    """Sums without normalisers and weights of queries; all arrays in the caller's order of rows."""
+
+    def plain_sums(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
+        """Gradient, scaled Hessian, and what the normaliser divides each query by.
+
+        That is the sum of phi |l'| / T before weights for "log", that of phi for "query", and nothing for "none".
+        """
+
+    def plain_losses(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[Float64Array, Float64Array]:
+        """For each row, the weighted loss of the pairs that it wins, and the sum of these pairs' weights."""
+
+
+def query_factors(plan: Plan, divisors: Float64Array, pairs: PairSum) -> Float64Array:
+    """The weight of each query times its normaliser; see ``reference``."""
+    factor = plan.query_weight.astype(np.float64)
+    if pairs.normalize == "query":
+        factor *= np.divide(np.diff(plan.ptr), divisors, out=np.zeros_like(divisors), where=divisors > 0)
+    elif pairs.normalize == "log":
+        total = 2.0 * divisors
+        factor *= np.divide(np.log1p(total), total, out=np.ones_like(total), where=total > 0) / np.log(2.0)
+    return factor
+
+
+def scaled(
+    plan: Plan, factor: Float64Array, first: NDArray[Any], second: NDArray[Any], dtype: Any
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Two arrays of rows, times the factors of their queries, in a precision.
+
+    Raises
+    ------
+    ValueError
+        If a result leaves its range.
+    """
+    own = np.zeros(plan.n_rows)
+    own[plan.rows] = np.repeat(factor, np.diff(plan.ptr))
+    with np.errstate(over="ignore", invalid="ignore"):  # looked at below
+        result = (first * own).astype(dtype), (second * own).astype(dtype)
+    check_range(*result)
+    return result
+
+
+def gradient_hessian(
+    engine: PlainEngine, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """An engine's function of that name, from its plain sums."""
+    first, second, divisors = engine.plain_sums(plan, scores, pairs, dtype)
+    return scaled(plan, query_factors(plan, divisors, pairs), first, second, dtype)
+
+
+def winner_loss(
+    engine: PlainEngine, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+) -> tuple[Float64Array, Float64Array]:
+    """An engine's function of that name, from its plain losses."""
+    divisors = plan.sum_of_phi
+    if pairs.normalize == "log" or pairs.delta is not None:
+        *_, divisors = engine.plain_sums(plan, scores, pairs, dtype)
+    loss, weight = engine.plain_losses(plan, scores, pairs, dtype)
+    return scaled(plan, query_factors(plan, divisors, pairs), loss, weight, np.float64)

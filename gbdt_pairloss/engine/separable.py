@@ -1,0 +1,144 @@
+"""Losses that are sums of products: every pair exactly, in O(n) or O(n log n) operations of float64.
+
+* squared, (margin - d)^2: a polynomial, three moments of the scores;
+* exponential, exp(-d): one moment, of exp(score);
+* hinge, max(margin - d, 0): the pairs inside the margin, found by merging rows that are sorted by score, label by label
+  (Lee and Lin, "Large-scale linear RankSVM", Neural Computation 26, 2014).
+
+A pair's phi is ``up`` of its winner minus ``down`` of its loser: their values, or 1 and 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..plan import Plan
+from ..validation import Float64Array
+from . import PairSum, factors
+from .separable_kernels import sum_exponential, sum_hinge, sum_squared
+from .threads import TASKS, Threads
+
+#: The losses that there are such sums for, by name.
+SEPARABLE_LOSSES = ("hinge", "squared", "exponential")
+
+# Rows that each task gets at least.
+_PER_TASK = 20_000
+
+
+class SeparableEngine:
+    """Sums of the separable losses, with phi that is 1 or a difference of values.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        None: as many as this process may use. A query is summed by one thread; results do not depend on their number.
+    """
+
+    def __init__(self, n_threads: int | None = None) -> None:
+        self.n_threads = n_threads
+
+    def gradient_hessian(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        return factors.gradient_hessian(self, plan, scores, pairs, dtype)
+
+    def winner_loss(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[Float64Array, Float64Array]:
+        return factors.winner_loss(self, plan, scores, pairs, dtype)
+
+    def plain_sums(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
+        first, second, _, strengths = self._sum(plan, scores, pairs)
+        scale = pairs.hessian_scale / pairs.temperature
+        with np.errstate(over="ignore"):
+            first = first / pairs.temperature
+            second = second / pairs.temperature * scale
+        divisors = strengths / pairs.temperature if pairs.normalize == "log" else plan.sum_of_phi
+        return plan.scatter(first), plan.scatter(second), divisors
+
+    def plain_losses(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[Float64Array, Float64Array]:
+        _, _, loss, _ = self._sum(plan, scores, pairs)
+        return plan.scatter(loss), plan.scatter(plan.winner_weight * plan.pair_weights_won)
+
+    def _sum(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum
+    ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
+        """Sums of l' (of losers as -), of l'', the losses, by position, and the strengths, all before 1 / T."""
+        plan.check_scores(scores)
+        rows = _Rows.of(plan)
+        first, second, loss = (np.zeros(plan.rows.shape[0]) for _ in range(3))
+        strengths = np.zeros(plan.n_queries)
+        loss_parameters = (pairs.temperature, *pairs.pair_loss.parameters)
+        kernel = _KERNELS[pairs.pair_loss.name]
+        with_strength = pairs.normalize == "log"
+        arguments = (plan.gather(scores), *rows.arrays, with_strength, loss_parameters, first, second, loss, strengths)
+        with Threads(self.n_threads) as threads:
+            threads.run(lambda queries: kernel(*queries, *arguments), _stretches(plan, threads))
+        if pairs.pair_loss.name == "exponential":
+            _check_exponential(plan, scores, pairs, np.isfinite(first) & np.isfinite(loss))
+        return first, second, loss, strengths
+
+
+_KERNELS: dict[str, Callable[..., Any]] = {
+    "hinge": sum_hinge,
+    "squared": sum_squared,
+    "exponential": sum_exponential,
+}
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A plan as the kernels read it, kept as long as the plan.
+
+    ``arrays`` are the beginnings of queries, the ends of runs, the weights of winners and of losers, ``up`` and
+    ``down`` of each position, and whether all weights are 1.
+    """
+
+    arrays: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, plan: Plan) -> _Rows:
+        rows = _ROWS.get(plan)
+        if rows is None:
+            n = plan.rows.shape[0]
+            if plan.values is None:
+                up, down = np.ones(n), np.zeros(n)
+            else:
+                up = down = plan.centred_values
+            weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
+            weights = np.array(plan.winner_weight), np.array(plan.loser_weight)
+            rows = _ROWS[plan] = cls((plan.ptr, plan.run_end, *weights, up, down, weighted))
+        return rows
+
+
+_ROWS: WeakKeyDictionary[Plan, _Rows] = WeakKeyDictionary()
+
+
+def _stretches(plan: Plan, threads: Threads) -> list[tuple[int, int]]:
+    """Stretches of queries with about equal numbers of rows."""
+    n_tasks = min(1 if threads.n == 1 else TASKS * threads.n, 1 + plan.rows.shape[0] // _PER_TASK)
+    bounds = np.searchsorted(plan.ptr, np.linspace(0, plan.ptr[-1], n_tasks + 1)[1:-1])
+    return list(pairwise(np.unique(np.concatenate(([0], bounds, [plan.n_queries]))).tolist()))
+
+
+def _check_exponential(plan: Plan, scores: NDArray[Any], pairs: PairSum, finite: NDArray[np.bool_]) -> None:
+    if not finite.all():
+        position = int(np.flatnonzero(~finite)[0])
+        query = int(plan.query_of_positions[position])
+        own = plan.gather(scores)[plan.ptr[query] : plan.ptr[query + 1]]
+        raise ValueError(
+            f"the exponential loss overflows at row {plan.rows[position]}, of query {query} (counted from 0), whose "
+            f"scores span {(own.max() - own.min()) / pairs.temperature:.3g} temperatures, in the wrong order. Raise "
+            "the temperature or lower the learning rate, or take a loss that grows slower"
+        )

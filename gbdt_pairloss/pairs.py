@@ -1,0 +1,162 @@
+"""Explicit pairs: who won against whom, whatever the labels say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .groups import Groups, IntArray
+from .validation import as_vector, check_weights
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Pairs of rows.
+
+    Attributes
+    ----------
+    winner, loser : int64 arrays of shape (n_pairs,)
+        Rows, counted from 0.
+    weight : float64 array of shape (n_pairs,) or None
+        None: 1.
+    """
+
+    winner: IntArray
+    loser: IntArray
+    weight: NDArray[np.float64] | None = None
+
+    @property
+    def size(self) -> int:
+        return int(self.winner.shape[0])
+
+    def __eq__(self, other: object) -> bool:
+        """By content; of one object with itself at once."""
+        if not isinstance(other, Pairs):
+            return NotImplemented
+        if self is other:
+            return True
+        if (self.weight is None) != (other.weight is None):
+            return False
+        return (
+            np.array_equal(self.winner, other.winner)
+            and np.array_equal(self.loser, other.loser)
+            and (self.weight is None or np.array_equal(self.weight, other.weight))  # type: ignore[arg-type]
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def checked(self, groups: Groups) -> Pairs:
+        """These pairs; a ValueError if a row is out of range, or one that names both queries of a pair that crosses."""
+        as_pairs(self, groups.n_rows)
+        winner, loser = groups.codes[self.winner], groups.codes[self.loser]
+        crossing = winner != loser
+        if crossing.any():
+            pair = int(np.flatnonzero(crossing)[0])
+            raise ValueError(
+                f"pairs[{pair}] crosses two queries: its winner, row {self.winner[pair]}, is in "
+                f"{groups.name(int(winner[pair]))}, its loser, row {self.loser[pair]}, in "
+                f"{groups.name(int(loser[pair]))}; rows are compared within a query only "
+                f"({int(crossing.sum())} such of {self.size})"
+            )
+        return self
+
+    def moved(self, to: IntArray) -> Pairs:
+        """The same pairs where row r has become row ``to[r]``."""
+        return Pairs(to[self.winner], to[self.loser], self.weight)
+
+    def take(self, rows: IntArray) -> Pairs:
+        """The pairs of a dataset made of some rows of this one's.
+
+        Raises
+        ------
+        ValueError
+            If only one row of a pair is among them, or a row of a pair more than once.
+        """
+        n_rows = 1 + max(rows.max(initial=-1), self.winner.max(), self.loser.max())
+        count = np.bincount(rows, minlength=n_rows)
+        ends = count[self.winner], count[self.loser]
+        cut = (ends[0] == 0) != (ends[1] == 0)
+        if cut.any():
+            pair = int(np.flatnonzero(cut)[0])
+            raise ValueError(
+                f"the cut takes one row of pairs[{pair}], rows {self.winner[pair]} and {self.loser[pair]}, and leaves "
+                f"the other ({int(cut.sum())} such pairs): cut whole queries"
+            )
+        inside = ends[0] > 0
+        if (ends[0][inside] > 1).any() or (ends[1][inside] > 1).any():
+            raise ValueError("the cut takes rows more than once, and there is no telling which of them its pairs mean")
+        to = np.zeros(n_rows, dtype=np.int64)
+        to[rows] = np.arange(rows.shape[0])
+        return Pairs(
+            to[self.winner[inside]], to[self.loser[inside]], None if self.weight is None else self.weight[inside]
+        )
+
+
+def as_pairs(values: Any, n_rows: int | None, name: str = "pairs") -> Pairs:
+    """Check explicit pairs.
+
+    Parameters
+    ----------
+    values : (winner, loser) or (winner, loser, weight) or Pairs
+        Arrays of shape (n_pairs,): rows, and weights.
+    n_rows : int or None
+        Rows of the dataset, where that is known.
+
+    Raises
+    ------
+    TypeError
+        If ``values`` are not two or three arrays.
+    ValueError
+        If there is no pair, lengths differ, a row is out of range or no whole number, a winner is its own loser, or a
+        weight is NaN, infinite or negative.
+    """
+    if isinstance(values, Pairs):
+        pairs = values
+    else:
+        if isinstance(values, np.ndarray) or not hasattr(values, "__len__") or len(values) not in (2, 3):
+            raise TypeError(
+                f"{name} must be a tuple (winner, loser) or (winner, loser, weight) of arrays with one entry per pair; "
+                "an array of two columns p goes as (p[:, 0], p[:, 1])"
+            )
+        winner, loser = (_as_rows(rows, f"{name}: the {end}") for rows, end in zip(values, ("winner", "loser")))  # noqa: B905
+        if winner.shape != loser.shape:
+            raise ValueError(f"{name} has {winner.shape[0]} winners, but {loser.shape[0]} losers")
+        weight = None
+        if len(values) == 3 and values[2] is not None:
+            weight = as_vector(values[2], f"the weight of {name}").astype(np.float64)
+            if weight.shape != winner.shape:
+                raise ValueError(f"{name} has {winner.shape[0]} pairs, but {weight.shape[0]} weights")
+            check_weights(weight, f"the weight of {name}", unit="pair")
+        pairs = Pairs(winner, loser, weight)
+    if pairs.size == 0:
+        raise ValueError(f"{name} is empty: there is nothing to compare")
+    same = pairs.winner == pairs.loser
+    if same.any():
+        pair = int(np.flatnonzero(same)[0])
+        raise ValueError(f"{name}[{pair}]: row {pairs.winner[pair]} is both winner and loser")
+    for rows, end in ((pairs.winner, "winner"), (pairs.loser, "loser")):
+        if n_rows is not None and rows.max() >= n_rows:
+            pair = int(np.flatnonzero(rows >= n_rows)[0])
+            raise ValueError(f"{name}[{pair}]: the {end} is row {rows[pair]}, but there are {n_rows} rows (from 0)")
+    return pairs
+
+
+def _as_rows(values: ArrayLike, name: str) -> IntArray:
+    """Row numbers as a copy that no later change of the caller's reaches."""
+    array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} has shape {array.shape}; it must be one-dimensional, one row number per pair")
+    if array.size == 0:
+        return np.empty(0, dtype=np.int64)
+    if array.dtype.kind not in "iuf" or not np.array_equal(array, np.floor(array)):
+        raise ValueError(f"{name} has dtype {array.dtype}; it takes the numbers of rows, from 0, as whole numbers")
+    rows = array.astype(np.int64)
+    if (rows < 0).any():
+        pair = int(np.flatnonzero(rows < 0)[0])
+        raise ValueError(f"{name} of pair {pair} is row {rows[pair]}; rows count from 0")
+    return rows

@@ -1,0 +1,49 @@
+"""The objectives by name."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from .objective_base import PairwiseObjective
+
+_REGISTRY: dict[str, type[PairwiseObjective]] = {}
+
+
+Objective = TypeVar("Objective", bound=type[PairwiseObjective])
+
+
+def register(objective: Objective) -> Objective:
+    """Make an objective known to :func:`get_objective` and to the rankers by its ``name``."""
+    _REGISTRY[objective.name] = objective
+    return objective
+
+
+def objective_names() -> tuple[str, ...]:
+    """The names that :func:`get_objective` and the rankers' ``objective=`` take."""
+    return tuple(_REGISTRY)
+
+
+def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjective:
+    """Make an objective from its name.
+
+    Parameters
+    ----------
+    name : str or PairwiseObjective
+        "pairwise_logistic", "bpr", "pairwise_hinge", "pairwise_squared", "pairwise_exponential" or
+        "pairwise_soft_zero_one".
+        An objective is returned as it is (and then takes no parameters).
+    **params
+        The objective's parameters.
+
+    Raises
+    ------
+    ValueError
+        If there is no objective of that name.
+    """
+    if isinstance(name, PairwiseObjective):
+        if params:
+            raise ValueError("parameters go with an objective's name; use set_params on an objective")
+        return name
+    if name not in _REGISTRY:
+        raise ValueError(f"there is no objective {name!r}; known: {', '.join(_REGISTRY)}")
+    return _REGISTRY[name](**params)
