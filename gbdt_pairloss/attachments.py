@@ -24,8 +24,8 @@ class Attachment:
     item_id: IntArray | None = None
     pairs: Pairs | None = None
 
-    def take(self, rows: ArrayLike) -> Attachment:
-        """The attachment of a dataset made of some rows of this one's.
+    def take(self, rows: ArrayLike, n_rows: int | None) -> Attachment:
+        """The attachment of a dataset made of some rows of this one's, which has ``n_rows`` where that is known.
 
         Raises
         ------
@@ -37,7 +37,7 @@ class Attachment:
         for name in ("item_weight", "loser_weight", "mask", "item_id"):
             array = getattr(self, name)
             arrays[name] = None if array is None else array[index]
-        return Attachment(**arrays, pairs=None if self.pairs is None else self.pairs.take(index))
+        return Attachment(**arrays, pairs=None if self.pairs is None else self.pairs.take(index, n_rows))
 
 
 #: The dataset's own attribute: copies and pickles of a dataset then take the attachment along.
@@ -75,13 +75,14 @@ def attach(
     pairs : (winner, loser) or (winner, loser, weight), optional
         Arrays of shape (n_pairs,): the rows, counted from 0, of each pair's winner and loser, both of one query, and
         its weight. The objective sums over these pairs in the place of those that the labels make: labels may be
-        zeros, for the objective does not look at them. A pair that is listed twice counts twice. A dataset without
-        groups is then one query.
+        zeros, for the objective does not look at them. A pair that is listed twice counts twice. In the normalisers
+        "query" and "log" every listed pair counts as one, whatever it weighs. A dataset without groups is then one
+        query.
 
     Raises
     ------
     TypeError
-        If ``dataset`` is not a booster's dataset, or ``pairs`` are not two or three arrays.
+        If ``dataset`` is not a booster's dataset, or ``pairs`` are not a tuple.
     ValueError
         If a length differs from the dataset's rows, a weight is NaN, infinite or negative, an id is missing, or a pair
         has a row out of range or one row twice; at the first use of the dataset, if a pair crosses two queries.

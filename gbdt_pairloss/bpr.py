@@ -44,12 +44,13 @@ class BPR(PairwiseObjective):
         every iteration, in proportion to their weight, one from each n-th of the user's total weight (which adds less
         noise than independent draws); with as many as the user has, and equal weights, each comes up once. A drawn
         pair stands for all that it was drawn from, so that gradient and loss have the size, and the expectation, of
-        those of "all" (but for ``normalize="log"``, whose factor depends on the draws). :meth:`metric` reports the
-        expectation.
+        those of "all" (but for ``normalize="log"``, whose factor is made of the pairs that are drawn). :meth:`metric`
+        reports the expectation.
     negative_weight : "uniform" or array of shape (n_rows,), default="uniform"
         Weights of the rows as negatives, for the one dataset that has these rows, in its caller's order: for several
         datasets give each its own as ``attach(loser_weight=)`` or ``fit(loser_weight=, eval_loser_weight=)``, which are
-        the same thing. :func:`gbdt_pairloss.popularity_weights` makes them from item ids.
+        the same thing (in :meth:`metric`, a dataset's own weights count, if it has some).
+        :func:`gbdt_pairloss.popularity_weights` makes them from item ids.
     random_state : int or None, default=None
         Draws are a function of it, the bits of all scores, and the row: they are the same for any number of threads
         and on every run, other ones as soon as a score has changed, and continued training does not repeat them. None
@@ -62,8 +63,8 @@ class BPR(PairwiseObjective):
     Raises
     ------
     ValueError
-        In training, if no user has both a positive and a negative, or a user has negatives (of weight above 0), but
-        fewer than are to be drawn.
+        In training, if no user has both a positive and a negative, or a user has fewer negatives of weight above 0
+        than are to be drawn (but some).
 
     References
     ----------
@@ -117,15 +118,15 @@ class BPR(PairwiseObjective):
             )
         return self.pair_loss.derivatives((positives - negatives) / self.temperature)[0]
 
-    def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
+    def prepare(self, data: RankingData, is_own: bool | None = True) -> RankingData:
         if isinstance(self.negative_weight, str) or (not is_own and data.loser_weight is not None):
             return data
-        if not is_own:
+        if data.loser_weight is not None:
+            raise ValueError("the negatives are weighed twice: by negative_weight and by the dataset's loser_weight")
+        if is_own is False:
             raise ValueError(
                 "negative_weight is that of the training set's rows: give other sets their own as eval_loser_weight="
             )
-        if data.loser_weight is not None:
-            raise ValueError("the negatives are weighed twice: by negative_weight and by the dataset's loser_weight")
         weight = as_vector(self.negative_weight, "negative_weight")
         if weight.shape[0] != data.groups.n_rows:
             raise ValueError(
@@ -136,16 +137,21 @@ class BPR(PairwiseObjective):
         return replace(data, loser_weight=weight)
 
     def plan(self, data: RankingData) -> Plan:
-        plan = super().plan(data)
+        if data.pairs is not None and self.negatives != "all":
+            raise ValueError('explicit pairs are not drawn: give BPR negatives="all" with them')
+        return super().plan(data)
+
+    def check_plan(self, plan: Plan) -> None:
+        if not plan.n_pairs.any():
+            raise ValueError(f"nothing can be learned: {self._reason(plan)}")
         draws = self._draws()
         if draws is not None:
-            if data.pairs is not None:
-                raise ValueError('explicit pairs are not drawn: give BPR negatives="all" with them')
-            self._check_enough_negatives(data, plan, draws.n)
-        return plan
+            from .engine.listed import check_draws  # here, for it imports Numba
+
+            check_draws(plan, draws.n)
 
     def plan_key(self) -> Hashable:
-        return (*super().plan_key(), self.threshold, self.negatives)  # type: ignore[misc]
+        return (*super().plan_key(), self.threshold)  # type: ignore[misc]
 
     def _ranking_labels(self, labels: NDArray[Any]) -> NDArray[Any]:
         return (labels > self.threshold).astype(np.float64)
@@ -164,24 +170,6 @@ class BPR(PairwiseObjective):
     def _nothing_to_learn(self) -> str:
         return f"no query has both a positive (label above threshold={self.threshold}) and a negative"
 
-    def _check_learnable(self, plan: Plan) -> None:
-        if not plan.n_pairs.any():
-            raise ValueError(f"nothing can be learned: {self._nothing_to_learn()}")
-        super()._check_learnable(plan)
-
-    def _check_enough_negatives(self, data: RankingData, plan: Plan, n: int) -> None:
-        query = plan.query_of_positions
-        is_negative = plan.labels == 0
-        has_pair = plan.n_pairs > 0
-        count = np.bincount(query, is_negative & (plan.loser_weight > 0), minlength=plan.n_queries)
-        short = has_pair & (count < n)
-        if short.any():
-            first = int(np.flatnonzero(short)[0])
-            raise ValueError(
-                f"negatives={n}, but {data.groups.name(first)} has {int(count[first])} negatives (of "
-                f'weight above 0), and so have {int(short.sum()) - 1} others too few: draw fewer, or take "all"'
-            )
-
     def _draws(self) -> Negatives | None:
         if self.negatives == "all":
             return None
@@ -193,20 +181,25 @@ class BPR(PairwiseObjective):
     def _check_params(self) -> None:
         super()._check_params()
         check_finite_number(self.threshold, "threshold")
-        if not _is_whole(self.negatives, 1):
-            if not isinstance(self.negatives, str):
-                raise ValueError(f'negatives must be "all" or a whole number above 0, got {self.negatives!r}')
-            check_choice(self.negatives, "negatives", ("all",))
+        if isinstance(self.negative_weight, str):
+            check_choice(self.negative_weight, "negative_weight", ("uniform",))
+        elif np.ndim(self.negative_weight) == 0:
+            raise ValueError(
+                f'negative_weight must be "uniform" or an array with one weight per row, got {self.negative_weight!r}'
+            )
+        if self.random_state is not None and not (_is_whole(self.random_state, 0) and int(self.random_state) < 2**64):
+            raise ValueError(
+                f"random_state must be None or a whole number from 0, below 2^64, got {self.random_state!r}: draws are "
+                "a function of it, and a generator would have a state"
+            )
+        if isinstance(self.negatives, str) and self.negatives == "all":
             return
+        if not _is_whole(self.negatives, 1):
+            raise ValueError(f'negatives must be "all" or a whole number above 0, got {self.negatives!r}')
         if self.pair_weight != "uniform":
             raise ValueError(
                 f"pair_weight={self.pair_weight!r} does not go with drawn negatives, which negative_weight weighs: "
                 'take negatives="all"'
-            )
-        if self.random_state is not None and not (_is_whole(self.random_state, 0) and int(self.random_state) < 2**64):
-            raise ValueError(
-                f"random_state must be a whole number from 0 or None, got {self.random_state!r}: draws are a function "
-                "of it, and a generator would have a state"
             )
 
 

@@ -90,7 +90,9 @@ class RankingData:
             to = np.empty(order.shape[0], dtype=np.int64)
             to[order] = np.arange(order.shape[0])
             arrays["pairs"] = self.pairs.moved(to)
-        return replace(self, groups=Groups.from_sizes(self.groups.sizes[keep], self.groups.n_rows), **arrays)
+        ids = None if self.groups.ids is None else self.groups.ids[keep]
+        groups = replace(Groups.from_sizes(self.groups.sizes[keep], self.groups.n_rows), ids=ids)
+        return replace(self, groups=groups, **arrays)
 
     def copy(self) -> RankingData:
         """A copy that no later change of the caller's arrays reaches."""
@@ -175,7 +177,7 @@ def read_arrays(
         query_weight=query_weight,
         mask=None if taking_part is None else taking_part.ravel(),
         loser_weight=None if loser_weight is None else _flat(loser_weight, "loser_weight", shape, taking_part),
-        item_id=None if item_id is None else item_codes(np.reshape(item_id, -1), scores.size),
+        item_id=None if item_id is None else item_codes(_flat_ids(item_id, shape), scores.size),
         pairs=None if pairs is None else as_pairs(pairs, scores.size),
     )
     return RankingInput(data, scores.ravel(), shape, total)
@@ -210,6 +212,16 @@ def split_weights(
         )
     check_weights(weights, "sample_weight", unit="query")
     return None, weights
+
+
+def _flat_ids(ids: Any, shape: tuple[int, ...]) -> Any:
+    """Ids of lists one after another; a list of ids stays one, for an array may make "1" of 1."""
+    if len(shape) == 1:
+        return ids
+    array = np.asarray(ids)
+    if array.shape != shape:
+        raise ValueError(f"item_id has shape {array.shape}, but the scores have shape {shape}")
+    return array.reshape(-1)
 
 
 def _flat(weights: Any, name: str, shape: tuple[int, ...], mask: BoolArray | None) -> FloatArray:

@@ -62,7 +62,7 @@ class Groups:
 
     def name(self, query: int) -> str:
         """How to name a query in a message."""
-        return f"query {query} (counted from 0)" if self.ids is None else f"query {self.ids[query]}"
+        return query_name(query, self.ids)
 
     def mean(self, values: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
         """The mean per query of one value per row, of the rows that the mask selects; 0 for a query without any."""
@@ -128,6 +128,11 @@ class Groups:
         return cls(sizes=sizes, n_rows=n_rows, scattered_codes=None if ids.size == starts.size else codes, ids=ids)
 
 
+def query_name(query: int, ids: NDArray[Any] | None) -> str:
+    """How to name a query in a message: by the caller's own id, if there are ids."""
+    return f"query {query} (counted from 0)" if ids is None else f"query {ids[query]}"
+
+
 def make_groups(n_rows: int, *, group: Any = None, qid: Any = None) -> Groups:
     """Groups from sizes or ids; without either, all rows are one query.
 
@@ -154,6 +159,22 @@ def item_codes(item_id: Any, n_rows: int | None, name: str = "item_id") -> IntAr
         If ids are missing, not one-dimensional, or not ``n_rows`` many.
     """
     return _factorize(_read_ids(item_id, n_rows, name, "item id"))[1]
+
+
+def item_counts(item_id: Any, interactions: Any) -> IntArray:
+    """For each row, how many of the interactions are with its item.
+
+    Raises
+    ------
+    ValueError
+        As ``item_codes``.
+    """
+    own = _read_ids(item_id, None, "item_id", "item id")
+    other = _read_ids(interactions, None, "interactions", "item id")
+    if own.dtype != other.dtype:  # one type for both might round large numbers, or take "1" for 1
+        own, other = (np.fromiter(ids.tolist(), dtype=object, count=ids.size) for ids in (own, other))
+    codes = _factorize(np.concatenate([own, other]))[1]
+    return np.bincount(codes[own.size :], minlength=codes.max(initial=-1) + 1)[codes[: own.size]]
 
 
 def _read_ids(ids: Any, n_rows: int | None, name: str, what: str, hint: str = "") -> NDArray[Any]:

@@ -65,7 +65,7 @@ SOFT_ZERO_ONE = PairLoss("soft_zero_one", soft_zero_one)
 
 def hinge_loss(margin: float) -> PairLoss:
     """The hinge with its margin."""
-    return PairLoss("hinge", partial(hinge, margin=margin), (margin,))
+    return PairLoss("hinge", partial(hinge, margin=margin), (margin,), smooth=False)
 
 
 def squared_loss(margin: float) -> PairLoss:
@@ -104,4 +104,4 @@ def custom_loss(function: Callable[[Float64Array], Any], name: str) -> PairLoss:
             )
         return arrays[0], arrays[1], arrays[2]
 
-    return PairLoss(name, checked)
+    return PairLoss(name, checked, smooth=False)  # nobody knows

@@ -129,7 +129,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             ``(name, value, False)`` for LightGBM, ``(name, value)`` for XGBoost; smaller is better.
         """
         adapter = self._adapter(dataset)
-        plan = cached_plan(dataset, self.prepare(adapter.read_dataset(dataset)), self.plan_key(), self.plan).plan
+        data = self.prepare(adapter.read_dataset(dataset), is_own=None)
+        plan = cached_plan(dataset, data, self.plan_key(), self.plan).plan
         value = self.on_threads(adapter.number_of_threads(dataset)).mean_pair_loss(plan, np.asarray(preds))
         return adapter.metric_result(self.name, value, False)
 
@@ -180,6 +181,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         ValueError
             If shapes, groups or pairs do not fit, or a label, score or weight is NaN, infinite or negative where it
             must not be.
+        TypeError
+            If ``pairs`` are not a tuple.
         """
         weights = {"sample_weight": sample_weight, "loser_weight": loser_weight}
         given = read_arrays(y_true, y_pred, group=group, qid=qid, mask=mask, item_id=item_id, pairs=pairs, **weights)
@@ -264,11 +267,12 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         self, plan: Plan, scores: NDArray[Any], watch: TrainingWatch
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Gradient and Hessian of a plan as a booster takes them: float32, checked and watched."""
-        self._check_learnable(plan)
+        self.check_plan(plan)
+        check_learnable(plan, self._reason(plan))
         self._check_shape(plan, scores)
         gradient, hessian = self._gradient_hessian(plan, scores, np.float32)
         if plan.has_weighted_pair:
-            watch.look(scores, gradient, hessian)
+            watch.look(scores, gradient, hessian, self.pair_loss.smooth)
         return gradient, hessian
 
     def mean_pair_loss(self, plan: Plan, scores: NDArray[Any]) -> float:
@@ -281,33 +285,37 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """
         self._check_shape(plan, scores)
         if not plan.has_weighted_pair:
-            raise ValueError(f"{self.name} is undefined: {self._nothing_to_learn()}, or all weights are 0")
+            raise ValueError(f"{self.name} is undefined: {self._reason(plan)}, or all weights are 0")
         pairs = replace(self._pairs(), negatives=None)
         loss, weight = self._engine(plan, pairs).winner_loss(plan, scores, pairs, np.float32)
         total = float(weight.sum())
         return float(loss.sum()) / total if total > 0 else 0.0
 
-    def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
+    def prepare(self, data: RankingData, is_own: bool | None = True) -> RankingData:
         """A dataset with what the objective itself knows of its rows, which stand as its caller has them.
 
-        ``is_own``: whether arrays among the objective's parameters belong to this dataset.
+        ``is_own``: whether arrays among the objective's parameters belong to this dataset; None: that is not known.
         """
         return data
 
+    def check_plan(self, plan: Plan) -> None:
+        """Raise a ValueError if this objective cannot train on a plan."""
+
     def plan(self, data: RankingData) -> Plan:
         """The plan of checked and prepared data, as this objective sees its labels."""
-        labels = self._ranking_labels(data.labels)
-        mask = self._candidates(data, self.rows_taking_part(data.labels, data.mask))
-        plan = build_plan(data, labels, mask, self.item_weight, value_function(self.pair_weight, self.gain))
         if data.pairs is not None:
             if self.pair_weight != "uniform":
                 raise ValueError(
                     f"explicit pairs have weights of their own: pair_weight={self.pair_weight!r} does not apply to "
                     'them, leave it at "uniform"'
                 )
+            plan = build_plan(data, np.zeros(data.labels.shape), data.mask, self.item_weight)
             return ListedPlan.of(plan, data.pairs.checked(data.groups))
+        labels = self._ranking_labels(data.labels)
+        mask = self._candidates(data, self.rows_taking_part(data.labels, data.mask))
+        plan = build_plan(data, labels, mask, self.item_weight, value_function(self.pair_weight, self.gain))
         if callable(self.pair_weight):
-            return TablePlan.of(plan, self.pair_weight, data.groups.name)
+            return TablePlan.of(plan, self.pair_weight)
         return plan
 
     def rows_taking_part(self, labels: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
@@ -346,9 +354,11 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """Why no pair exists, in the words of this objective's labels."""
         return "no query has two rows with different labels"
 
-    def _check_learnable(self, plan: Plan) -> None:
-        """Say so if no gradient of this plan can be anything but zero."""
-        check_learnable(plan, self._nothing_to_learn())
+    def _reason(self, plan: Plan) -> str:
+        """Why a plan has no pair."""
+        if isinstance(plan, ListedPlan):
+            return "no explicit pair has two rows that take part"
+        return self._nothing_to_learn()
 
     def plan_key(self) -> Hashable:
         """What a plan depends on: how the objective reads labels, and its parameters that matter to it."""

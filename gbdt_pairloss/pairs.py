@@ -50,7 +50,7 @@ class Pairs:
 
     def checked(self, groups: Groups) -> Pairs:
         """These pairs; a ValueError if a row is out of range, or one that names both queries of a pair that crosses."""
-        as_pairs(self, groups.n_rows)
+        self.check_rows(groups.n_rows)
         winner, loser = groups.codes[self.winner], groups.codes[self.loser]
         crossing = winner != loser
         if crossing.any():
@@ -63,19 +63,28 @@ class Pairs:
             )
         return self
 
+    def check_rows(self, n_rows: int) -> None:
+        """Raise a ValueError that names the first pair with a row out of range."""
+        for rows, end in ((self.winner, "winner"), (self.loser, "loser")):
+            if rows.max(initial=-1) >= n_rows:
+                pair = int(np.flatnonzero(rows >= n_rows)[0])
+                raise ValueError(f"pairs[{pair}]: the {end} is row {rows[pair]}, but there are {n_rows} rows (from 0)")
+
     def moved(self, to: IntArray) -> Pairs:
         """The same pairs where row r has become row ``to[r]``."""
         return Pairs(to[self.winner], to[self.loser], self.weight)
 
-    def take(self, rows: IntArray) -> Pairs:
-        """The pairs of a dataset made of some rows of this one's.
+    def take(self, rows: IntArray, n_rows: int | None = None) -> Pairs:
+        """The pairs of a dataset made of some rows of this one's, which has ``n_rows`` where that is known.
 
         Raises
         ------
         ValueError
-            If only one row of a pair is among them, or a row of a pair more than once.
+            If only one row of a pair is among them, or a row of a pair more than once, or a row is out of range.
         """
-        n_rows = 1 + max(rows.max(initial=-1), self.winner.max(), self.loser.max())
+        if n_rows is not None:
+            self.check_rows(n_rows)
+        n_rows = 1 + max(array.max(initial=-1) for array in (rows, self.winner, self.loser))
         count = np.bincount(rows, minlength=n_rows)
         ends = count[self.winner], count[self.loser]
         cut = (ends[0] == 0) != (ends[1] == 0)
@@ -83,7 +92,7 @@ class Pairs:
             pair = int(np.flatnonzero(cut)[0])
             raise ValueError(
                 f"the cut takes one row of pairs[{pair}], rows {self.winner[pair]} and {self.loser[pair]}, and leaves "
-                f"the other ({int(cut.sum())} such pairs): cut whole queries"
+                f"the other ({int(cut.sum())} such pairs): cut between queries, or make folds that keep pairs whole"
             )
         inside = ends[0] > 0
         if (ends[0][inside] > 1).any() or (ends[1][inside] > 1).any():
@@ -95,12 +104,12 @@ class Pairs:
         )
 
 
-def as_pairs(values: Any, n_rows: int | None, name: str = "pairs") -> Pairs:
+def as_pairs(values: Any, n_rows: int | None) -> Pairs:
     """Check explicit pairs.
 
     Parameters
     ----------
-    values : (winner, loser) or (winner, loser, weight) or Pairs
+    values : (winner, loser) or (winner, loser, weight)
         Arrays of shape (n_pairs,): rows, and weights.
     n_rows : int or None
         Rows of the dataset, where that is known.
@@ -108,55 +117,46 @@ def as_pairs(values: Any, n_rows: int | None, name: str = "pairs") -> Pairs:
     Raises
     ------
     TypeError
-        If ``values`` are not two or three arrays.
+        If ``values`` are not a tuple of two or three arrays.
     ValueError
         If there is no pair, lengths differ, a row is out of range or no whole number, a winner is its own loser, or a
         weight is NaN, infinite or negative.
     """
-    if isinstance(values, Pairs):
-        pairs = values
-    else:
-        if isinstance(values, np.ndarray) or not hasattr(values, "__len__") or len(values) not in (2, 3):
-            raise TypeError(
-                f"{name} must be a tuple (winner, loser) or (winner, loser, weight) of arrays with one entry per pair; "
-                "an array of two columns p goes as (p[:, 0], p[:, 1])"
-            )
-        winner, loser = (_as_rows(rows, f"{name}: the {end}") for rows, end in zip(values, ("winner", "loser")))  # noqa: B905
-        if winner.shape != loser.shape:
-            raise ValueError(f"{name} has {winner.shape[0]} winners, but {loser.shape[0]} losers")
-        weight = None
-        if len(values) == 3 and values[2] is not None:
-            weight = as_vector(values[2], f"the weight of {name}").astype(np.float64)
-            if weight.shape != winner.shape:
-                raise ValueError(f"{name} has {winner.shape[0]} pairs, but {weight.shape[0]} weights")
-            check_weights(weight, f"the weight of {name}", unit="pair")
-        pairs = Pairs(winner, loser, weight)
+    if not isinstance(values, tuple) or len(values) not in (2, 3):
+        raise TypeError(
+            "pairs must be a tuple (winner, loser) or (winner, loser, weight) of arrays with one entry per pair: an "
+            "array of two columns p goes as (p[:, 0], p[:, 1]), a list of pairs as tuple(zip(*pairs))"
+        )
+    winner, loser = _as_rows(values[0], "winner"), _as_rows(values[1], "loser")
+    if winner.shape != loser.shape:
+        raise ValueError(f"pairs has {winner.shape[0]} winners, but {loser.shape[0]} losers")
+    weight = None
+    if len(values) == 3 and values[2] is not None:
+        weight = np.array(as_vector(values[2], "the weight of pairs"), dtype=np.float64)
+        if weight.shape != winner.shape:
+            raise ValueError(f"pairs has {winner.shape[0]} pairs, but {weight.shape[0]} weights")
+        check_weights(weight, "the weight of pairs", unit="pair")
+    pairs = Pairs(winner, loser, weight)
     if pairs.size == 0:
-        raise ValueError(f"{name} is empty: there is nothing to compare")
-    same = pairs.winner == pairs.loser
+        raise ValueError("pairs is empty: there is nothing to compare")
+    same = winner == loser
     if same.any():
         pair = int(np.flatnonzero(same)[0])
-        raise ValueError(f"{name}[{pair}]: row {pairs.winner[pair]} is both winner and loser")
-    for rows, end in ((pairs.winner, "winner"), (pairs.loser, "loser")):
-        if n_rows is not None and rows.max() >= n_rows:
-            pair = int(np.flatnonzero(rows >= n_rows)[0])
-            raise ValueError(f"{name}[{pair}]: the {end} is row {rows[pair]}, but there are {n_rows} rows (from 0)")
+        raise ValueError(f"pairs[{pair}]: row {winner[pair]} is both winner and loser")
+    if n_rows is not None:
+        pairs.check_rows(n_rows)
     return pairs
 
 
-def _as_rows(values: ArrayLike, name: str) -> IntArray:
+def _as_rows(values: ArrayLike, end: str) -> IntArray:
     """Row numbers as a copy that no later change of the caller's reaches."""
-    array = np.asarray(values)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise ValueError(f"{name} has shape {array.shape}; it must be one-dimensional, one row number per pair")
+    if np.asarray(values).dtype.kind == "b":
+        raise ValueError(f"the {end} of pairs has dtype bool; it takes the numbers of rows")
+    array = as_vector(values, f"the {end} of pairs")
     if array.size == 0:
         return np.empty(0, dtype=np.int64)
-    if array.dtype.kind not in "iuf" or not np.array_equal(array, np.floor(array)):
-        raise ValueError(f"{name} has dtype {array.dtype}; it takes the numbers of rows, from 0, as whole numbers")
-    rows = array.astype(np.int64)
-    if (rows < 0).any():
-        pair = int(np.flatnonzero(rows < 0)[0])
-        raise ValueError(f"{name} of pair {pair} is row {rows[pair]}; rows count from 0")
-    return rows
+    bad = ~((array >= 0) & (array < 2.0**53) & (array == np.floor(array)))  # NaN is none of these
+    if bad.any():
+        pair = int(np.flatnonzero(bad)[0])
+        raise ValueError(f"pairs[{pair}]: the {end} is {array[pair]:g}; rows are whole numbers that count from 0")
+    return array.astype(np.int64)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data import RankingData
-from .groups import IntArray
+from .groups import IntArray, query_name
 from .validation import Float64Array, check_finite
 
 
@@ -38,6 +38,8 @@ class Plan:
     query_weight : float64 array of shape (n_queries,)
     values : float64 array of shape (n_positions,) or None
         phi of a pair is the difference of its rows' values; None: 1.
+    query_ids : array of shape (n_queries,) or None
+        The caller's own ids, for messages.
     """
 
     n_rows: int
@@ -48,6 +50,7 @@ class Plan:
     loser_weight: Float64Array
     query_weight: Float64Array
     values: Float64Array | None = None
+    query_ids: NDArray[Any] | None = None
 
     @property
     def n_queries(self) -> int:
@@ -166,7 +169,12 @@ class Plan:
             loser_weight=self.loser_weight[positions],
             query_weight=self.query_weight[queries],
             values=None if self.values is None else self.values[positions],
+            query_ids=None if self.query_ids is None else self.query_ids[queries],
         )
+
+    def query_name(self, query: int) -> str:
+        """How to name a query in a message."""
+        return query_name(query, self.query_ids)
 
     def gather(self, values: NDArray[Any]) -> Float64Array:
         """The caller's values in plan order, as float64."""
@@ -237,6 +245,7 @@ def build_plan(
         loser_weight=loser_weight,
         query_weight=_or_ones(data.query_weight, np.arange(data.groups.n_queries)),
         values=None if value_of is None else value_of(sorted_labels),
+        query_ids=data.groups.ids,
     )
 
 

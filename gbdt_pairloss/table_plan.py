@@ -43,9 +43,9 @@ class TablePlan(Plan):
     label_weights: LabelWeights | None = None  # never None; dataclasses want a default after defaults
 
     @classmethod
-    def of(cls, plan: Plan, weight_of: Callable[[float, float], float], name_of: Callable[[int], str]) -> TablePlan:
+    def of(cls, plan: Plan, weight_of: Callable[[float, float], float]) -> TablePlan:
         """The plan with the weights of a callable; see ``pair_weights.label_weights`` for what it raises."""
-        weights = label_weights(weight_of, plan.labels, plan.ptr, plan.run_begin, name_of)
+        weights = label_weights(weight_of, plan.labels, plan.ptr, plan.run_begin, plan.query_name)
         return cls(**{field.name: getattr(plan, field.name) for field in fields(Plan)}, label_weights=weights)
 
     @cached_property

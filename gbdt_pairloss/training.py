@@ -58,8 +58,11 @@ class TrainingWatch:
         self._begin: NDArray[Any] | None = None
         self._first_gradient: NDArray[np.float32] | None = None
 
-    def look(self, scores: NDArray[Any], gradient: NDArray[Any], hessian: NDArray[Any]) -> None:
-        """Warn in the first round if no split will be possible, in the second if none was made."""
+    def look(self, scores: NDArray[Any], gradient: NDArray[Any], hessian: NDArray[Any], smooth: bool = True) -> None:
+        """Warn in the first round if no split will be possible, in the second if none was made.
+
+        ``smooth``: whether a pair's slope changes wherever its scores do.
+        """
         sample = scores[:: 1 + scores.shape[0] // 1024].copy()
         # DART comes back to the first scores but for rounding.
         if self._begin is None or np.abs(sample - self._begin).max(initial=0.0) <= 1e-12:
@@ -68,8 +71,10 @@ class TrainingWatch:
             self._check_hessian(float(hessian.sum(dtype=np.float64)))
         elif self._first_gradient is not None:
             first, self._first_gradient = self._first_gradient, None
+            moved = sample - self._begin
+            alike = np.ptp(moved) <= 1e-6 * np.abs(moved).max(initial=0.0)
             # The gradient sees differences of scores only: a tree of one leaf leaves it as it was.
-            if gradient.any() and np.allclose(gradient, first, rtol=1e-6, atol=0.0):
+            if (smooth or alike) and gradient.any() and np.allclose(gradient, first, rtol=1e-6, atol=0.0):
                 warnings.warn(
                     "the first tree moved all scores of a query alike, although the gradient is not zero: it seems to "
                     "have no split. Look at min_child_weight / min_sum_hessian_in_leaf, min_data_in_leaf, the "

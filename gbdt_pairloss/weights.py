@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .groups import item_codes
+from .groups import item_counts
 from .validation import as_vector, check_finite, check_finite_number
 
 
@@ -46,24 +46,13 @@ def popularity_weights(
     >>> popularity_weights(["a", "b", "a", "a"])
     array([1.2, 0.4, 1.2, 1.2])
     """
-    check_finite_number(alpha, "alpha")
-    if alpha < 0:
-        raise ValueError(f"alpha must be a number from 0, got {alpha!r}")
-    rows = item_codes(item_id, None)
-    codes = rows
-    if interactions is not None:
-        own, other = np.asarray(item_id), np.asarray(interactions)
-        kinds = {own.dtype.kind, other.dtype.kind}
-        if kinds != {own.dtype.kind} and not kinds <= set("iufb"):
-            raise ValueError(f"item_id has dtype {own.dtype}, but interactions have {other.dtype}: no id can match")
-        both = item_codes(np.concatenate([own.reshape(-1), other.reshape(-1)]), None, "item_id or interactions")
-        rows, codes = both[: rows.size], both[rows.size :]
-    if rows.size == 0:
-        return np.empty(0)
-    count = np.bincount(codes, minlength=rows.max() + 1)[rows]
-    weight = count.astype(np.float64) ** alpha
-    if not weight.any():
+    _check_exponent(alpha, "alpha")
+    count = item_counts(item_id, item_id if interactions is None else interactions).astype(np.float64)
+    if count.size == 0:
+        return count
+    if not count.any():
         raise ValueError("no row's item has an interaction: all weights would be 0")
+    weight = (count / count.max()) ** alpha
     return np.asarray(weight / weight.mean())
 
 
@@ -73,8 +62,9 @@ def propensity_weights(
     """Inverse-propensity weights: 1 / the chance that a user looks at a position.
 
     Clicks say where users look as much as what they want. As item weights (``sample_weight``, or
-    ``attach(item_weight=)``, with the default ``item_weight="winner"``) of clicked rows, these weights make the
-    pairwise losses unbiased. The weights of rows without a click do not count.
+    ``attach(item_weight=)``, with the default ``item_weight="winner"``) these weights make up for clicks that rows far
+    down did not get for want of a look; the weights of rows without a click do not count. What stays is that a row
+    without a click counts as a loser whether it was looked at or not.
 
     Parameters
     ----------
@@ -92,7 +82,8 @@ def propensity_weights(
     Raises
     ------
     ValueError
-        If a position is no whole number from 1, or has no propensity; if a propensity is not in (0, 1].
+        If a position is no whole number from 1, or has no propensity; if a propensity is not in (0, 1]; if eta is below
+        0, or so large that a weight is infinite.
 
     References
     ----------
@@ -112,8 +103,11 @@ def propensity_weights(
         row = int(np.flatnonzero(bad)[0])
         raise ValueError(f"position is {shown[row]:g} at row {row}; positions are whole numbers from 1, at the top")
     if propensities is None:
-        check_finite_number(eta, "eta")
-        return np.asarray(shown**eta)
+        _check_exponent(eta, "eta")
+        with np.errstate(over="ignore"):
+            weight = shown**eta
+        check_finite(weight, "position^eta")
+        return np.asarray(weight)
     if eta != 1.0:
         raise ValueError("eta and propensities are both given: give one of them")
     chance = as_vector(propensities, "propensities").astype(np.float64)
@@ -127,3 +121,9 @@ def propensity_weights(
             f"position is {shown[row]:g} at row {row}, but there are propensities of {chance.size} positions only"
         )
     return np.asarray(1.0 / chance[shown.astype(np.int64) - 1])
+
+
+def _check_exponent(value: float, name: str) -> None:
+    check_finite_number(value, name)
+    if value < 0:
+        raise ValueError(f"{name} must be a number from 0, got {value!r}")

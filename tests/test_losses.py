@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ranker_helpers import make_ranker
 from sklearn.base import clone
 
 import gbdt_pairloss
@@ -21,6 +22,7 @@ from gbdt_pairloss import (
     PairwiseSoftZeroOne,
     PairwiseSquared,
     get_objective,
+    metrics,
 )
 from gbdt_pairloss.data import read_arrays
 from gbdt_pairloss.engine.reference import ReferenceEngine
@@ -157,6 +159,27 @@ def test_the_gradient_is_the_finite_difference_of_the_loss(name, pair_weight, pr
         if is_exact:
             assert (slopes[0] - slopes[1]) / 2e-6 == pytest.approx(hessian[row], rel=1e-5, abs=1e-5)
     assert (hessian >= 0).all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_item_weight_both_removes_and_duplicates_rows(name) -> None:
+    y, s = np.array([2.0, 1.0, 0.0, 1.0]), np.array([0.3, 0.9, -0.2, 0.4])
+    objective = clone(LOSSES[name][0]).set_params(normalize="none", item_weight="both")
+    weighted = objective.gradient_hessian(y, s, sample_weight=[1, 2, 1, 0])
+    rows = np.array([0, 1, 1, 2])
+    for ours, plain in zip(weighted, objective.gradient_hessian(y[rows], s[rows]), strict=True):
+        np.testing.assert_allclose(ours, [plain[0], plain[1] + plain[2], plain[3], 0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("normalize", ["none", "query", "log"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_scaling_the_weights_scales_gradient_and_hessian(name, normalize, problem) -> None:
+    objective = clone(LOSSES[name][0]).set_params(normalize=normalize)
+    w, v = np.random.default_rng(2).uniform(0.1, 1, (2, problem.y.size))
+    arguments = {"group": problem.sizes}
+    one = objective.gradient_hessian(problem.y, problem.scores, sample_weight=w, loser_weight=v, **arguments)
+    six = objective.gradient_hessian(problem.y, problem.scores, sample_weight=3 * w, loser_weight=2 * v, **arguments)
+    np.testing.assert_allclose(six, np.multiply(one, 6), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["hinge", "soft zero-one"])
@@ -438,3 +461,27 @@ def test_every_objective_has_the_shared_parameters_and_its_name(name) -> None:
 def test_bad_margins(objective, margin) -> None:
     with pytest.raises(ValueError, match="margin must be a finite number"):
         objective(margin=margin)
+
+
+@pytest.mark.parametrize("ranker", ["LGBMRanker", "XGBRanker"])
+@pytest.mark.parametrize("name", [*LOSSES, "callable pair weight"])
+def test_it_trains_a_ranker_whose_metric_goes_down(name, ranker, make) -> None:
+    pytest.importorskip({"LGBMRanker": "lightgbm", "XGBRanker": "xgboost"}[ranker])
+    train, test = make(0, n_queries=60), make(1, n_queries=40)
+    objective = PairwiseHinge(pair_weight=PAIR_WEIGHTS["callable"]) if name not in LOSSES else LOSSES[name][0]
+    model = make_ranker(getattr(gbdt_pairloss, ranker), objective=objective, n_estimators=25)
+    model.fit(
+        train.X,
+        train.y,
+        qid=train.qid,
+        eval_set=[(test.X, test.y)],
+        eval_qid=[test.qid],
+        eval_metric=[objective, "pair_accuracy"],
+    )
+    (results,) = model.evals_result_.values()
+    assert results[objective.name][-1] < 0.9 * results[objective.name][0]
+    scores = model.predict(test.X)
+    assert results["pair_accuracy"][-1] == pytest.approx(metrics.pair_accuracy(test.y, scores, group=test.sizes))
+    assert results["pair_accuracy"][-1] > 0.8
+    loss = objective.loss(test.y, scores, group=test.sizes, reduction="pair_weights")
+    assert results[objective.name][-1] == pytest.approx(loss, rel=1e-5)

@@ -55,7 +55,7 @@ class LossMetric:
 
     def __call__(self, data: RankingData, scores: NDArray[Any]) -> float:
         if data not in self._plans:
-            self._plans[data] = self.objective.plan(data)
+            self._plans[data] = self.objective.plan(self.objective.prepare(data, is_own=False))
         return self.objective.mean_pair_loss(self._plans[data], scores)
 
 

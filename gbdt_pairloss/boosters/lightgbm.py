@@ -142,7 +142,8 @@ def _attachment_of(dataset: Any) -> Attachment | None:
         if parent is not None:
             known = getattr(dataset, _CUT, None)
             if known is None or known[0] is not parent:
-                setattr(dataset, _CUT, (parent, parent.take(dataset.used_indices)))
+                taken = parent.take(dataset.used_indices, number_of_rows(dataset.reference))
+                setattr(dataset, _CUT, (parent, taken))
             attached = getattr(dataset, _CUT)[1]
     return attached
 
@@ -241,7 +242,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         pairs : (winner, loser) or (winner, loser, weight), optional
             Arrays of shape (n_pairs,): learn from these pairs of rows, counted from 0, in the place of those that the
             labels make. Without qid and group all rows are then one query; ``normalize="none"`` or ``"query"`` of
-            the objective suits it.
+            the objective suits it. Nobody cuts pairs along with X: they do not go through scikit-learn's searches.
         init_score : array of shape (n_rows,), optional
         eval_set : list of (X, y), optional
         eval_names, eval_sample_weight, eval_init_score, eval_qid, eval_group : lists, optional
@@ -297,7 +298,10 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         if ours:
             native.append(_evaluator(ours, train, sets))
         # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
-        plan = None if objective is None else objective.plan(train.data)
+        plan = None
+        if objective is not None:
+            plan = objective.plan(train.data)
+            objective.check_plan(plan)
         in_use = self.objective if objective is None or plan is None else _gradients(self, objective, plan)
         with swapped(self, _objective=in_use):
             super().fit(

@@ -94,6 +94,11 @@ class Extras:
     def given(self) -> list[str]:
         return [field.name for field in fields(self) if getattr(self, field.name) is not None]
 
+    def completed(self, other: Extras) -> Extras:
+        """With what is not given here taken from there."""
+        values = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        return Extras(*(mine if mine is not None else theirs for mine, theirs in values))
+
     def check_objective(self, objective: PairwiseObjective | None, prefix: str = "") -> None:
         """Raise a ValueError if something is given that the booster's own objective would not see."""
         if objective is None and self.given:
@@ -126,7 +131,7 @@ def read_query_set(
     name : str
         What messages call the set; empty for the training set.
     is_own : bool
-        Whether the rows are those of the training set, which arrays among the objective's parameters belong to.
+        Whether arrays among the objective's parameters belong to these rows, which those of the training set are.
 
     Raises
     ------
@@ -136,10 +141,10 @@ def read_query_set(
     try:
         X, qid = take_qid_column(X, qid)
         given = read_data(X, y, qid, group, sample_weight, objective, extras)
-        if objective is not None:
-            given = objective.prepare(given, is_own)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}" if name else str(error)) from None
+        if objective is not None and is_own:
+            given = objective.prepare(given)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}" if name else str(error)) from None
     groups = given.groups
     if group is None and qid is None and given.pairs is None:
         warnings.warn(
@@ -180,7 +185,9 @@ def read_data(
         raise ValueError(f"y is {labels[row]} at row {row}, beyond the range of the boosters' labels (1e38)")
     groups = make_groups(n_rows, group=group, qid=qid)
     item_weight, query_weight = split_weights(sample_weight, groups)
-    mask = None if objective is None else objective.rows_taking_part(labels, None)
+    pairs = None if extras.pairs is None else as_pairs(extras.pairs, n_rows).checked(groups)
+    # With explicit pairs labels mean nothing to the objective.
+    mask = None if objective is None or pairs is not None else objective.rows_taking_part(labels, None)
     return RankingData(
         labels,
         groups,
@@ -189,7 +196,7 @@ def read_data(
         query_weight=query_weight,
         mask=mask,
         item_id=None if extras.item_id is None else item_codes(extras.item_id, n_rows),
-        pairs=None if extras.pairs is None else as_pairs(extras.pairs, n_rows).checked(groups),
+        pairs=pairs,
     )
 
 
@@ -238,8 +245,9 @@ def read_evaluation_sets(
         same = X is given["X"] and y is given["y"]
         if same and qid is None and group is None:
             qid, group = given["qid"], given["group"]
-        if same and not extras.given:
-            extras = given["extras"]
+        is_own = same and extras.loser_weight is None
+        if same:
+            extras = extras.completed(given["extras"])
         query_set = read_query_set(
             X,
             y,
@@ -249,7 +257,7 @@ def read_evaluation_sets(
             objective=objective,
             extras=extras,
             name=f"eval_set[{i}]",
-            is_own=same,
+            is_own=is_own,
         )
         is_train = same and (by_data_alone or query_set.given.equals(train.given))
         sets.append(train if is_train else query_set)

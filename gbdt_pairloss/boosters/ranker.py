@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, clone
 
 from ..metrics import Feval, Metric, get_metric
 from ..objectives import PairwiseObjective, get_objective, objective_names
-from .query_sets import read_data, take_qid_column
+from .query_sets import Extras, read_data, take_qid_column
 
 #: How the objective's parameters begin among a ranker's.
 NESTED = "objective__"
@@ -105,6 +105,7 @@ class RankerMixin:
         qid: Any = None,
         group: Any = None,
         sample_weight: Any = None,
+        pairs: Any = None,
         metric: str | Metric = "ndcg",
     ) -> float:
         """Mean of a metric over the queries of a test set.
@@ -120,6 +121,8 @@ class RankerMixin:
             Rows of each query, instead of ``qid``.
         sample_weight : array, optional
             One per row or per query; a query counts with its weight, or the mean of its rows' weights.
+        pairs : (winner, loser) or (winner, loser, weight), optional
+            The pairs that "pair_accuracy" counts, in the place of those that the labels make; ``y`` may then be None.
         metric : str or Metric, default="ndcg"
             A name such as ``"ndcg@10"``, ``"map"`` or ``"spearman"``, or ``metrics.get_metric(name, ...)`` with
             options such as ``gain="linear"``; NDCG refuses negative labels.
@@ -137,12 +140,13 @@ class RankerMixin:
         """
         evaluation = _score_metric(metric)
         X, qid = take_qid_column(X, qid)
-        if qid is None and group is None and getattr(self, "n_queries_", 0) != 1:
+        if qid is None and group is None and pairs is None and getattr(self, "n_queries_", 0) != 1:
             raise ValueError(
                 "score ranks within queries: it needs qid= or group=, or a DataFrame column qid (in a scikit-learn "
                 "pipeline the column arrives; qid= does with metadata routing and set_score_request(qid=True))"
             )
-        data = read_data(X, y, qid, group, sample_weight, self.pairwise_objective())
+        extras = Extras(pairs=pairs)
+        data = read_data(X, y, qid, group, sample_weight, self.pairwise_objective(), extras)
         return float(evaluation(data, np.asarray(self.predict(X))))  # type: ignore[attr-defined]
 
 

@@ -100,7 +100,7 @@ def follow_cuts(dataset: Any) -> None:
         result = cut(source, rindex, allow_groups)
         attached = get_attachment(source)
         if attached is not None:
-            set_attachment(result, attached.take(rindex))
+            set_attachment(result, attached.take(rindex, number_of_rows(source)))
             follow_cuts(result)
         return result
 
@@ -193,7 +193,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         pairs : (winner, loser) or (winner, loser, weight), optional
             Arrays of shape (n_pairs,): learn from these pairs of rows, counted from 0, in the place of those that the
             labels make. Without qid and group all rows are then one query; ``normalize="none"`` or ``"query"`` of
-            the objective suits it.
+            the objective suits it. Nobody cuts pairs along with X: they do not go through scikit-learn's searches.
         base_margin : array of shape (n_rows,), optional
         eval_set : list of (X, y), optional
         eval_qid, eval_group, sample_weight_eval_set, base_margin_eval_set : lists, optional
@@ -244,7 +244,10 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
         ours, native = sort_metrics(asked, ["ndcg"], objective, sets, _is_native_metric, wrap=QueryFunction)
         check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
-        plan = None if objective is None else objective.plan(train.data)
+        plan = None
+        if objective is not None:
+            plan = objective.plan(train.data)
+            objective.check_plan(plan)
         gradients = None if objective is None or plan is None else _gradients(self, objective, plan)
         callbacks = as_list(self.callbacks if callbacks is None else callbacks)
         with swapped(

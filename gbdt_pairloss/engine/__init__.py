@@ -33,11 +33,14 @@ class PairLoss:
         An array of d to new arrays of l(d), l'(d) and l''(d).
     parameters : tuple of float
         What ``derivatives`` depends on beside d.
+    smooth : bool
+        Whether l' is nowhere constant.
     """
 
     name: str
     derivatives: Callable[[Float64Array], tuple[Float64Array, Float64Array, Float64Array]]
     parameters: tuple[float, ...] = ()
+    smooth: bool = True
 
 
 @dataclass(frozen=True)

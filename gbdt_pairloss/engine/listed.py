@@ -30,7 +30,7 @@ _PER_TASK, _MOST_TASKS = 1 << 18, 16
 
 
 class Block(NamedTuple):
-    """Some pairs: positions of winners and losers, and phi and weights, where they are not 1."""
+    """Some pairs: positions of winners and losers, phi, and the product of all weights, where these are not 1."""
 
     winner: IntArray
     loser: IntArray
@@ -98,11 +98,10 @@ class ListedEngine:
         # Fixed by the data, so that the results are.
         step = max(_PER_TASK, 2 * n, -(-source.size // _MOST_TASKS))
         total = _Sums(np.zeros((n, 2)), np.zeros(plan.n_queries))
-        weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
 
         def sum_some(begin: int) -> tuple[int, int, _Sums]:
             end = min(begin + step, source.size)
-            return _sum_some(plan, x, query, weighted, pairs, source, begin, end, is_loss)
+            return _sum_some(plan, x, query, pairs, source, begin, end, is_loss)
 
         with Threads(self.n_threads) as threads:
             for begin, first_query, part in threads.run(sum_some, range(0, source.size, step)):
@@ -122,7 +121,6 @@ def _sum_some(
     plan: Plan,
     x: Float64Array,
     query: IntArray,
-    weighted: bool,
     pairs: PairSum,
     source: Source,
     begin: int,
@@ -138,12 +136,9 @@ def _sum_some(
     derivatives = _derivatives(pairs, is_loss)
     d = np.empty(_BLOCK)
     for start in range(begin, end, _BLOCK):
-        winner, loser, phi, weight = source.block(start, min(start + _BLOCK, end))
+        winner, loser, phi, omega = source.block(start, min(start + _BLOCK, end))
         n = winner.shape[0]
         differ(winner, loser, x, pairs.temperature, d)
-        omega = plan.winner_weight[winner] * plan.loser_weight[loser] if weighted else None
-        if weight is not None:
-            omega = weight if omega is None else omega * weight
         if is_loss:
             value = derivatives(d, n)[0]
             weights = np.ones(n) if omega is None else omega
@@ -189,11 +184,15 @@ class _Explicit:
     def __init__(self, plan: ListedPlan) -> None:
         self.plan = plan
         self.size = plan.winner.shape[0]
+        self.weight_of = _weight_function(plan)
 
     def block(self, begin: int, end: int) -> Block:
-        weight = self.plan.pair_weight
-        pairs = self.plan.winner[begin:end], self.plan.loser[begin:end]
-        return Block(*pairs, None, None if weight is None else weight[begin:end])
+        winner, loser = self.plan.winner[begin:end], self.plan.loser[begin:end]
+        weight = None if self.weight_of is None else self.weight_of(winner, loser)
+        if self.plan.pair_weight is not None:
+            own = self.plan.pair_weight[begin:end]
+            weight = own if weight is None else weight * own
+        return Block(winner, loser, None, weight)
 
 
 class _All:
@@ -205,12 +204,22 @@ class _All:
         self.before = np.concatenate(([0], np.cumsum(losers)))
         self.size = int(self.before[-1])
         self.phi_of = _phi_function(plan, x, pairs)
+        self.weight_of = _weight_function(plan)
 
     def block(self, begin: int, end: int) -> Block:
         winner, loser = np.empty(end - begin, dtype=np.int64), np.empty(end - begin, dtype=np.int64)
         first = int(np.searchsorted(self.before, begin, side="right")) - 1
         list_losers(begin, first, self.before, self.plan.run_end, winner, loser)
-        return Block(winner, loser, None if self.phi_of is None else self.phi_of(winner, loser), None)
+        phi = None if self.phi_of is None else self.phi_of(winner, loser)
+        return Block(winner, loser, phi, None if self.weight_of is None else self.weight_of(winner, loser))
+
+
+def _weight_function(plan: Plan) -> Callable[[IntArray, IntArray], Float64Array] | None:
+    """The product of the weights of the rows of pairs; None: 1."""
+    w, v = plan.winner_weight, plan.loser_weight
+    if not ((w != 1).any() or (v != 1).any()):
+        return None
+    return lambda winner, loser: w[winner] * v[loser]
 
 
 def _phi_function(plan: Plan, x: Float64Array, pairs: PairSum) -> Callable[[IntArray, IntArray], Float64Array] | None:
@@ -256,61 +265,82 @@ def _phi_function(plan: Plan, x: Float64Array, pairs: PairSum) -> Callable[[IntA
 class _Drawn:
     """Losers drawn for each winner: the k-th of n from the k-th n-th of its losers' total weight.
 
-    A loser of weight v is drawn n v / V times on average, with V the weight of all losers of the query; phi = V / (n v)
-    makes up for that. Winners are the rows of the query's largest label, losers all others.
+    Of a query with N losers of weight above 0, whose weights sum to V, each pair that is drawn stands for N / n, of
+    weight V / N. Winners are the rows of the query's largest label, losers all others.
     """
 
     def __init__(self, plan: Plan, x: Float64Array, pairs: PairSum) -> None:
         assert pairs.negatives is not None
         self.plan, self.n = plan, pairs.negatives.n
-        self.candidates = _Candidates.of(plan)
+        check_draws(plan, self.n)
+        self.losers = _Losers.of(plan)
         self.seed = np.uint64(hash_of(x + 0.0, np.uint64(pairs.negatives.seed)))  # + 0.0: -0.0 is 0
-        self.size = self.candidates.winner.shape[0] * self.n
+        self.size = self.losers.winner.shape[0] * self.n
 
     def block(self, begin: int, end: int) -> Block:
+        losers = self.losers
         number = np.arange(begin, end)
         which = number // self.n
-        winner, stop = self.candidates.winner[which], self.candidates.end[which]
-        loser, phi = np.empty(end - begin, dtype=np.int64), np.empty(end - begin)
-        rows = (self.plan.rows, self.plan.run_end, stop, self.candidates.weight, self.candidates.total)
-        draw(number, winner, self.n, self.seed, *rows, loser, phi)
-        return Block(winner, loser, phi, None)
+        winner, query = losers.winner[which], losers.query[which]
+        loser = np.empty(end - begin, dtype=np.int64)
+        rows = (self.plan.rows, self.plan.run_end, self.plan.ptr[1:][query], losers.weight, losers.total)
+        draw(number, winner, self.n, self.seed, *rows, loser)
+        weight = self.plan.winner_weight[winner] * losers.mean_weight[query]
+        return Block(winner, loser, losers.number[query] / self.n, weight)
 
 
-class _Candidates(NamedTuple):
+class _Losers(NamedTuple):
     """What can be drawn in a plan, kept as long as the plan.
 
     Attributes
     ----------
-    winner : int64 array of shape (n_winners,)
-        The positions that have losers.
-    end : int64 array of shape (n_winners,)
-        Where their queries, and so their losers, end.
+    winner, query : int64 arrays of shape (n_winners,)
+        The positions that have losers of weight above 0, and their queries.
     weight : float64 array of shape (n_positions,)
         Loser weights, in units of the query's largest: its digits must not drown in the running total.
     total : float64 array of shape (n_positions + 1,)
-        The sum of the weights before each position.
+        The sum of these before each position.
+    number, mean_weight : float64 arrays of shape (n_queries,)
+        How many losers of weight above 0 there are, and the mean of their loser weights.
     """
 
     winner: IntArray
-    end: IntArray
+    query: IntArray
     weight: Float64Array
     total: Float64Array
+    number: Float64Array
+    mean_weight: Float64Array
 
     @classmethod
-    def of(cls, plan: Plan) -> _Candidates:
-        known = _CANDIDATES.get(plan)
+    def of(cls, plan: Plan) -> _Losers:
+        known = _LOSERS.get(plan)
         if known is None:
-            query = plan.query_of_positions
-            largest = np.zeros(plan.n_queries)
-            np.maximum.at(largest, query, plan.loser_weight)
-            largest[largest == 0] = 1.0
-            weight = plan.loser_weight / largest[query]
-            end = plan.ptr[1:][query]
-            winner = np.flatnonzero(plan.run_end < end)
-            known = cls(winner, end[winner], weight, np.concatenate(([0.0], np.cumsum(weight))))
-            _CANDIDATES[plan] = known
+            query, n = plan.query_of_positions, plan.n_queries
+            wins = plan.run_end < plan.ptr[1:][query]
+            weight = np.where(wins, 0.0, plan.loser_weight)
+            count = np.bincount(query, weight > 0, minlength=n).astype(np.float64)
+            mean = np.bincount(query, weight, minlength=n) / np.maximum(count, 1.0)
+            largest = np.zeros(n)
+            np.maximum.at(largest, query, weight)
+            weight = weight / np.where(largest > 0, largest, 1.0)[query]
+            winner = np.flatnonzero(wins & (count[query] > 0))
+            known = cls(winner, query[winner], weight, np.concatenate(([0.0], np.cumsum(weight))), count, mean)
+            _LOSERS[plan] = known
         return known
 
 
-_CANDIDATES: WeakKeyDictionary[Plan, _Candidates] = WeakKeyDictionary()
+def check_draws(plan: Plan, n: int) -> None:
+    """Raise a ValueError if a query has fewer losers of weight above 0 than n draws for each winner, but some."""
+    losers = _Losers.of(plan)
+    drawn = np.unique(losers.query)
+    short = drawn[(losers.number[drawn] < n) & (plan.query_weight[drawn] > 0)]
+    if short.size:
+        first = int(short[0])
+        others = f" ({short.size} queries have too few)" if short.size > 1 else ""
+        raise ValueError(
+            f"{n} negatives are to be drawn for each positive, but {plan.query_name(first)} has "
+            f"{int(losers.number[first])} of weight above 0{others}: draw fewer, or take all"
+        )
+
+
+_LOSERS: WeakKeyDictionary[Plan, _Losers] = WeakKeyDictionary()

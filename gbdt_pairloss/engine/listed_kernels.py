@@ -105,7 +105,7 @@ def hash_of(scores, seed):
 
 
 @exact_kernel
-def draw(number, winner, n, seed, rows, run_end, end, weight, total, loser, phi):
+def draw(number, winner, n, seed, rows, run_end, end, weight, total, loser):
     """Draw the losers of winners: draw ``number % n`` of each, see ``listed._Drawn``.
 
     ``total[p]`` is the weight of all positions before p, ``end`` where the winners' queries end.
@@ -116,9 +116,8 @@ def draw(number, winner, n, seed, rows, run_end, end, weight, total, loser, phi)
         bits = _mixed(_mixed(seed + np.uint64(rows[winner[k]]) * _GOLDEN) + np.uint64(which) * _SILVER)
         uniform = np.float64(bits >> np.uint64(11)) * 2.0**-53
         base = total[begin]
-        all_of_them = total[stop] - base
-        target = base + all_of_them * ((which + uniform) / n)
-        # The last position whose losers before weigh no more than the target, and that weighs something itself.
+        target = base + (total[stop] - base) * ((which + uniform) / n)
+        # The last position with no more than the target before it, and, should rounding lead beyond, with a weight.
         low, high = begin, stop - 1
         while low < high:
             middle = (low + high + 1) // 2
@@ -129,4 +128,3 @@ def draw(number, winner, n, seed, rows, run_end, end, weight, total, loser, phi)
         while low > begin and weight[low] == 0.0:
             low -= 1
         loser[k] = low
-        phi[k] = all_of_them / (n * weight[low]) if weight[low] > 0.0 else 0.0

@@ -138,7 +138,7 @@ def _check_exponential(plan: Plan, scores: NDArray[Any], pairs: PairSum, finite:
         query = int(plan.query_of_positions[position])
         own = plan.gather(scores)[plan.ptr[query] : plan.ptr[query + 1]]
         raise ValueError(
-            f"the exponential loss overflows at row {plan.rows[position]}, of query {query} (counted from 0), whose "
+            f"the exponential loss overflows at row {plan.rows[position]}, of {plan.query_name(query)}, whose "
             f"scores span {(own.max() - own.min()) / pairs.temperature:.3g} temperatures, in the wrong order. Raise "
             "the temperature or lower the learning rate, or take a loss that grows slower"
         )

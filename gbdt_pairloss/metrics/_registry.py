@@ -75,8 +75,9 @@ class MetricDefinition:
         if not counted.any():
             if not rows_per_query(data).any():
                 raise ValueError(f"{self.name} has nothing to average: no row takes part")
+            needs = self.needs if data.pairs is None else "a given pair, with a weight, of rows that take part,"
             raise ValueError(
-                f"{self.name} is undefined for every query: it needs {self.needs} in at least one "
+                f"{self.name} is undefined for every query: it needs {needs} in at least one "
                 "(empty=0.0 or empty=1.0 counts such queries instead of leaving them out)"
             )
         weight = data.evaluation_weight()
