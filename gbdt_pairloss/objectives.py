@@ -126,8 +126,21 @@ class PairwiseLogistic(PairwiseObjective):
     pair_loss = LOGISTIC
 
 
+class _MarginObjective(PairwiseObjective):
+    """An objective with a margin."""
+
+    @with_shared_parameters
+    def __init__(self, *, margin: float = 1.0, **params: Any) -> None:
+        self.margin = margin
+        super().__init__(**params)
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        check_finite_number(self.margin, "margin")
+
+
 @register
-class PairwiseHinge(PairwiseObjective):
+class PairwiseHinge(_MarginObjective):
     """Pairwise hinge loss (RankSVM): max(margin - d, 0) for every pair, with d = (s_i - s_j) / T.
 
     Its second derivative is 0 everywhere; the Hessian takes |l'| in its place, 1 inside the margin and 0 outside, as
@@ -153,22 +166,13 @@ class PairwiseHinge(PairwiseObjective):
 
     name = "pairwise_hinge"
 
-    @with_shared_parameters
-    def __init__(self, *, margin: float = 1.0, **params: Any) -> None:
-        self.margin = margin
-        super().__init__(**params)
-
     @property
     def pair_loss(self) -> PairLoss:
         return hinge_loss(float(self.margin))
 
-    def _check_params(self) -> None:
-        super()._check_params()
-        check_finite_number(self.margin, "margin")
-
 
 @register
-class PairwiseSquared(PairwiseObjective):
+class PairwiseSquared(_MarginObjective):
     """Pairwise squared loss, (margin - d)^2 for every ordered pair, with d = (s_i - s_j) / T.
 
     It pulls every winner ``margin`` above its loser, and back if it is further up. All pairs in O(n): three moments of
@@ -193,18 +197,9 @@ class PairwiseSquared(PairwiseObjective):
 
     name = "pairwise_squared"
 
-    @with_shared_parameters
-    def __init__(self, *, margin: float = 1.0, **params: Any) -> None:
-        self.margin = margin
-        super().__init__(**params)
-
     @property
     def pair_loss(self) -> PairLoss:
         return squared_loss(float(self.margin))
-
-    def _check_params(self) -> None:
-        super()._check_params()
-        check_finite_number(self.margin, "margin")
 
 
 @register

@@ -20,11 +20,12 @@ from ..losses import LOGISTIC
 from ..plan import Plan, index_type
 from ..table_plan import Parts, TablePlan
 from ..validation import Float64Array
-from . import PairSum, factors
+from . import PairSum
 from .cpu import CPUEngine
+from .factors import PlainEngine
 
 
-class BlocksEngine:
+class BlocksEngine(PlainEngine):
     """Sums of the soft zero-one loss, with phi that is 1, a difference of values or a callable's.
 
     Parameters
@@ -35,16 +36,6 @@ class BlocksEngine:
 
     def __init__(self, n_threads: int | None = None) -> None:
         self.engine = CPUEngine(n_threads)
-
-    def gradient_hessian(
-        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        return factors.gradient_hessian(self, plan, scores, pairs, dtype)
-
-    def winner_loss(
-        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
-    ) -> tuple[Float64Array, Float64Array]:
-        return factors.winner_loss(self, plan, scores, pairs, dtype)
 
     def plain_sums(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any

@@ -93,7 +93,7 @@ class CPUEngine:
     def plain_sums(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
     ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
-        """As ``factors.PlainEngine``; a strength below 0 says that it is not known (and the sums neither)."""
+        """As ``factors.PlainSums``; a strength below 0 says that it is not known (and the sums neither)."""
         strengths = np.zeros(plan.n_queries)
         first, second, _ = self._sum(plan, scores, pairs, np.dtype(dtype), strengths, False)
         strengths = np.where(strengths < 0, -1.0, strengths / pairs.temperature)

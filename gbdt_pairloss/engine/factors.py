@@ -12,7 +12,7 @@ from ..validation import Float64Array
 from . import PairSum, check_range
 
 
-class PlainEngine(Protocol):
+class PlainSums(Protocol):
     """Sums without normalisers and weights of queries; all arrays in the caller's order of rows."""
 
     def plain_sums(
@@ -58,20 +58,20 @@ def scaled(
     return result
 
 
-def gradient_hessian(
-    engine: PlainEngine, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """An engine's function of that name, from its plain sums."""
-    first, second, divisors = engine.plain_sums(plan, scores, pairs, dtype)
-    return scaled(plan, query_factors(plan, divisors, pairs), first, second, dtype)
+class PlainEngine(PlainSums):
+    """An engine made of plain sums."""
 
+    def gradient_hessian(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        first, second, divisors = self.plain_sums(plan, scores, pairs, dtype)
+        return scaled(plan, query_factors(plan, divisors, pairs), first, second, dtype)
 
-def winner_loss(
-    engine: PlainEngine, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
-) -> tuple[Float64Array, Float64Array]:
-    """An engine's function of that name, from its plain losses."""
-    divisors = plan.sum_of_phi
-    if pairs.normalize == "log" or pairs.delta is not None:
-        *_, divisors = engine.plain_sums(plan, scores, pairs, dtype)
-    loss, weight = engine.plain_losses(plan, scores, pairs, dtype)
-    return scaled(plan, query_factors(plan, divisors, pairs), loss, weight, np.float64)
+    def winner_loss(
+        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
+    ) -> tuple[Float64Array, Float64Array]:
+        divisors = plan.sum_of_phi
+        if pairs.normalize == "log" or pairs.delta is not None:
+            *_, divisors = self.plain_sums(plan, scores, pairs, dtype)
+        loss, weight = self.plain_losses(plan, scores, pairs, dtype)
+        return scaled(plan, query_factors(plan, divisors, pairs), loss, weight, np.float64)

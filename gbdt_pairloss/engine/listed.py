@@ -18,7 +18,8 @@ from ..listed_plan import ListedPlan
 from ..plan import Plan
 from ..table_plan import TablePlan
 from ..validation import Float64Array
-from . import SMALLEST_DISTANCE, PairSum, factors
+from . import SMALLEST_DISTANCE, PairSum
+from .factors import PlainEngine
 from .listed_kernels import add_pairs, add_won, differ, draw, hash_of, list_losers, logistic, rank
 from .threads import Threads
 
@@ -47,7 +48,7 @@ class Source(Protocol):
         """The pairs with these numbers."""
 
 
-class ListedEngine:
+class ListedEngine(PlainEngine):
     """Sums over pairs one by one.
 
     Parameters
@@ -58,16 +59,6 @@ class ListedEngine:
 
     def __init__(self, n_threads: int | None = None) -> None:
         self.n_threads = n_threads
-
-    def gradient_hessian(
-        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        return factors.gradient_hessian(self, plan, scores, pairs, dtype)
-
-    def winner_loss(
-        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
-    ) -> tuple[Float64Array, Float64Array]:
-        return factors.winner_loss(self, plan, scores, pairs, dtype)
 
     def plain_sums(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any

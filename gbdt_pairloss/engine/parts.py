@@ -11,31 +11,21 @@ from numpy.typing import NDArray
 from ..plan import Plan
 from ..table_plan import TablePlan
 from ..validation import Float64Array
-from . import PairSum, factors
-from .factors import PlainEngine
+from . import PairSum
+from .factors import PlainEngine, PlainSums
 from .listed import ListedEngine
 
 
-class PartsEngine:
+class PartsEngine(PlainEngine):
     """Sums over a table plan, by an engine for differences of values.
 
     Parameters
     ----------
-    engine : PlainEngine
+    engine : PlainSums
     """
 
-    def __init__(self, engine: PlainEngine) -> None:
+    def __init__(self, engine: PlainSums) -> None:
         self.engine = engine
-
-    def gradient_hessian(
-        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        return factors.gradient_hessian(self, plan, scores, pairs, dtype)
-
-    def winner_loss(
-        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
-    ) -> tuple[Float64Array, Float64Array]:
-        return factors.winner_loss(self, plan, scores, pairs, dtype)
 
     def plain_sums(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from ..plan import Plan
 from ..validation import Float64Array
-from . import PairSum, factors
+from . import PairSum
+from .factors import PlainEngine
 from .separable_kernels import sum_exponential, sum_hinge, sum_squared
 from .threads import TASKS, Threads
 
@@ -32,7 +33,7 @@ SEPARABLE_LOSSES = ("hinge", "squared", "exponential")
 _PER_TASK = 20_000
 
 
-class SeparableEngine:
+class SeparableEngine(PlainEngine):
     """Sums of the separable losses, with phi that is 1 or a difference of values.
 
     Parameters
@@ -43,16 +44,6 @@ class SeparableEngine:
 
     def __init__(self, n_threads: int | None = None) -> None:
         self.n_threads = n_threads
-
-    def gradient_hessian(
-        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        return factors.gradient_hessian(self, plan, scores, pairs, dtype)
-
-    def winner_loss(
-        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
-    ) -> tuple[Float64Array, Float64Array]:
-        return factors.winner_loss(self, plan, scores, pairs, dtype)
 
     def plain_sums(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
