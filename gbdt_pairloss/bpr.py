@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from copy import copy
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -23,9 +24,9 @@ from .validation import as_numeric, as_vector, check_choice, check_finite_number
 class BPR(PairwiseObjective):
     """Bayesian personalised ranking: every positive of a user against every negative, exactly, or against some drawn.
 
-    A query is a user. Labels above ``threshold`` are positives, the others negatives; the loss of a pair is the
-    pairwise logistic one, -log sigma(s_positive - s_negative), computed as a stable softplus for any scores. With
-    weights v_j of the negatives::
+    A query is a user. Labels above ``threshold`` are positives, the others negatives, which must be rows of the user's
+    as well: nothing is taken from a catalogue. The loss of a pair is the pairwise logistic one, -log sigma(s_positive -
+    s_negative), computed as a stable softplus for any scores. With weights v_j of the negatives::
 
         loss = sum over positives i, negatives j of  w_i v_j log(1 + exp(-(s_i - s_j) / T))
 
@@ -49,12 +50,12 @@ class BPR(PairwiseObjective):
     negative_weight : "uniform" or array of shape (n_rows,), default="uniform"
         Weights of the rows as negatives, for the one dataset that has these rows, in its caller's order: for several
         datasets give each its own as ``attach(loser_weight=)`` or ``fit(loser_weight=, eval_loser_weight=)``, which are
-        the same thing (in :meth:`metric`, a dataset's own weights count, if it has some).
+        the same thing. :meth:`metric` takes it for a dataset that was trained on.
         :func:`gbdt_pairloss.popularity_weights` makes them from item ids.
     random_state : int or None, default=None
         Draws are a function of it, the bits of all scores, and the row: they are the same for any number of threads
         and on every run, other ones as soon as a score has changed, and continued training does not repeat them. None
-        is 0.
+        is the ranker's ``random_state``, where there is one, or 0.
     temperature, pair_weight, gain, truncation, normalize, hessian_scale, ignore_negative_labels, item_weight
         As in :class:`PairwiseLogistic`; pair weights see a positive as label 1, a negative as 0.
     n_threads, device
@@ -74,6 +75,7 @@ class BPR(PairwiseObjective):
 
     name = "bpr"
     pair_loss = LOGISTIC
+    reads_item_id = True
 
     @with_shared_parameters
     def __init__(
@@ -118,14 +120,15 @@ class BPR(PairwiseObjective):
             )
         return self.pair_loss.derivatives((positives - negatives) / self.temperature)[0]
 
-    def prepare(self, data: RankingData, is_own: bool | None = True) -> RankingData:
+    def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
         if isinstance(self.negative_weight, str) or (not is_own and data.loser_weight is not None):
             return data
         if data.loser_weight is not None:
             raise ValueError("the negatives are weighed twice: by negative_weight and by the dataset's loser_weight")
-        if is_own is False:
+        if not is_own:
             raise ValueError(
-                "negative_weight is that of the training set's rows: give other sets their own as eval_loser_weight="
+                "negative_weight is that of the training set's rows: give other sets their own, as "
+                "attach(loser_weight=) or fit(eval_loser_weight=)"
             )
         weight = as_vector(self.negative_weight, "negative_weight")
         if weight.shape[0] != data.groups.n_rows:
@@ -135,6 +138,13 @@ class BPR(PairwiseObjective):
             )
         check_weights(weight, "negative_weight", data.mask)
         return replace(data, loser_weight=weight)
+
+    def seeded(self, random_state: Any) -> PairwiseObjective:
+        if self.negatives == "all" or self.random_state is not None or not _is_whole(random_state, 0):
+            return self
+        twin = copy(self)
+        twin.random_state = int(random_state)
+        return twin
 
     def plan(self, data: RankingData) -> Plan:
         if data.pairs is not None and self.negatives != "all":
@@ -151,7 +161,9 @@ class BPR(PairwiseObjective):
             check_draws(plan, draws.n)
 
     def plan_key(self) -> Hashable:
-        return (*super().plan_key(), self.threshold)  # type: ignore[misc]
+        weight = self.negative_weight
+        digest = weight if isinstance(weight, str) else hash(np.asarray(weight).tobytes())
+        return (*super().plan_key(), self.threshold, digest)  # type: ignore[misc]
 
     def _ranking_labels(self, labels: NDArray[Any]) -> NDArray[Any]:
         return (labels > self.threshold).astype(np.float64)
@@ -168,7 +180,10 @@ class BPR(PairwiseObjective):
         return ~is_false if mask is None else mask & ~is_false
 
     def _nothing_to_learn(self) -> str:
-        return f"no query has both a positive (label above threshold={self.threshold}) and a negative"
+        return (
+            f"no query has both a positive (label above threshold={self.threshold}) and a negative: the items that a "
+            "user passed over must be rows of theirs, and threshold= must lie between the labels of the two"
+        )
 
     def _draws(self) -> Negatives | None:
         if self.negatives == "all":

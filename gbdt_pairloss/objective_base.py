@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable
+from copy import copy
 from dataclasses import replace
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 
 from .adapters import Adapter, adapter_of
-from .data import RankingData, read_arrays
+from .data import RankingData, RankingInput, read_arrays
 from .engine import DeltaNDCG, Engine, PairSum, get_engine
 from .listed_plan import ListedPlan
 from .pair_weights import DELTA_WEIGHTS, PAIR_WEIGHTS, value_function
@@ -45,6 +46,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
 
     name: Any
     pair_loss: Any  # a PairLoss, maybe a property
+    #: Whether ``item_id`` makes a difference.
+    reads_item_id: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -115,7 +118,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """
         adapter = self._adapter(dataset)
         adapter.check_trainable(dataset)
-        cached = cached_plan(dataset, self.prepare(adapter.read_dataset(dataset)), self.plan_key(), self.plan)
+        data = adapter.read_dataset(dataset)
+        cached = cached_plan(dataset, data, self.plan_key(), lambda data: self.plan(self.prepare(data)))
         if cached.watch is None:
             cached.watch = TrainingWatch(adapter.MIN_CHILD_HESSIAN)
         return self.on_threads(adapter.number_of_threads(dataset)).boost(cached.plan, np.asarray(preds), cached.watch)
@@ -129,8 +133,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             ``(name, value, False)`` for LightGBM, ``(name, value)`` for XGBoost; smaller is better.
         """
         adapter = self._adapter(dataset)
-        data = self.prepare(adapter.read_dataset(dataset), is_own=None)
-        plan = cached_plan(dataset, data, self.plan_key(), self.plan).plan
+        data = adapter.read_dataset(dataset)
+        plan = cached_plan(dataset, data, self.plan_key(), lambda data: self.plan(self.prepare(data, False))).plan
         value = self.on_threads(adapter.number_of_threads(dataset)).mean_pair_loss(plan, np.asarray(preds))
         return adapter.metric_result(self.name, value, False)
 
@@ -167,9 +171,10 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         loser_weight : array of the shape of ``y_pred``, optional
             Weight of a row as the loser of its pairs.
         item_id : array of the shape of ``y_pred``, optional
-            The item that each row is; see :class:`gbdt_pairloss.BPR`.
+            The item that each row is; for :class:`gbdt_pairloss.BPR` alone.
         pairs : (winner, loser) or (winner, loser, weight), optional
             Sum over these pairs of rows in the place of those that the labels make; see :func:`gbdt_pairloss.attach`.
+            Rows of 2-D arrays count list by list.
 
         Returns
         -------
@@ -184,9 +189,9 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         TypeError
             If ``pairs`` are not a tuple.
         """
+        groups = {"group": group, "qid": qid, "mask": mask}
         weights = {"sample_weight": sample_weight, "loser_weight": loser_weight}
-        given = read_arrays(y_true, y_pred, group=group, qid=qid, mask=mask, item_id=item_id, pairs=pairs, **weights)
-        plan = self.plan(self.prepare(given.data))
+        given, plan = self._read(y_true, y_pred, item_id=item_id, pairs=pairs, **groups, **weights)
         dtype = given.scores.dtype
         gradient, hessian = self._gradient_hessian(plan, given.scores, dtype)
         return gradient.reshape(given.shape), hessian.reshape(given.shape)
@@ -238,9 +243,9 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         ``normalize="log"`` rescales a gradient and has no potential: its factor is taken at ``y_pred`` and held fixed.
         """
         check_choice(reduction, "reduction", REDUCTIONS)
+        groups = {"group": group, "qid": qid, "mask": mask}
         weights = {"sample_weight": sample_weight, "loser_weight": loser_weight}
-        given = read_arrays(y_true, y_pred, group=group, qid=qid, mask=mask, item_id=item_id, pairs=pairs, **weights)
-        plan = self.plan(self.prepare(given.data))
+        given, plan = self._read(y_true, y_pred, item_id=item_id, pairs=pairs, **groups, **weights)
         summed = self._pairs()
         loss, weight = self._engine(plan, summed).winner_loss(plan, given.scores, summed, given.scores.dtype)
         if reduction == "none":
@@ -257,11 +262,17 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
 
     # What the rankers call, with plans of their own making.
 
+    def seeded(self, random_state: Any) -> PairwiseObjective:
+        """This objective with the ranker's seed, where it draws something and has no seed of its own."""
+        return self
+
     def on_threads(self, n_threads: Any) -> PairwiseObjective:
         """This objective with the booster's number of threads, where it has none of its own and the booster has one."""
         if self.n_threads is not None or not isinstance(n_threads, Integral) or n_threads < 1:
             return self
-        return clone(self).set_params(n_threads=int(n_threads))  # type: ignore[no-any-return]
+        twin = copy(self)  # not a clone, which would copy arrays and callables every round
+        twin.n_threads = int(n_threads)
+        return twin
 
     def boost(
         self, plan: Plan, scores: NDArray[Any], watch: TrainingWatch
@@ -291,10 +302,10 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         total = float(weight.sum())
         return float(loss.sum()) / total if total > 0 else 0.0
 
-    def prepare(self, data: RankingData, is_own: bool | None = True) -> RankingData:
+    def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
         """A dataset with what the objective itself knows of its rows, which stand as its caller has them.
 
-        ``is_own``: whether arrays among the objective's parameters belong to this dataset; None: that is not known.
+        ``is_own``: whether arrays among the objective's parameters belong to this dataset.
         """
         return data
 
@@ -304,6 +315,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     def plan(self, data: RankingData) -> Plan:
         """The plan of checked and prepared data, as this objective sees its labels."""
         if data.pairs is not None:
+            if data.item_id is not None and self.reads_item_id:
+                raise ValueError("item_id takes no row out of explicit pairs: leave one of them out")
             if self.pair_weight != "uniform":
                 raise ValueError(
                     f"explicit pairs have weights of their own: pair_weight={self.pair_weight!r} does not apply to "
@@ -341,6 +354,13 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         return ~negative if mask is None else mask & ~negative
 
     # Inside.
+
+    def _read(self, y_true: Any, y_pred: Any, **arguments: Any) -> tuple[RankingInput, Plan]:
+        """Arrays, checked, and their plan."""
+        if arguments["item_id"] is not None and not self.reads_item_id:
+            raise ValueError(f"item_id makes a difference to BPR only, and the objective is {self.name}")
+        given = read_arrays(y_true, y_pred, **arguments)
+        return given, self.plan(self.prepare(given.data))
 
     def _ranking_labels(self, labels: NDArray[Any]) -> NDArray[Any]:
         """The labels whose order makes the pairs."""

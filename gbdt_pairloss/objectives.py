@@ -54,7 +54,8 @@ class PairwiseLogistic(PairwiseObjective):
 
         lgb.train({"objective": obj, ...}, dataset, feval=obj.metric)      # LightGBM 4
         lgb.train(params, dataset, fobj=obj, feval=obj.metric)             # LightGBM 3.3
-        xgb.train(params, dmatrix, obj=obj, custom_metric=obj.metric)
+        xgb.train({"objective": "rank:pairwise", "disable_default_eval_metric": True, ...}, dmatrix, obj=obj,
+                  custom_metric=obj.metric)
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -13,10 +13,13 @@ from .pair_weights import LabelWeights, label_weights
 from .plan import Plan, index_type
 from .validation import Float64Array
 
+# Rows of a batch of parts: at least, unless there are no more; and as how many batches parts are kept.
+_LEAST_BATCH, _MOST_KEPT = 1 << 16, 4
+
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """A table plan as a plan of differences of values.
+    """Some of a table plan as a plan of differences of values.
 
     For every label of a query but its largest there is a query of its own: its rows are the losers, all rows of larger
     labels the winners, and phi is the winner's value.
@@ -48,13 +51,55 @@ class TablePlan(Plan):
         weights = label_weights(weight_of, plan.labels, plan.ptr, plan.run_begin, plan.query_name)
         return cls(**{field.name: getattr(plan, field.name) for field in fields(Plan)}, label_weights=weights)
 
+    def parts(self) -> Iterable[Parts]:
+        """The parts, in batches of bounded size; kept if they are few, else made anew each time."""
+        if self._kept is not None:
+            return self._kept
+        return (self._batch(batch) for batch in self._batches)
+
     @cached_property
-    def parts(self) -> Parts:
-        assert self.label_weights is not None
+    def sum_of_phi(self) -> Float64Array:
+        return self._totals[0]
+
+    @cached_property
+    def has_weighted_pair(self) -> bool:
+        return self._totals[1]
+
+    @cached_property
+    def _batches(self) -> list[IntArray]:
+        """Where the runs of losers begin, in batches."""
         begins = np.flatnonzero(self.run_begin == np.arange(self.rows.shape[0]))
-        query = self.query_of_positions
-        lost = begins[begins > self.ptr[query[begins]]]  # where the runs of losers begin
-        first, end = self.ptr[query[lost]], self.run_end[lost].astype(np.int64)
+        first = self.ptr[self.query_of_positions[begins]]
+        lost, first = begins[begins > first], first[begins > first]
+        rows = np.cumsum(self.run_end[lost] - first)
+        most = max(_LEAST_BATCH, 2 * self.rows.shape[0])
+        return np.split(lost, np.flatnonzero(np.diff(rows // most)) + 1) if lost.size else []
+
+    @cached_property
+    def _kept(self) -> list[Parts] | None:
+        return [self._batch(batch) for batch in self._batches] if len(self._batches) <= _MOST_KEPT else None
+
+    @cached_property
+    def _totals(self) -> tuple[Float64Array, bool]:
+        """The sum of phi of each query, and whether any pair has a weight above 0."""
+        total, has_weight = np.zeros(self.n_queries), False
+        for parts in self.parts():
+            plan = parts.plan
+            value, part, n = np.asarray(plan.values), plan.query_of_positions, plan.n_queries
+            loses = plan.labels == 0
+            # Losers have the value 0, so that only winners count.
+            own = np.bincount(part, value, minlength=n) * np.bincount(part, loses, minlength=n)
+            total += np.bincount(parts.query, own, minlength=self.n_queries)
+            weighs = np.bincount(part, (value > 0) & (plan.winner_weight > 0), minlength=n) > 0
+            weighs &= np.bincount(part, loses & (plan.loser_weight > 0), minlength=n) > 0
+            has_weight = has_weight or bool((weighs & (self.query_weight[parts.query] > 0)).any())
+        return total, has_weight
+
+    def _batch(self, lost: IntArray) -> Parts:
+        """The parts of the runs of losers that begin at these positions."""
+        assert self.label_weights is not None
+        query = np.searchsorted(self.ptr, lost, side="right") - 1
+        first, end = self.ptr[query], self.run_end[lost].astype(np.int64)
         ptr = np.concatenate(([0], np.cumsum(end - first)))
         owner = np.arange(ptr[-1]) + np.repeat(first - ptr[:-1], end - first)
         wins = owner < np.repeat(lost, end - first)
@@ -71,26 +116,4 @@ class TablePlan(Plan):
             query_weight=np.ones(lost.shape[0]),
             values=value,
         )
-        return Parts(plan, owner, query[lost])
-
-    @cached_property
-    def sum_of_phi(self) -> Float64Array:
-        plan = self.parts.plan
-        # Losers have the value 0, so that only winners count.
-        losers = np.repeat(np.bincount(plan.query_of_positions, plan.labels == 0), np.diff(plan.ptr))
-        total = np.bincount(plan.query_of_positions, np.asarray(plan.values) * losers, minlength=plan.n_queries)
-        return self.sum_of_parts(total.astype(np.float64))
-
-    def sum_of_parts(self, values: Float64Array) -> Float64Array:
-        """One number of each part, summed up for each query."""
-        return np.bincount(self.parts.query, values, minlength=self.n_queries).astype(np.float64)
-
-    @cached_property
-    def has_weighted_pair(self) -> bool:
-        plan = self.parts.plan
-        if plan.n_queries == 0:
-            return False
-        loses = np.logical_or.reduceat((plan.labels == 0) & (plan.loser_weight > 0), plan.ptr[:-1])
-        weighs = (plan.labels > 0) & (plan.winner_weight > 0) & (np.asarray(plan.values) > 0)
-        counts = loses & (self.query_weight[self.parts.query] > 0)
-        return bool((weighs & np.repeat(counts, np.diff(plan.ptr))).any())
+        return Parts(plan, owner, query)

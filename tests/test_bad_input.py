@@ -119,7 +119,7 @@ def test_arrays_from_a_boosters_own_ranker_are_refused() -> None:
 )
 def test_what_leaves_the_range_of_the_result_is_no_result(objective, weight, dtype) -> None:
     scores = np.zeros(4, dtype=dtype)
-    with pytest.raises(ValueError, match="the gradient or Hessian leaves the range of float"):
+    with pytest.raises(ValueError, match="the gradient or Hessian .or the loss. leaves the range of float"):
         objective.gradient_hessian(Y, scores, sample_weight=np.full(4, weight))
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import chi2
 from sklearn.base import clone
 
-from gbdt_pairloss import BPR, PairwiseLogistic, attach, metrics, popularity_weights
+from gbdt_pairloss import BPR, PairwiseLogistic, attach, get_objective, metrics, popularity_weights
 
 lgb = pytest.importorskip("lightgbm", minversion="4.0")
 xgb = pytest.importorskip("xgboost")
@@ -609,7 +609,7 @@ class TestNegativeWeight:
         with pytest.raises(
             ValueError,
             match=r"eval_set\[0\]: negative_weight is that of the training set's rows: "
-            "give other sets their own as eval_loser_weight=",
+            r"give other sets their own, as attach\(loser_weight=\) or fit\(eval_loser_weight=\)",
         ):
             ranker.fit(users.X, users.y, qid=users.qid, **arguments)
         ranker.fit(users.X, users.y, qid=users.qid, eval_loser_weight=[test.v], **arguments)
@@ -846,3 +846,66 @@ def test_a_model_of_few_draws_ranks_about_as_well_as_one_of_all(Ranker) -> None:
     everything, drawn = results("all"), results(5)
     assert everything[0] > 0.75
     np.testing.assert_allclose(drawn, everything, rtol=0, atol=0.03)
+
+
+@BOTH
+def test_a_rankers_seed_is_that_of_its_draws(users, Ranker) -> None:
+    def scores(objective, **params):
+        ranker = make_ranker(Ranker, objective=objective, **params).fit(users.X, users.y, qid=users.qid)
+        return ranker.predict(users.X)
+
+    one, two = (scores(BPR(negatives=1), random_state=state) for state in (1, 2))
+    assert not np.array_equal(one, two)
+    np.testing.assert_array_equal(one, scores(BPR(negatives=1, random_state=1), random_state=1))
+    np.testing.assert_array_equal(scores(BPR(), random_state=1), scores(BPR(random_state=7), random_state=1))
+
+
+@BOTH
+@pytest.mark.parametrize("objective", ["pairwise_logistic", "pairwise_hinge"])
+def test_item_ids_that_make_no_difference_are_refused(users, Ranker, objective) -> None:
+    with pytest.raises(ValueError, match="item_id makes a difference to BPR only, and the objective is pairwise_"):
+        make_ranker(Ranker, objective=objective).fit(users.X, users.y, qid=users.qid, item_id=users.item)
+    with pytest.raises(ValueError, match="item_id makes a difference to BPR only"):
+        users.gradients(get_objective(objective), item_id=users.item)
+
+
+def test_item_ids_take_no_row_out_of_explicit_pairs(users) -> None:
+    with pytest.raises(ValueError, match="item_id takes no row out of explicit pairs"):
+        users.gradients(BPR(), pairs=([0], [1]), item_id=users.item)
+
+
+def test_a_positive_that_weighs_nothing_needs_no_negatives() -> None:
+    y, qid, w = [1, 0, 0, 1, 0], ["ann", "ann", "ann", "bob", "bob"], [1.0, 1.0, 1.0, 0.0, 1.0]
+    gradient, _ = BPR(negatives=2).gradient_hessian(y, np.zeros(5), qid=qid, sample_weight=w)
+    assert gradient[0] < 0
+    assert not gradient[3:].any()
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+def test_weights_in_the_objective_are_those_of_what_was_trained_on(users, booster) -> None:
+    objective = BPR(negative_weight=users.v)
+    own, other = users.dataset(booster), users.dataset(booster)
+    with pytest.raises(
+        ValueError, match="negative_weight is that of the training set's rows: give other sets their own"
+    ):
+        objective.metric(users.scores, other)
+    objective(users.scores, own)
+    attach(other, loser_weight=users.v)
+    assert objective.metric(users.scores, own)[1] == objective.metric(users.scores, other)[1]
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+def test_two_objectives_share_a_dataset_without_making_plans_anew(users, booster) -> None:
+    made = []
+
+    class Spy(BPR):
+        def plan(self, data):
+            made.append(self)
+            return super().plan(data)
+
+    dataset = users.dataset(booster)
+    objectives = [Spy(negative_weight=users.v), Spy(), Spy(negative_weight=2 * users.v)]
+    for _ in range(3):
+        for objective in objectives:
+            objective(users.scores, dataset)
+    assert len(made) == 3

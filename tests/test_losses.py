@@ -310,6 +310,18 @@ def test_a_query_of_any_size(name) -> None:
     assert np.corrcoef(-gradient, y)[0, 1] > 0.3
 
 
+@pytest.mark.parametrize("normalize", ["none", "query", "log"])
+@pytest.mark.parametrize("name", ["logistic", "hinge", "squared", "exponential", "soft zero-one"])
+def test_a_query_of_any_size_with_a_callable_weight(name, normalize) -> None:
+    rng = np.random.default_rng(2)
+    n = 150_000
+    y, s = rng.choice(30, n).astype(float), rng.standard_normal(n).astype(np.float32)
+    objective = clone(LOSSES[name][0]).set_params(normalize=normalize, pair_weight=lambda a, b: 1 / (1 + a))
+    gradient, hessian = objective.gradient_hessian(y, s)
+    assert abs(gradient.sum(dtype=float)) <= 1e-6 * np.abs(gradient).sum(dtype=float)
+    assert (hessian > 0).mean() > 0.99
+
+
 @pytest.mark.parametrize("name", ["hinge", "soft zero-one", "logistic"])
 @pytest.mark.parametrize("pair_weight", ["uniform", "callable"])
 @pytest.mark.parametrize("scale", [1e-300, 1e30, 1e306])
@@ -350,6 +362,12 @@ class TestExponential:
             [1, 0, 1], [-1000.0, 1000.0, 999.0], sample_weight=[0, 1, 1]
         )
         np.testing.assert_allclose(gradient, [0, math.e, -math.e], rtol=1e-12)
+
+    def test_but_not_out_of_the_normaliser(self) -> None:  # which counts pairs before their weights
+        with pytest.raises(ValueError, match="the exponential loss overflows at row .*, of query 0"):
+            PairwiseExponential(normalize="log").gradient_hessian(
+                [1, 0, 1], [0.0, 0.5, -5000.0], sample_weight=[1, 1, 0]
+            )
 
 
 class TestCallablePairWeight:
@@ -408,8 +426,12 @@ class TestCustomLoss:
     @pytest.mark.parametrize(
         ("function", "error", "message"),
         [
-            (lambda d: d, TypeError, "must return the loss and its first and second derivative"),
-            (lambda d: (d, d), TypeError, "must return the loss and its first and second derivative"),
+            (
+                lambda d: d,
+                TypeError,
+                "must return the loss and its first and second derivative, three arrays; got a ndarray",
+            ),
+            (lambda d: (d, d), TypeError, "three arrays; got 2 values"),
             (lambda d: (d, d[:1], d), ValueError, "the first derivative has shape"),
             (lambda d: (d, d * np.nan, d), ValueError, "the first derivative is nan at d = .*; it must be finite"),
             (lambda d: (d, d, -np.ones_like(d)), ValueError, "the second derivative is -1.0 at d = .* a surrogate"),
@@ -424,6 +446,14 @@ class TestCustomLoss:
             PairwiseCustom(3)
         with pytest.raises(ValueError, match="name must be a string that is not empty"):
             PairwiseCustom(squared_hinge, name="")
+
+    @pytest.mark.parametrize("name", ["logistic", "hinge", "squared", "exponential", "soft_zero_one", "pairwise_hinge"])
+    def test_a_name_is_a_name(self, name) -> None:
+        y, s = [1, 0, 2, 0], [0.1, 0.2, 0.4, 3.0]
+        for arguments in ({}, {"pairs": ([0, 2], [1, 3])}):
+            plain = PairwiseCustom(squared_hinge).gradient_hessian(y, s, **arguments)
+            named = PairwiseCustom(squared_hinge, name=name).gradient_hessian(y, s, **arguments)
+            np.testing.assert_array_equal(named, plain)
 
     def test_it_may_return_what_it_was_given(self) -> None:
         ours = PairwiseCustom(lambda d: (d, d, d**2), pair_weight="label_diff")

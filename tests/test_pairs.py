@@ -370,14 +370,6 @@ def test_negative_labels_play_no_part_either() -> None:
     assert_close(case.objective.gradient_hessian(case.y - 1, case.s, **given), expected, rtol=1e-12)
 
 
-def test_labels_make_no_false_negatives_of_given_pairs() -> None:
-    s, pairs = np.arange(4.0), ([0, 1, 2], [1, 2, 3])
-    items = [7, 7, 8, 9]
-    objective = BPR(normalize="none")
-    expected = objective.loss(np.zeros(4), s, pairs=pairs)
-    assert objective.loss([1, 0, 0, 0], s, pairs=pairs, item_id=items) == pytest.approx(expected, rel=1e-12)
-
-
 @pytest.mark.parametrize("dtype", [float, "names"])
 def test_rows_scattered_over_queries(dtype) -> None:
     case = Case(5, "pairwise_logistic", "log", [9, 2, 7, 4], weights=("item", "loser"))
@@ -1155,4 +1147,27 @@ def test_a_ranker_needs_labels_or_pairs(Ranker, data) -> None:
     ranker = make_ranker(Ranker)
     with pytest.raises(ValueError, match="y is None; a ranker needs a label for each row"):
         ranker.fit(data.X, None, qid=data.qid)
+    assert not ranker.__sklearn_is_fitted__()
+
+
+@BOTH
+def test_score_counts_given_pairs(data, Ranker) -> None:
+    ranker = make_ranker(Ranker).fit(data.X, None, qid=data.qid, pairs=data.pairs)
+    expected = metrics.pair_accuracy(data.zeros, ranker.predict(data.X), qid=data.qid, pairs=data.pairs)
+    assert ranker.score(data.X, None, qid=data.qid, pairs=data.pairs) == expected
+    assert ranker.score(data.X, None, pairs=data.pairs, metric="pair_accuracy") == pytest.approx(
+        metrics.pair_accuracy(data.zeros, ranker.predict(data.X), pairs=data.pairs)
+    )
+    with pytest.raises(ValueError, match="ndcg@5 knows nothing of pairs: with pairs= the metric is 'pair_accuracy'"):
+        ranker.score(data.X, None, qid=data.qid, pairs=data.pairs, metric="ndcg@5")
+
+
+@BOTH
+def test_an_evaluation_set_with_nothing_to_compare_is_refused(data, Ranker) -> None:
+    ranker = make_ranker(Ranker)
+    message = r"eval_set\[0\]: its labels are all equal, and it has no pairs: give them as eval_pairs="
+    with pytest.raises(ValueError, match=message):
+        ranker.fit(
+            data.X, None, qid=data.qid, pairs=data.pairs, eval_set=[(data.X.copy(), data.zeros)], eval_qid=[data.qid]
+        )
     assert not ranker.__sklearn_is_fitted__()

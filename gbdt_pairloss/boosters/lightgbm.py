@@ -176,8 +176,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
     Parameters
     ----------
     objective : str or PairwiseObjective or callable, default="pairwise_logistic"
-        "pairwise_logistic", "bpr", an object of ours, or whatever ``lightgbm.LGBMRanker`` takes, such as
-        "lambdarank"; None is LightGBM's default.
+        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or whatever
+        ``lightgbm.LGBMRanker`` takes, such as "lambdarank"; None is LightGBM's default.
     **kwargs
         The parameters of ``lightgbm.LGBMRanker``; ``metric`` takes our metrics' names, too.
     """
@@ -273,7 +273,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         objective = self.pairwise_objective()
         if objective is not None:
             self._check_supported()
-            objective = objective.on_threads(_threads_of(self.get_params(deep=False)))
+            objective = objective.on_threads(_threads_of(self.get_params(deep=False))).seeded(self.random_state)
         extras = Extras(loser_weight, item_id, pairs)
         extras.check_objective(objective)
         train = read_query_set(

@@ -105,6 +105,8 @@ class Extras:
             raise ValueError(
                 f"{prefix}{self.given[0]} needs an objective of gbdt_pairloss: the booster's own knows nothing of it"
             )
+        if objective is not None and self.item_id is not None and not objective.reads_item_id:
+            raise ValueError(f"{prefix}item_id makes a difference to BPR only, and the objective is {objective.name}")
 
 
 def read_query_set(
@@ -259,6 +261,8 @@ def read_evaluation_sets(
             name=f"eval_set[{i}]",
             is_own=is_own,
         )
+        if given["extras"].pairs is not None and query_set.data.pairs is None and np.ptp(query_set.data.labels) == 0:
+            raise ValueError(f"eval_set[{i}]: its labels are all equal, and it has no pairs: give them as eval_pairs=")
         is_train = same and (by_data_alone or query_set.given.equals(train.given))
         sets.append(train if is_train else query_set)
     return sets

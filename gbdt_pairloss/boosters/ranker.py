@@ -106,7 +106,7 @@ class RankerMixin:
         group: Any = None,
         sample_weight: Any = None,
         pairs: Any = None,
-        metric: str | Metric = "ndcg",
+        metric: str | Metric | None = None,
     ) -> float:
         """Mean of a metric over the queries of a test set.
 
@@ -122,10 +122,11 @@ class RankerMixin:
         sample_weight : array, optional
             One per row or per query; a query counts with its weight, or the mean of its rows' weights.
         pairs : (winner, loser) or (winner, loser, weight), optional
-            The pairs that "pair_accuracy" counts, in the place of those that the labels make; ``y`` may then be None.
-        metric : str or Metric, default="ndcg"
-            A name such as ``"ndcg@10"``, ``"map"`` or ``"spearman"``, or ``metrics.get_metric(name, ...)`` with
-            options such as ``gain="linear"``; NDCG refuses negative labels.
+            The pairs that "pair_accuracy", the only metric of them, counts in the place of those that the labels make;
+            ``y`` may then be None.
+        metric : str or Metric, optional
+            Default: "ndcg"; "pair_accuracy" with ``pairs``. A name such as ``"ndcg@10"``, ``"map"`` or ``"spearman"``,
+            or ``metrics.get_metric(name, ...)`` with options such as ``gain="linear"``; NDCG refuses negative labels.
 
         Returns
         -------
@@ -138,7 +139,9 @@ class RankerMixin:
             If neither qid nor group is given although the ranker was fitted on several queries, or the data do not
             suit the metric.
         """
-        evaluation = _score_metric(metric)
+        evaluation = _score_metric(metric or ("ndcg" if pairs is None else "pair_accuracy"))
+        if pairs is not None and evaluation.definition != "pair_accuracy":
+            raise ValueError(f"{evaluation.name} knows nothing of pairs: with pairs= the metric is 'pair_accuracy'")
         X, qid = take_qid_column(X, qid)
         if qid is None and group is None and pairs is None and getattr(self, "n_queries_", 0) != 1:
             raise ValueError(

@@ -12,7 +12,7 @@ import numpy as np
 from ..attachments import Attachment, get_attachment, set_attachment
 from ..data import RankingData
 from ..groups import Groups
-from ..objectives import PairwiseObjective
+from ..objectives import PairwiseObjective, objective_names
 from ..plan import Plan
 from ..training import TrainingWatch, warn_without_split
 from ..validation import as_vector
@@ -59,6 +59,11 @@ def read_dataset(dataset: Any) -> RankingData:
     if labels.size == 0 and dataset.num_row() > 0:
         raise ValueError("the DMatrix has no labels: xgboost.DMatrix(X, label=...)")
     weight = dataset.get_weight()
+    if weight.size not in (0, ptr.size - 1):
+        raise ValueError(
+            f"the DMatrix has {weight.size} weights for {ptr.size - 1} queries: XGBoost's weights are those of "
+            "queries; give weights of rows as attach(dataset, item_weight=)"
+        )
     return RankingData(
         labels,
         Groups.from_ptr(ptr, labels.shape[0]),
@@ -128,7 +133,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     Parameters
     ----------
     objective : str or PairwiseObjective, default="pairwise_logistic"
-        "pairwise_logistic", "bpr", an object of ours, or "rank:ndcg", "rank:pairwise", "rank:map".
+        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or "rank:ndcg",
+        "rank:pairwise", "rank:map".
     **kwargs
         The parameters of ``xgboost.XGBRanker``.
     """
@@ -218,11 +224,11 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         objective = self.pairwise_objective()
         if objective is None and not (isinstance(self.objective, str) and self.objective.startswith("rank:")):
             raise ValueError(
-                f"objective {self.objective!r} is not known: XGBRanker takes 'pairwise_logistic', 'bpr', an objective "
-                "of gbdt_pairloss, or one of XGBoost's 'rank:...'"
+                f"objective {self.objective!r} is not known: XGBRanker takes {', '.join(objective_names())}, an "
+                "objective of gbdt_pairloss, or one of XGBoost's 'rank:...'"
             )
         if objective is not None:
-            objective = objective.on_threads(self.n_jobs)
+            objective = objective.on_threads(self.n_jobs).seeded(self.random_state)
         extras = Extras(loser_weight, item_id, pairs)
         extras.check_objective(objective)
         train = read_query_set(

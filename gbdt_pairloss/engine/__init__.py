@@ -108,8 +108,8 @@ def check_range(gradient: NDArray[Any], hessian: NDArray[Any]) -> None:
     """Raise a ValueError if a gradient or Hessian is beyond the range of its type."""
     if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):
         raise ValueError(
-            f"the gradient or Hessian leaves the range of {gradient.dtype.name}: scale the weights down, or the "
-            "temperature up"
+            f"the gradient or Hessian (or the loss) leaves the range of {gradient.dtype.name}: scale the weights down, "
+            "or the temperature up"
         )
 
 

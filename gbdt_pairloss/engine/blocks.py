@@ -8,6 +8,7 @@ pairs in O(n log(labels)).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -35,6 +36,7 @@ class BlocksEngine(PlainEngine):
     """
 
     def __init__(self, n_threads: int | None = None) -> None:
+        self.n_threads = n_threads
         self.engine = CPUEngine(n_threads)
 
     def plain_sums(
@@ -86,9 +88,9 @@ def _unweighted(plan: Plan) -> Plan:
     return _UNWEIGHTED[plan]
 
 
-def _levels(plan: Plan) -> list[Parts]:
+def _levels(plan: Plan) -> Iterable[Parts]:
     if isinstance(plan, TablePlan):
-        return [plan.parts]
+        return plan.parts()
     if plan not in _LEVELS:
         _LEVELS[plan] = _split(plan)
     return _LEVELS[plan]

@@ -15,6 +15,8 @@ from . import PairSum, check_range
 class PlainSums(Protocol):
     """Sums without normalisers and weights of queries; all arrays in the caller's order of rows."""
 
+    n_threads: int | None
+
     def plain_sums(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
     ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:

@@ -293,6 +293,10 @@ class _Losers(NamedTuple):
         The sum of these before each position.
     number, mean_weight : float64 arrays of shape (n_queries,)
         How many losers of weight above 0 there are, and the mean of their loser weights.
+    drawn : int64 array
+        The queries with a winner and a loser of weight above 0.
+    fewest : float
+        The fewest such losers of one of these.
     """
 
     winner: IntArray
@@ -301,6 +305,8 @@ class _Losers(NamedTuple):
     total: Float64Array
     number: Float64Array
     mean_weight: Float64Array
+    drawn: IntArray
+    fewest: float
 
     @classmethod
     def of(cls, plan: Plan) -> _Losers:
@@ -315,7 +321,11 @@ class _Losers(NamedTuple):
             np.maximum.at(largest, query, weight)
             weight = weight / np.where(largest > 0, largest, 1.0)[query]
             winner = np.flatnonzero(wins & (count[query] > 0))
-            known = cls(winner, query[winner], weight, np.concatenate(([0.0], np.cumsum(weight))), count, mean)
+            counts = (plan.winner_weight[winner] > 0) & (plan.query_weight[query[winner]] > 0)
+            drawn = np.unique(query[winner[counts]])
+            total = np.concatenate(([0.0], np.cumsum(weight)))
+            fewest = float(count[drawn].min(initial=np.inf))
+            known = cls(winner, query[winner], weight, total, count, mean, drawn, fewest)
             _LOSERS[plan] = known
         return known
 
@@ -323,15 +333,15 @@ class _Losers(NamedTuple):
 def check_draws(plan: Plan, n: int) -> None:
     """Raise a ValueError if a query has fewer losers of weight above 0 than n draws for each winner, but some."""
     losers = _Losers.of(plan)
-    drawn = np.unique(losers.query)
-    short = drawn[(losers.number[drawn] < n) & (plan.query_weight[drawn] > 0)]
-    if short.size:
-        first = int(short[0])
-        others = f" ({short.size} queries have too few)" if short.size > 1 else ""
-        raise ValueError(
-            f"{n} negatives are to be drawn for each positive, but {plan.query_name(first)} has "
-            f"{int(losers.number[first])} of weight above 0{others}: draw fewer, or take all"
-        )
+    if n <= losers.fewest:
+        return
+    short = losers.drawn[losers.number[losers.drawn] < n]
+    first = int(short[0])
+    others = f" ({short.size} queries have too few)" if short.size > 1 else ""
+    raise ValueError(
+        f"{n} negatives are to be drawn for each positive, but {plan.query_name(first)} has "
+        f"{int(losers.number[first])} of weight above 0{others}: draw fewer, or take all"
+    )
 
 
 _LOSERS: WeakKeyDictionary[Plan, _Losers] = WeakKeyDictionary()

@@ -25,36 +25,36 @@ class PartsEngine(PlainEngine):
     """
 
     def __init__(self, engine: PlainSums) -> None:
-        self.engine = engine
+        self.engine, self.n_threads = engine, engine.n_threads
 
     def plain_sums(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
     ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
-        table_plan = cast(TablePlan, plan)
         plan.check_scores(scores)
-        parts = table_plan.parts
-        first, second, divisors = self.engine.plain_sums(
-            parts.plan, plan.gather(scores)[parts.owner], _plain(pairs), dtype
-        )
-        if (divisors < 0).any():  # scores beyond the fast engine's range
-            return ListedEngine().plain_sums(plan, scores, pairs, dtype)
-        total = table_plan.sum_of_parts(divisors) if pairs.normalize == "log" else plan.sum_of_phi
-        return self._joined(table_plan, first), self._joined(table_plan, second), total
+        x = plan.gather(scores)
+        gradient, hessian = np.zeros(x.shape[0]), np.zeros(x.shape[0])
+        strengths = np.zeros(plan.n_queries)
+        for parts in cast(TablePlan, plan).parts():
+            first, second, own = self.engine.plain_sums(parts.plan, x[parts.owner], _plain(pairs), dtype)
+            if (own < 0).any():  # scores beyond the fast engine's range
+                return ListedEngine(self.n_threads).plain_sums(plan, scores, pairs, dtype)
+            gradient += np.bincount(parts.owner, first, minlength=x.shape[0])
+            hessian += np.bincount(parts.owner, second, minlength=x.shape[0])
+            strengths += np.bincount(parts.query, own, minlength=plan.n_queries)
+        divisors = plan.sum_of_phi if pairs.normalize == "query" else strengths
+        return plan.scatter(gradient), plan.scatter(hessian), divisors
 
     def plain_losses(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
     ) -> tuple[Float64Array, Float64Array]:
-        table_plan = cast(TablePlan, plan)
         plan.check_scores(scores)
-        parts = table_plan.parts
-        sums = self.engine.plain_losses(parts.plan, plan.gather(scores)[parts.owner], _plain(pairs), dtype)
-        loss, weight = (self._joined(table_plan, values) for values in sums)
-        return loss, weight
-
-    def _joined(self, plan: TablePlan, values: NDArray[Any]) -> Float64Array:
-        """Sums of the parts' rows as those of the caller's."""
-        total: Float64Array = np.bincount(plan.parts.owner, values, minlength=plan.rows.shape[0]).astype(np.float64)
-        return plan.scatter(total)
+        x = plan.gather(scores)
+        loss, weight = np.zeros(x.shape[0]), np.zeros(x.shape[0])
+        for parts in cast(TablePlan, plan).parts():
+            own, won = self.engine.plain_losses(parts.plan, x[parts.owner], _plain(pairs), dtype)
+            loss += np.bincount(parts.owner, own, minlength=x.shape[0])
+            weight += np.bincount(parts.owner, won, minlength=x.shape[0])
+        return plan.scatter(loss), plan.scatter(weight)
 
 
 def _plain(pairs: PairSum) -> PairSum:

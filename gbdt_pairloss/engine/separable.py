@@ -53,7 +53,9 @@ class SeparableEngine(PlainEngine):
         with np.errstate(over="ignore"):
             first = first / pairs.temperature
             second = second / pairs.temperature * scale
-        divisors = strengths / pairs.temperature if pairs.normalize == "log" else plan.sum_of_phi
+        divisors = strengths / pairs.temperature
+        if pairs.normalize == "query":
+            divisors = plan.sum_of_phi
         return plan.scatter(first), plan.scatter(second), divisors
 
     def plain_losses(
@@ -77,7 +79,8 @@ class SeparableEngine(PlainEngine):
         with Threads(self.n_threads) as threads:
             threads.run(lambda queries: kernel(*queries, *arguments), _stretches(plan, threads))
         if pairs.pair_loss.name == "exponential":
-            _check_exponential(plan, scores, pairs, np.isfinite(first) & np.isfinite(loss))
+            known = np.repeat(np.isfinite(strengths), np.diff(plan.ptr))
+            _check_exponential(plan, scores, pairs, known & np.isfinite(first) & np.isfinite(loss))
         return first, second, loss, strengths
 
 

@@ -75,7 +75,8 @@ def pair_accuracy(
     ----------
     %(input)s
     pairs : (winner, loser) or (winner, loser, weight), optional
-        Count these pairs of rows, each by its weight, in the place of those that the labels make.
+        Count these pairs of rows, each by its weight, in the place of those that the labels make. Rows of 2-D arrays
+        count list by list.
     ties : {"average", "wrong"}, default="average"
         What a pair of equal scores counts: 1/2, or 0.
     %(empty_skip)s
