@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gbdt_pairloss import BPR, PairwiseLogistic
+from gbdt_pairloss import BPR, PairwiseHinge, PairwiseLogistic
 
 HERE = Path(__file__).parent / "oracles"
 
@@ -23,13 +23,13 @@ def cases(file: str) -> list[dict[str, np.ndarray]]:
 
 
 KERAS_RS = cases("oracle_keras_rs.npz")
-MERLIN = [case for case in cases("oracle_merlin_bpr.npz") if str(case["name"]) != "hinge"]
+MERLIN = cases("oracle_merlin_bpr.npz")
 
 
 def test_the_oracles_are_all_there() -> None:
     assert len(KERAS_RS) == 220
-    assert {str(case["name"]) for case in MERLIN} == {"bpr", "logistic"}
-    assert len(MERLIN) == 150
+    assert {str(case["name"]) for case in MERLIN} == {"bpr", "logistic", "hinge"}
+    assert len(MERLIN) == 200
 
 
 @pytest.mark.parametrize("number", range(220))
@@ -67,7 +67,8 @@ def test_merlin_loss_and_gradient(number: int) -> None:
     arguments = {"mask": mask}
     if case["has_weight"]:
         arguments["sample_weight"] = case["weight"][:, None].astype(float)
-    objective = {"bpr": BPR, "logistic": PairwiseLogistic}[str(case["name"])](normalize="none")
+    losses = {"bpr": BPR, "logistic": PairwiseLogistic, "hinge": PairwiseHinge}
+    objective = losses[str(case["name"])](normalize="none")
     divisor = n_rows * (n_items - 1) if str(case["reduction"]) == "sum_over_batch_size" else 1
 
     loss = objective.loss(labels, scores, **arguments)

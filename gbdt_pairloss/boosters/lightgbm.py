@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +17,8 @@ from ..training import TrainingWatch, warn_without_split
 from ..validation import as_vector
 from . import import_booster
 from .evaluation import Evaluation, check_evaluations, sort_metrics
-from .query_sets import LARGEST_VALUE, Extras, QuerySet, paired, read_evaluation_sets, read_query_set, take_qid_column
+from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, joined, ranks_apart, read_ranks
+from .query_sets import LARGEST_VALUE, Extras, QuerySet, read_evaluation_sets, read_query_set, take_qid_column
 from .ranker import NESTED, RankerMixin, as_list, keyword_signature, swapped
 
 lgb = import_booster("lightgbm")
@@ -280,7 +280,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective, extras=extras
         )
         sets = read_evaluation_sets(
-            _joined(eval_set, eval_X, eval_y),
+            joined(eval_set, eval_X, eval_y),
             train,
             given={"X": X, "y": y, "qid": qid, "group": group, "extras": extras},
             eval_qid=eval_qid,
@@ -296,7 +296,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         ours, native, ranks = self._choose_metrics(eval_metric, eval_at, objective, sets)
         check_evaluations(ours, sets)
         if ours:
-            native.append(_evaluator(ours, train, sets))
+            native.append(evaluator(ours, train, sets))
         # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
         plan = None
         if objective is not None:
@@ -310,7 +310,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
                 sample_weight=train.row_weight,
                 init_score=train.take_scores(init_score, "init_score"),
                 group=train.data.groups.sizes,
-                **_evaluation_arguments(sets, eval_init_score),
+                **evaluation_arguments(sets, eval_init_score),
                 eval_names=eval_names,
                 eval_metric=native or None,
                 eval_at=ranks,
@@ -364,16 +364,16 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         self, eval_metric: Any, eval_at: Any, objective: PairwiseObjective | None, sets: list[QuerySet]
     ) -> tuple[list[Evaluation], list[Any], list[int]]:
         """Our metrics, LightGBM's, and the ranks for LightGBM's."""
-        asked, ranks = as_list(eval_metric), _read_ranks(eval_at)
+        asked, ranks = as_list(eval_metric), read_ranks(eval_at)
         parameter = self._metric_parameter()
         if objective is None:
             unknown = [m for m in parameter if m not in (*_NO_METRIC, *_NATIVE_METRICS, *asked)]
-            asked, ranks = _ranks_apart([*unknown, *asked], ranks)
+            asked, ranks = ranks_apart([*unknown, *asked], ranks)
         else:
             params = self.get_params(deep=False)
             for name in _RANKS_NAMES:
-                ranks = ranks or _read_ranks(params.get(name))
-            asked = _at_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
+                ranks = ranks or read_ranks(params.get(name))
+            asked = at_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
             if parameter and not asked:  # metric="None"
                 return [], [], _DEFAULT_RANKS
         ranks = ranks or _DEFAULT_RANKS
@@ -409,101 +409,3 @@ def _gradients(ranker: LGBMRanker, objective: PairwiseObjective, plan: Plan) -> 
         return objective.boost(plan, y_pred, watch)
 
     return gradients
-
-
-def _evaluator(evaluations: list[Evaluation], train: QuerySet, sets: list[QuerySet]) -> Callable[..., Any]:
-    """Our metrics as LightGBM's estimators call them; it does not say which set it hands over."""
-    # In the order in which it evaluates them.
-    ordered = [*([train] if any(s is train for s in sets) else []), *(s for s in sets if s is not train)]
-    known: list[tuple[Any, QuerySet]] = []  # the array of labels that each set comes with
-
-    def find(labels: Any, weight: Any, group: Any) -> QuerySet:
-        for array, query_set in known:
-            if array is labels:
-                return query_set
-        # Sets that look alike come one after another in the first round.
-        taken = [query_set for _, query_set in known]
-        for query_set in ordered:
-            if not any(query_set is other for other in taken) and _looks_like(query_set, labels, weight, group):
-                known.append((labels, query_set))
-                return query_set
-        raise RuntimeError("LightGBM evaluates a set that fit was not given")
-
-    def evaluate(y_true: Any, y_pred: Any, weight: Any, group: Any) -> list[tuple[str, float, bool]]:
-        data = find(y_true, weight, group).data
-        scores = np.asarray(y_pred)
-        return [metric_result(e.name, e(data, scores), bool(e.maximize)) for e in evaluations]
-
-    return evaluate
-
-
-def _looks_like(query_set: QuerySet, labels: NDArray[Any], weight: Any, group: Any) -> bool:
-    """Whether a set has these labels, weights and groups."""
-    return (
-        np.array_equal(query_set.data.groups.sizes, group)
-        and np.array_equal(query_set.labels, labels)
-        # LightGBM drops weights that are all 1.
-        and np.array_equal(_float32_or_ones(query_set.row_weight, labels), _float32_or_ones(weight, labels))
-    )
-
-
-def _float32_or_ones(weight: NDArray[Any] | None, labels: NDArray[Any]) -> NDArray[np.float32]:
-    return np.ones(labels.shape, dtype=np.float32) if weight is None else weight.astype(np.float32)
-
-
-def _evaluation_arguments(sets: list[QuerySet], init_scores: Any) -> dict[str, Any]:
-    """The evaluation sets as this version of LightGBM takes them: as ``eval_X`` and ``eval_y`` since 4.7."""
-    if not sets:
-        return {}
-    arguments: dict[str, Any] = {
-        "eval_sample_weight": [s.row_weight for s in sets],
-        "eval_init_score": [
-            s.take_scores(score, f"eval_init_score[{i}]")
-            for i, (s, score) in enumerate(zip(sets, paired(init_scores, "eval_init_score", len(sets)), strict=True))
-        ],
-        "eval_group": [s.data.groups.sizes for s in sets],
-    }
-    if "eval_X" in inspect.signature(lgb.LGBMRanker.fit).parameters:
-        return {**arguments, "eval_X": tuple(s.X for s in sets), "eval_y": tuple(s.labels for s in sets)}
-    return {**arguments, "eval_set": [(s.X, s.labels) for s in sets]}
-
-
-def _read_ranks(eval_at: Any) -> list[int]:
-    """``eval_at`` as a list of ranks; empty if it is None."""
-    if isinstance(eval_at, str):  # as LightGBM's parameters may be written
-        eval_at = [int(part) if part.strip().isdecimal() else part for part in eval_at.split(",")]
-    ranks = np.atleast_1d([] if eval_at is None else eval_at)
-    if ranks.size and (ranks.dtype.kind not in "iu" or ranks.min() < 1):
-        raise ValueError(f"eval_at must be ranks, whole numbers from 1; got {eval_at!r}")
-    return [int(rank) for rank in ranks]
-
-
-def _at_ranks(metrics: list[Any], ranks: list[int]) -> list[Any]:
-    """LightGBM's ``eval_at`` for our metrics: "ndcg" and "map" without a rank, at each of these."""
-    lists = [[f"{m}@{k}" for k in ranks] if ranks and m in ("ndcg", "map") else [m] for m in metrics]
-    return [metric for names in lists for metric in names]
-
-
-def _ranks_apart(metrics: list[Any], ranks: list[int]) -> tuple[list[Any], list[int]]:
-    """Our "ndcg@10" for LightGBM's metrics: their names, and the ranks apart, as in ``eval_at``."""
-    names, ranks = [], list(ranks)
-    for metric in metrics:
-        name, at, rank = metric.partition("@") if isinstance(metric, str) else (metric, "", "")
-        if at and name in ("ndcg", "map") and rank.isdecimal() and int(rank) > 0:
-            ranks.append(int(rank))
-            names.append(name)
-        else:
-            names.append(metric)
-    return list(dict.fromkeys(names)), sorted(set(ranks))
-
-
-def _joined(eval_set: Any, eval_X: Any, eval_y: Any) -> Any:
-    """LightGBM 4.7's ``eval_X`` and ``eval_y`` as an ``eval_set``."""
-    if eval_X is None and eval_y is None:
-        return eval_set
-    if eval_set is not None:
-        raise ValueError("evaluation sets are given twice: as eval_set and as eval_X, eval_y")
-    pairs = [values if isinstance(values, tuple) else (values,) for values in (eval_X, eval_y)]
-    if len(pairs[0]) != len(pairs[1]):
-        raise ValueError(f"eval_X has {len(pairs[0])} sets, but eval_y has {len(pairs[1])}")
-    return list(zip(*pairs, strict=True))
