@@ -30,8 +30,7 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
     ----------
     name : str or PairwiseObjective
         "pairwise_logistic", "bpr", "pairwise_hinge", "pairwise_squared", "pairwise_exponential" or
-        "pairwise_soft_zero_one".
-        An objective is returned as it is (and then takes no parameters).
+        "pairwise_soft_zero_one"; an objective is returned as it is (and then takes no parameters).
     **params
         The objective's parameters.
 

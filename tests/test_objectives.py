@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from gbdt_pairloss import BPR, PairwiseLogistic, get_objective
+from gbdt_pairloss import (
+    BPR,
+    PairwiseExponential,
+    PairwiseHinge,
+    PairwiseLogistic,
+    PairwiseSoftZeroOne,
+    PairwiseSquared,
+    get_objective,
+)
 
 NORMALIZERS = ["none", "query", "log"]
 
@@ -318,7 +326,19 @@ def test_scalar_weights_are_kerasrs() -> None:
     assert mean == pytest.approx(plain)
 
 
-@pytest.mark.parametrize("objective", [PairwiseLogistic(temperature=0.5, normalize="log"), BPR(threshold=2.0)])
+@pytest.mark.parametrize(
+    "objective",
+    [
+        PairwiseLogistic(temperature=0.5, normalize="log"),
+        BPR(threshold=2.0),
+        BPR(negatives=1, random_state=3, temperature=0.5),
+        PairwiseHinge(margin=0.5),
+        PairwiseSquared(margin=2.0),
+        PairwiseExponential(temperature=0.5),
+        PairwiseSoftZeroOne(temperature=0.5),
+    ],
+    ids=repr,
+)
 def test_an_objective_lives_an_ordinary_life(objective, problem) -> None:
     expected = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes)
     for twin in (

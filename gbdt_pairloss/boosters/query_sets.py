@@ -84,7 +84,7 @@ class QuerySet:
 
 @dataclass(frozen=True)
 class Extras:
-    """What only our objectives know of a set's rows, as ``fit`` takes it; ``name`` of these for evaluation sets."""
+    """What only our objectives know of a set's rows, as ``fit`` takes it."""
 
     loser_weight: Any = None
     item_id: Any = None
@@ -146,7 +146,8 @@ def read_query_set(
         if objective is not None and is_own:
             given = objective.prepare(given)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error}" if name else str(error)) from None
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}" if name else str(error)) from None
     groups = given.groups
     if group is None and qid is None and given.pairs is None:
         warnings.warn(
