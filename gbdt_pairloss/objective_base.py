@@ -189,9 +189,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         TypeError
             If ``pairs`` are not a tuple.
         """
-        groups = {"group": group, "qid": qid, "mask": mask}
-        weights = {"sample_weight": sample_weight, "loser_weight": loser_weight}
-        given, plan = self._read(y_true, y_pred, item_id=item_id, pairs=pairs, **groups, **weights)
+        rows = {"mask": mask, "sample_weight": sample_weight, "loser_weight": loser_weight, "item_id": item_id}
+        given, plan = self._read(y_true, y_pred, group=group, qid=qid, pairs=pairs, **rows)
         dtype = given.scores.dtype
         gradient, hessian = self._gradient_hessian(plan, given.scores, dtype)
         return gradient.reshape(given.shape), hessian.reshape(given.shape)
@@ -243,9 +242,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         ``normalize="log"`` rescales a gradient and has no potential: its factor is taken at ``y_pred`` and held fixed.
         """
         check_choice(reduction, "reduction", REDUCTIONS)
-        groups = {"group": group, "qid": qid, "mask": mask}
-        weights = {"sample_weight": sample_weight, "loser_weight": loser_weight}
-        given, plan = self._read(y_true, y_pred, item_id=item_id, pairs=pairs, **groups, **weights)
+        rows = {"mask": mask, "sample_weight": sample_weight, "loser_weight": loser_weight, "item_id": item_id}
+        given, plan = self._read(y_true, y_pred, group=group, qid=qid, pairs=pairs, **rows)
         summed = self._pairs()
         loss, weight = self._engine(plan, summed).winner_loss(plan, given.scores, summed, given.scores.dtype)
         if reduction == "none":

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from ..validation import Float64Array
 from . import PairSum
 from .cpu import CPUEngine
 from .factors import PlainEngine
+from .kept import kept_with_plan
 
 
 class BlocksEngine(PlainEngine):
@@ -81,26 +81,17 @@ def _add(level: Parts, values: Float64Array, total: Float64Array) -> None:
     total += np.bincount(level.owner, values, minlength=total.shape[0])
 
 
+@kept_with_plan
 def _unweighted(plan: Plan) -> Plan:
-    if plan not in _UNWEIGHTED:
-        ones = np.ones(plan.rows.shape[0])
-        _UNWEIGHTED[plan] = replace(plan, winner_weight=ones, loser_weight=ones)
-    return _UNWEIGHTED[plan]
+    ones = np.ones(plan.rows.shape[0])
+    return replace(plan, winner_weight=ones, loser_weight=ones)
 
 
 def _levels(plan: Plan) -> Iterable[Parts]:
-    if isinstance(plan, TablePlan):
-        return plan.parts()
-    if plan not in _LEVELS:
-        _LEVELS[plan] = _split(plan)
-    return _LEVELS[plan]
+    return plan.parts() if isinstance(plan, TablePlan) else _split(plan)
 
 
-# Kept as long as a plan.
-_LEVELS: WeakKeyDictionary[Plan, list[Parts]] = WeakKeyDictionary()
-_UNWEIGHTED: WeakKeyDictionary[Plan, Plan] = WeakKeyDictionary()
-
-
+@kept_with_plan
 def _split(plan: Plan) -> list[Parts]:
     """The blocks of a plan, level by level, each level as a plan whose queries are the blocks, with labels 1 and 0."""
     levels: list[Parts] = []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from ..table_plan import TablePlan
 from ..validation import Float64Array
 from . import SMALLEST_DISTANCE, PairSum
 from .factors import PlainEngine
+from .kept import kept_with_plan
 from .listed_kernels import add_pairs, add_won, differ, draw, hash_of, list_losers, logistic, rank
 from .threads import Threads
 
@@ -264,7 +264,7 @@ class _Drawn:
         assert pairs.negatives is not None
         self.plan, self.n = plan, pairs.negatives.n
         check_draws(plan, self.n)
-        self.losers = _Losers.of(plan)
+        self.losers = _losers_of(plan)
         self.seed = np.uint64(hash_of(x + 0.0, np.uint64(pairs.negatives.seed)))  # + 0.0: -0.0 is 0
         self.size = self.losers.winner.shape[0] * self.n
 
@@ -281,7 +281,7 @@ class _Drawn:
 
 
 class _Losers(NamedTuple):
-    """What can be drawn in a plan, kept as long as the plan.
+    """What can be drawn in a plan.
 
     Attributes
     ----------
@@ -308,31 +308,29 @@ class _Losers(NamedTuple):
     drawn: IntArray
     fewest: float
 
-    @classmethod
-    def of(cls, plan: Plan) -> _Losers:
-        known = _LOSERS.get(plan)
-        if known is None:
-            query, n = plan.query_of_positions, plan.n_queries
-            wins = plan.run_end < plan.ptr[1:][query]
-            weight = np.where(wins, 0.0, plan.loser_weight)
-            count = np.bincount(query, weight > 0, minlength=n).astype(np.float64)
-            mean = np.bincount(query, weight, minlength=n) / np.maximum(count, 1.0)
-            largest = np.zeros(n)
-            np.maximum.at(largest, query, weight)
-            weight = weight / np.where(largest > 0, largest, 1.0)[query]
-            winner = np.flatnonzero(wins & (count[query] > 0))
-            counts = (plan.winner_weight[winner] > 0) & (plan.query_weight[query[winner]] > 0)
-            drawn = np.unique(query[winner[counts]])
-            total = np.concatenate(([0.0], np.cumsum(weight)))
-            fewest = float(count[drawn].min(initial=np.inf))
-            known = cls(winner, query[winner], weight, total, count, mean, drawn, fewest)
-            _LOSERS[plan] = known
-        return known
+
+@kept_with_plan
+def _losers_of(plan: Plan) -> _Losers:
+    """What can be drawn in a plan."""
+    query, n = plan.query_of_positions, plan.n_queries
+    wins = plan.run_end < plan.ptr[1:][query]
+    weight = np.where(wins, 0.0, plan.loser_weight)
+    number = np.bincount(query, weight > 0, minlength=n).astype(np.float64)
+    mean = np.bincount(query, weight, minlength=n) / np.maximum(number, 1.0)
+    largest = np.zeros(n)
+    np.maximum.at(largest, query, weight)
+    weight = weight / np.where(largest > 0, largest, 1.0)[query]
+    total = np.concatenate(([0.0], np.cumsum(weight)))
+    winner = np.flatnonzero(wins & (number[query] > 0))
+    counts = (plan.winner_weight[winner] > 0) & (plan.query_weight[query[winner]] > 0)
+    drawn = np.unique(query[winner[counts]])
+    fewest = float(number[drawn].min(initial=np.inf))
+    return _Losers(winner, query[winner], weight, total, number, mean, drawn, fewest)
 
 
 def check_draws(plan: Plan, n: int) -> None:
     """Raise a ValueError if a query has fewer losers of weight above 0 than n draws for each winner, but some."""
-    losers = _Losers.of(plan)
+    losers = _losers_of(plan)
     if n <= losers.fewest:
         return
     short = losers.drawn[losers.number[losers.drawn] < n]
@@ -342,6 +340,3 @@ def check_draws(plan: Plan, n: int) -> None:
         f"{n} negatives are to be drawn for each positive, but {plan.query_name(first)} has "
         f"{int(losers.number[first])} of weight above 0{others}: draw fewer, or take all"
     )
-
-
-_LOSERS: WeakKeyDictionary[Plan, _Losers] = WeakKeyDictionary()

@@ -11,10 +11,8 @@ A pair's phi is ``up`` of its winner minus ``down`` of its loser: their values, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +21,7 @@ from ..plan import Plan
 from ..validation import Float64Array
 from . import PairSum
 from .factors import PlainEngine
+from .kept import kept_with_plan
 from .separable_kernels import sum_exponential, sum_hinge, sum_squared
 from .threads import TASKS, Threads
 
@@ -69,13 +68,12 @@ class SeparableEngine(PlainEngine):
     ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
         """Sums of l' (of losers as -), of l'', the losses, by position, and the strengths, all before 1 / T."""
         plan.check_scores(scores)
-        rows = _Rows.of(plan)
         first, second, loss = (np.zeros(plan.rows.shape[0]) for _ in range(3))
         strengths = np.zeros(plan.n_queries)
         loss_parameters = (pairs.temperature, *pairs.pair_loss.parameters)
         kernel = _KERNELS[pairs.pair_loss.name]
         with_strength = pairs.normalize == "log"
-        arguments = (plan.gather(scores), *rows.arrays, with_strength, loss_parameters, first, second, loss, strengths)
+        arguments = (plan.gather(scores), *_rows(plan), with_strength, loss_parameters, first, second, loss, strengths)
         with Threads(self.n_threads) as threads:
             threads.run(lambda queries: kernel(*queries, *arguments), _stretches(plan, threads))
         if pairs.pair_loss.name == "exponential":
@@ -91,32 +89,17 @@ _KERNELS: dict[str, Callable[..., Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """A plan as the kernels read it, kept as long as the plan.
+@kept_with_plan
+def _rows(plan: Plan) -> tuple[Any, ...]:
+    """A plan as the kernels read it.
 
-    ``arrays`` are the beginnings of queries, the ends of runs, the weights of winners and of losers, ``up`` and
-    ``down`` of each position, and whether all weights are 1.
+    The beginnings of queries, the ends of runs, the weights of winners and of losers, ``up`` and ``down`` of each
+    position, and whether there are other weights than 1.
     """
-
-    arrays: tuple[Any, ...]
-
-    @classmethod
-    def of(cls, plan: Plan) -> _Rows:
-        rows = _ROWS.get(plan)
-        if rows is None:
-            n = plan.rows.shape[0]
-            if plan.values is None:
-                up, down = np.ones(n), np.zeros(n)
-            else:
-                up = down = plan.centred_values
-            weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
-            weights = np.array(plan.winner_weight), np.array(plan.loser_weight)
-            rows = _ROWS[plan] = cls((plan.ptr, plan.run_end, *weights, up, down, weighted))
-        return rows
-
-
-_ROWS: WeakKeyDictionary[Plan, _Rows] = WeakKeyDictionary()
+    n = plan.rows.shape[0]
+    up, down = (np.ones(n), np.zeros(n)) if plan.values is None else (plan.centred_values,) * 2
+    weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
+    return plan.ptr, plan.run_end, np.array(plan.winner_weight), np.array(plan.loser_weight), up, down, weighted
 
 
 def _stretches(plan: Plan, threads: Threads) -> list[tuple[int, int]]:

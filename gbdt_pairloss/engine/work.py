@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from ..validation import Float64Array
 from . import PairSum
 from .charges import Rows, flows
 from .chebyshev import Table, table
+from .kept import kept_with_plan
 from .memory import Memory
 
 _NORMALIZERS = {"none": 0, "query": 1, "log": 2}
@@ -22,7 +22,7 @@ _NORMALIZERS = {"none": 0, "query": 1, "log": 2}
 def query_arguments(plan: Plan, strengths: Float64Array, pairs: PairSum) -> tuple[Any, ...]:
     """What the kernels take for each query's factor."""
     parameters = (pairs.temperature, _NORMALIZERS[pairs.normalize], pairs.hessian_scale)
-    return Kept.of(plan).query_weight, plan.sum_of_phi, strengths, parameters
+    return kept_of(plan).query_weight, plan.sum_of_phi, strengths, parameters
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Work:
         strengths: Float64Array,
         is_loss: bool,
     ) -> Work:
-        kept = Kept.of(plan)
+        kept = kept_of(plan)
         rows = kept.rows
         first, second = (kept.memory.array(plan.n_rows, dtype) for _ in range(2))
         if plan.rows.size < plan.n_rows:  # the kernels write the rows that take part
@@ -105,24 +105,20 @@ class Kept:
     query_weight: Float64Array
     memory: Memory
 
-    @classmethod
-    def of(cls, plan: Plan) -> Kept:
-        kept = _KEPT.get(plan)
-        if kept is None:
-            none = np.empty(0)
-            weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
-            rows = Rows(
-                row=plan.rows.view(f"u{plan.rows.itemsize}"),
-                ptr=plan.ptr,
-                run_begin=plan.run_begin,
-                run_end=plan.run_end,
-                last_run=np.append(plan.run_begin, 0)[plan.ptr[1:] - 1].astype(np.int64),
-                winner_weight=np.array(plan.winner_weight) if weighted else none,
-                loser_weight=np.array(plan.loser_weight) if weighted else none,
-                value=none if plan.values is None else plan.values,
-            )
-            kept = _KEPT[plan] = cls(rows, np.array(plan.query_weight), Memory())
-        return kept
 
-
-_KEPT: WeakKeyDictionary[Plan, Kept] = WeakKeyDictionary()
+@kept_with_plan
+def kept_of(plan: Plan) -> Kept:
+    """What is kept of a plan."""
+    none = np.empty(0)
+    weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
+    rows = Rows(
+        row=plan.rows.view(f"u{plan.rows.itemsize}"),
+        ptr=plan.ptr,
+        run_begin=plan.run_begin,
+        run_end=plan.run_end,
+        last_run=np.append(plan.run_begin, 0)[plan.ptr[1:] - 1].astype(np.int64),
+        winner_weight=np.array(plan.winner_weight) if weighted else none,
+        loser_weight=np.array(plan.loser_weight) if weighted else none,
+        value=none if plan.values is None else plan.values,
+    )
+    return Kept(rows, np.array(plan.query_weight), Memory())
