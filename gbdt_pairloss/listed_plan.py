@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -44,8 +44,7 @@ class ListedPlan(Plan):
             order = np.argsort(winner, kind="stable")
             winner, loser = winner[order], loser[order]
             weight = None if weight is None else weight[order]
-        shared = {field.name: getattr(plan, field.name) for field in fields(Plan)}
-        return cls(**shared, winner=winner, loser=loser, pair_weight=weight)
+        return plan.extended(cls, winner=winner, loser=loser, pair_weight=weight)
 
     @cached_property
     def n_pairs(self) -> IntArray:

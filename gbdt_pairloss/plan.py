@@ -7,9 +7,9 @@ sorted by label, descending: a row beats every row of its query that comes after
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from .data import RankingData
 from .groups import IntArray, query_name
 from .validation import Float64Array, check_finite
+
+Kind = TypeVar("Kind", bound="Plan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +173,10 @@ class Plan:
             values=None if self.values is None else self.values[positions],
             query_ids=None if self.query_ids is None else self.query_ids[queries],
         )
+
+    def extended(self, cls: type[Kind], **more: Any) -> Kind:
+        """This plan as one of another class, with what that has more."""
+        return cls(**{field.name: getattr(self, field.name) for field in fields(Plan)}, **more)
 
     def query_name(self, query: int) -> str:
         """How to name a query in a message."""

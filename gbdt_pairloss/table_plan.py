@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .groups import IntArray
 from .pair_weights import LabelWeights, label_weights
-from .plan import Plan, index_type
+from .parts import Parts
+from .plan import Plan
 from .validation import Float64Array
 
 # Rows of a batch of parts: at least, unless there are no more; and as how many batches parts are kept.
 _LEAST_BATCH, _MOST_KEPT = 1 << 16, 4
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """Some of a table plan as a plan of differences of values.
-
-    For every label of a query but its largest there is a query of its own: its rows are the losers, all rows of larger
-    labels the winners, and phi is the winner's value.
-
-    Attributes
-    ----------
-    plan : Plan
-        For rows of its own, one for each position.
-    owner : int64 array
-        The position in the table plan of each of these rows.
-    query : int64 array
-        The query in the table plan that each query here belongs to.
-    """
-
-    plan: Plan
-    owner: IntArray
-    query: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +29,14 @@ class TablePlan(Plan):
     def of(cls, plan: Plan, weight_of: Callable[[float, float], float]) -> TablePlan:
         """The plan with the weights of a callable; see ``pair_weights.label_weights`` for what it raises."""
         weights = label_weights(weight_of, plan.labels, plan.ptr, plan.run_begin, plan.query_name)
-        return cls(**{field.name: getattr(plan, field.name) for field in fields(Plan)}, label_weights=weights)
+        return plan.extended(cls, label_weights=weights)
 
     def parts(self) -> Iterable[Parts]:
-        """The parts, in batches of bounded size; kept if they are few, else made anew each time."""
+        """The plan in parts whose phi is the winner's value, one for every label of a query but its largest.
+
+        Losers, the rows of that label, have the value 0. They come in batches of bounded size; kept if these are few,
+        else made anew each time.
+        """
         if self._kept is not None:
             return self._kept
         return (self._batch(batch) for batch in self._batches)
@@ -87,9 +71,8 @@ class TablePlan(Plan):
             plan = parts.plan
             value, part, n = np.asarray(plan.values), plan.query_of_positions, plan.n_queries
             loses = plan.labels == 0
-            # Losers have the value 0, so that only winners count.
             own = np.bincount(part, value, minlength=n) * np.bincount(part, loses, minlength=n)
-            total += np.bincount(parts.query, own, minlength=self.n_queries)
+            parts.add_to_queries(own, total)
             weighs = np.bincount(part, (value > 0) & (plan.winner_weight > 0), minlength=n) > 0
             weighs &= np.bincount(part, loses & (plan.loser_weight > 0), minlength=n) > 0
             has_weight = has_weight or bool((weighs & (self.query_weight[parts.query] > 0)).any())
@@ -97,23 +80,13 @@ class TablePlan(Plan):
 
     def _batch(self, lost: IntArray) -> Parts:
         """The parts of the runs of losers that begin at these positions."""
-        assert self.label_weights is not None
+        weights = self.label_weights
+        assert weights is not None
+
+        def values_of(owner: IntArray, wins: NDArray[np.bool_], part: IntArray) -> Float64Array:
+            values = np.zeros(owner.shape[0])
+            values[wins] = weights.table[weights.row[owner[wins]] + weights.column[lost[part[wins]]]]
+            return values
+
         query = np.searchsorted(self.ptr, lost, side="right") - 1
-        first, end = self.ptr[query], self.run_end[lost].astype(np.int64)
-        ptr = np.concatenate(([0], np.cumsum(end - first)))
-        owner = np.arange(ptr[-1]) + np.repeat(first - ptr[:-1], end - first)
-        wins = owner < np.repeat(lost, end - first)
-        column = np.repeat(self.label_weights.column[lost], end - first)
-        value = np.zeros(owner.shape[0])
-        value[wins] = self.label_weights.table[self.label_weights.row[owner[wins]] + column[wins]]
-        plan = Plan(
-            n_rows=owner.shape[0],
-            rows=np.arange(owner.shape[0], dtype=index_type(owner.shape[0])),
-            ptr=ptr,
-            labels=wins.astype(np.float64),
-            winner_weight=self.winner_weight[owner],
-            loser_weight=self.loser_weight[owner],
-            query_weight=np.ones(lost.shape[0]),
-            values=value,
-        )
-        return Parts(plan, owner, query)
+        return Parts.of(self, query, self.ptr[query], lost, self.run_end[lost].astype(np.int64), values_of)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..groups import IntArray
 from ..losses import LOGISTIC
-from ..plan import Plan, index_type
-from ..table_plan import Parts, TablePlan
+from ..parts import Parts
+from ..plan import Plan
+from ..table_plan import TablePlan
 from ..validation import Float64Array
 from . import PairSum
 from .cpu import CPUEngine
@@ -49,8 +49,8 @@ class BlocksEngine(PlainEngine):
         for level in _levels(plan):
             wins = level.plan.labels > 0
             _, curve = self._logistic(level.plan, x[level.owner], pairs)
-            _add(level, np.where(wins, -curve, curve) * pairs.temperature, gradient)
-            _add(level, curve * pairs.hessian_scale, hessian)
+            level.add(np.where(wins, -curve, curve) * pairs.temperature, gradient)
+            level.add(curve * pairs.hessian_scale, hessian)
             if pairs.normalize == "log":
                 if (level.plan.winner_weight != 1).any() or (level.plan.loser_weight != 1).any():
                     _, curve = self._logistic(_unweighted(level.plan), x[level.owner], pairs)
@@ -67,18 +67,14 @@ class BlocksEngine(PlainEngine):
         loss, weight = np.zeros(x.shape[0]), np.zeros(x.shape[0])
         for level in _levels(plan):
             slope, _ = self._logistic(level.plan, x[level.owner], pairs)
-            _add(level, np.where(level.plan.labels > 0, -slope, 0.0) * pairs.temperature, loss)
-            _add(level, level.plan.winner_weight * level.plan.pair_weights_won, weight)
+            level.add(np.where(level.plan.labels > 0, -slope, 0.0) * pairs.temperature, loss)
+            level.add(level.plan.winner_weight * level.plan.pair_weights_won, weight)
         return plan.scatter(loss), plan.scatter(weight)
 
     def _logistic(self, plan: Plan, x: Float64Array, pairs: PairSum) -> tuple[Float64Array, Float64Array]:
         """Gradient and Hessian of the logistic loss; in float64, since a slope wants more digits than a curve."""
         plain = replace(pairs, pair_loss=LOGISTIC, normalize="none", hessian_scale=1.0)
         return self.engine.gradient_hessian(plan, x, plain, np.float64)
-
-
-def _add(level: Parts, values: Float64Array, total: Float64Array) -> None:
-    total += np.bincount(level.owner, values, minlength=total.shape[0])
 
 
 @kept_with_plan
@@ -106,23 +102,6 @@ def _split(plan: Plan) -> list[Parts]:
         middle = (first + last) // 2
         begin, end = plan.run_begin[middle], plan.run_end[middle]
         split = np.where((begin > first) & ((end >= last) | (middle - begin <= end - middle)), begin, end)
-        levels.append(_level(plan, query, first, split, last))
+        levels.append(Parts.of(plan, query, first, split, last))
         query = np.repeat(query, 2)
         first, last = np.stack([first, split], axis=1).ravel(), np.stack([split, last], axis=1).ravel()
-
-
-def _level(plan: Plan, query: IntArray, first: IntArray, split: IntArray, last: IntArray) -> Parts:
-    sizes = last - first
-    ptr = np.concatenate(([0], np.cumsum(sizes)))
-    owner = np.arange(ptr[-1]) + np.repeat(first - ptr[:-1], sizes)
-    blocks = Plan(
-        n_rows=owner.shape[0],
-        rows=np.arange(owner.shape[0], dtype=index_type(owner.shape[0])),
-        ptr=ptr,
-        labels=(owner < np.repeat(split, sizes)).astype(np.float64),
-        winner_weight=plan.winner_weight[owner],
-        loser_weight=plan.loser_weight[owner],
-        query_weight=np.ones(query.shape[0]),
-        values=None if plan.values is None else plan.values[owner],
-    )
-    return Parts(blocks, owner, query)

@@ -21,10 +21,10 @@ from .factors import query_factors
 from .large import LARGE, sum_large, sum_large_ndcg
 from .ndcg import sum_queries_ndcg
 from .ndcg_direct import Exchange
-from .query_sums import loss_factors, sum_queries
+from .query_sums import sum_queries
 from .reference import ReferenceEngine
 from .threads import TASKS, Threads
-from .work import Work, query_arguments
+from .work import Work
 
 #: The losses that there are kernels for, by name.
 PAIR_LOSSES = ("logistic",)
@@ -84,7 +84,8 @@ class CPUEngine:
         loss = loss.astype(np.float64, copy=False)
         if pairs.delta is not None:
             return loss, weight.astype(np.float64, copy=False)
-        factor = loss_factors(plan.ptr, *query_arguments(plan, np.maximum(strengths, 0.0), pairs))
+        divisors = plan.sum_of_phi if pairs.normalize == "query" else np.maximum(strengths, 0.0) / pairs.temperature
+        factor = query_factors(plan, divisors, pairs)
         won = plan.scatter(plan.winner_weight * plan.pair_weights_won * np.repeat(factor, np.diff(plan.ptr)))
         beyond = plan.of_queries(np.flatnonzero(strengths == BEYOND)).rows
         won[beyond] = weight[beyond]

@@ -38,9 +38,9 @@ class PartsEngine(PlainEngine):
             first, second, own = self.engine.plain_sums(parts.plan, x[parts.owner], _plain(pairs), dtype)
             if (own < 0).any():  # scores beyond the fast engine's range
                 return ListedEngine(self.n_threads).plain_sums(plan, scores, pairs, dtype)
-            gradient += np.bincount(parts.owner, first, minlength=x.shape[0])
-            hessian += np.bincount(parts.owner, second, minlength=x.shape[0])
-            strengths += np.bincount(parts.query, own, minlength=plan.n_queries)
+            parts.add(first, gradient)
+            parts.add(second, hessian)
+            parts.add_to_queries(own, strengths)
         divisors = plan.sum_of_phi if pairs.normalize == "query" else strengths
         return plan.scatter(gradient), plan.scatter(hessian), divisors
 
@@ -52,8 +52,8 @@ class PartsEngine(PlainEngine):
         loss, weight = np.zeros(x.shape[0]), np.zeros(x.shape[0])
         for parts in cast(TablePlan, plan).parts():
             own, won = self.engine.plain_losses(parts.plan, x[parts.owner], _plain(pairs), dtype)
-            loss += np.bincount(parts.owner, own, minlength=x.shape[0])
-            weight += np.bincount(parts.owner, won, minlength=x.shape[0])
+            parts.add(own, loss)
+            parts.add(won, weight)
         return plan.scatter(loss), plan.scatter(weight)
 
 

@@ -68,15 +68,6 @@ def _factors(q, query_weight, sum_of_phi, strengths, pairs, n, is_loss):
 factors = kernel(_factors.py_func)
 
 
-@kernel
-def loss_factors(ptr, query_weight, sum_of_phi, strengths, pairs):
-    """The factors of all queries' losses."""
-    result = np.empty(ptr.shape[0] - 1)
-    for q in range(result.shape[0]):
-        result[q], _ = _factors(q, query_weight, sum_of_phi, strengths, pairs, ptr[q + 1] - ptr[q], 1)
-    return result
-
-
 @leaf
 def _sum_direct(begin, end, scores, rows, query_weight, sum_of_phi, strengths, pairs, columns, out, out_hessian):
     """The queries from ``begin`` up to the first not to be summed directly: its number, and whether all is finite."""

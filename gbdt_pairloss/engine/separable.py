@@ -11,6 +11,7 @@ A pair's phi is ``up`` of its winner minus ``down`` of its loser: their values, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -60,7 +61,7 @@ class SeparableEngine(PlainEngine):
     def plain_losses(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
     ) -> tuple[Float64Array, Float64Array]:
-        _, _, loss, _ = self._sum(plan, scores, pairs)
+        _, _, loss, _ = self._sum(plan, scores, replace(pairs, normalize="none"))  # without strengths
         return plan.scatter(loss), plan.scatter(plan.winner_weight * plan.pair_weights_won)
 
     def _sum(
