@@ -20,6 +20,7 @@ __all__ = [
     "attach",
     "datasets",
     "get_objective",
+    "make_ranking_scorer",
     "metrics",
     "popularity_weights",
     "propensity_weights",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         PairwiseSquared,
         get_objective,
     )
+    from .scoring import make_ranking_scorer
     from .weights import popularity_weights, propensity_weights
 
 # Resolved on first use: importing the package imports no booster.
@@ -52,6 +54,7 @@ _HOME = {
     "PairwiseSoftZeroOne": "objectives",
     "PairwiseSquared": "objectives",
     "get_objective": "objectives",
+    "make_ranking_scorer": "scoring",
     "popularity_weights": "weights",
     "propensity_weights": "weights",
     "attach": "attachments",

@@ -94,6 +94,24 @@ class RankingData:
         groups = replace(Groups.from_sizes(self.groups.sizes[keep], self.groups.n_rows), ids=ids)
         return replace(self, groups=groups, **arrays)
 
+    def take_queries(self, chosen: BoolArray) -> RankingData:
+        """Some of the queries of data whose queries' rows stand together.
+
+        Parameters
+        ----------
+        chosen : bool array of shape (n_queries,)
+        """
+        rows = np.flatnonzero(chosen[self.groups.codes])
+        arrays: dict[str, Any] = {}
+        for name in (*_ROW_ARRAYS, "query_weight"):
+            array = getattr(self, name)
+            if array is not None:
+                arrays[name] = array[chosen if name == "query_weight" else rows]
+        if self.pairs is not None:
+            arrays["pairs"] = self.pairs.take(rows, self.groups.n_rows)
+        ids = None if self.groups.ids is None else self.groups.ids[chosen]
+        return replace(self, groups=replace(Groups.from_sizes(self.groups.sizes[chosen], rows.size), ids=ids), **arrays)
+
     def copy(self) -> RankingData:
         """A copy that no later change of the caller's arrays reaches."""
         arrays: dict[str, Any] = {name: getattr(self, name) for name in (*_ROW_ARRAYS, "query_weight")}

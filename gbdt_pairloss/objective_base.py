@@ -75,6 +75,12 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         self.device = device
         self._check_params()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A pickle may be older than a parameter.
+        parameters = inspect.signature(type(self).__init__).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        super().__setstate__({**defaults, **state})
+
     def set_params(self, **params: Any) -> PairwiseObjective:
         """Set parameters by name; a ValueError if one does not exist or its value is not allowed."""
         before = self.get_params(deep=False)

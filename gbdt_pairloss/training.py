@@ -37,7 +37,7 @@ def check_learnable(plan: Plan, reason: str) -> None:
     if plan.has_weighted_pair:
         return
     if plan.n_pairs.any():
-        raise ValueError("nothing can be learned: the weight of every pair is 0; look at the weights")
+        raise ValueError("nothing can be learned: every pair has weight zero; look at the weights")
     warnings.warn(f"nothing can be learned: {reason}", UserWarning, stacklevel=4)
 
 

@@ -314,7 +314,7 @@ class TestRefusals:
 
     def test_weights_that_are_all_zero(self, booster, problem) -> None:
         n = problem.y.size if booster == "lightgbm" else problem.sizes.size
-        with pytest.raises(ValueError, match="the weight of every pair is 0"):
+        with pytest.raises(ValueError, match="every pair has weight zero"):
             train(booster, PairwiseLogistic(), dataset_of(booster, problem, weight=np.zeros(n)))
 
     def test_weights_beyond_float32(self, booster, problem) -> None:
@@ -343,7 +343,7 @@ class TestRefusals:
         n = problem.y.size if booster == "lightgbm" else problem.sizes.size
         dataset = dataset_of(booster, problem, weight=np.zeros(n))
         for _ in range(2):
-            with pytest.raises(ValueError, match="the weight of every pair is 0"):
+            with pytest.raises(ValueError, match="every pair has weight zero"):
                 train(booster, PairwiseLogistic(), dataset)
         dataset = dataset_of(booster, problem, y=np.ones(problem.y.size))
         for _ in range(2):

@@ -43,7 +43,7 @@ class TestRefusals:
             ({"sample_weight": [1.0, 2.0]}, "sample_weight has 2 entries; it takes one per row"),
             ({"sample_weight": -1.0}, "sample_weight is -1.0 at row 0; weights must not be negative"),
             ({"sample_weight": np.nan}, "sample_weight is nan at row 0"),
-            ({"sample_weight": 0.0}, "the weight of every pair is 0"),
+            ({"sample_weight": 0.0}, "every pair has weight zero"),
             ({"start": np.nan}, "(init_score|base_margin) is nan at row 0"),
             ({"eval_set": "short"}, r"eval_set\[0\]: y has 1 entries"),
             ({"eval_qid": []}, "eval_qid has 0 entries, but eval_set has 1"),

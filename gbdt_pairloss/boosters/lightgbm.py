@@ -17,9 +17,17 @@ from ..training import TrainingWatch, warn_without_split
 from ..validation import as_vector
 from . import import_booster
 from .evaluation import Evaluation, check_evaluations, sort_metrics
-from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, joined, ranks_apart, read_ranks
-from .query_sets import LARGEST_VALUE, Extras, QuerySet, read_evaluation_sets, read_query_set, take_qid_column
-from .ranker import NESTED, RankerMixin, as_list, keyword_signature, swapped
+from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, ranks_apart, read_ranks
+from .query_sets import (
+    LARGEST_VALUE,
+    Extras,
+    QuerySet,
+    joined,
+    read_evaluation_sets,
+    read_query_set,
+    take_qid_column,
+)
+from .ranker import OWN_PARAMETERS, RankerMixin, as_list, keyword_signature, native_parameters, swapped
 
 lgb = import_booster("lightgbm")
 
@@ -178,6 +186,10 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
     objective : str or PairwiseObjective or callable, default="pairwise_logistic"
         "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or whatever
         ``lightgbm.LGBMRanker`` takes, such as "lambdarank"; None is LightGBM's default.
+    eval_fraction : float between 0 and 1, optional
+        Share of the queries, drawn by ``random_state`` (None: 0), that ``fit`` holds out as evaluation set, whole,
+        where it is given none: for early stopping (``early_stopping_rounds=20``) inside pipelines and searches. The
+        model learns from the others alone.
     **kwargs
         The parameters of ``lightgbm.LGBMRanker``; ``metric`` takes our metrics' names, too.
     """
@@ -185,10 +197,13 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
     _native_ranker = lgb.LGBMRanker
     _objective: Any
 
-    def __init__(self, *, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
+    def __init__(
+        self, *, objective: Any = "pairwise_logistic", eval_fraction: float | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(objective=objective, **kwargs)
+        self.eval_fraction = eval_fraction
 
-    __init__.__signature__ = keyword_signature(lgb.LGBMRanker.__init__, "pairwise_logistic")  # type: ignore[attr-defined]
+    __init__.__signature__ = keyword_signature(lgb.LGBMRanker.__init__, **OWN_PARAMETERS)  # type: ignore[attr-defined]
 
     def fit(
         self,
@@ -258,7 +273,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         feature_name, categorical_feature, callbacks, init_model
             As in ``lightgbm.LGBMRanker.fit``. Early stopping: ``callbacks=[lightgbm.early_stopping(20)]``.
         eval_X, eval_y : array-likes or tuples of these, optional
-            ``eval_set`` in the form of LightGBM 4.7.
+            ``eval_set`` in the form of LightGBM 4.7, which a pipeline can transform (``transform_input=["eval_X"]``).
 
         Returns
         -------
@@ -293,6 +308,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             eval_pairs=eval_pairs,
             by_data_alone=objective is None,  # as LightGBM does
         )
+        n_queries = train.data.groups.n_queries
+        train, sets = self._hold_out(train, sets)
         ours, native, ranks = self._choose_metrics(eval_metric, eval_at, objective, sets)
         check_evaluations(ours, sets)
         if ours:
@@ -324,7 +341,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         has_trees = self.booster_.num_trees() > 0 and init_model is None  # of this training alone
         if plan is not None and plan.has_weighted_pair and has_trees:
             warn_without_split(self.booster_.feature_importance("split").sum())
-        self.n_queries_ = train.data.groups.n_queries
+        self.n_queries_ = n_queries
         return self
 
     def predict(
@@ -352,8 +369,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     def _process_params(self, stage: str) -> dict[str, Any]:
         # LightGBM turns all parameters, nested ones too, into its own.
-        params = super()._process_params(stage)
-        params = {name: value for name, value in params.items() if not name.startswith(NESTED)}
+        params = native_parameters(super()._process_params(stage))
         if self.pairwise_objective() is not None:
             # LightGBM's default "ndcg" refuses queries of 10,000 rows and labels that are no small whole numbers;
             # what was asked for comes as eval_metric.

@@ -100,15 +100,3 @@ def ranks_apart(metrics: list[Any], ranks: list[int]) -> tuple[list[Any], list[i
         else:
             names.append(metric)
     return list(dict.fromkeys(names)), sorted(set(ranks))
-
-
-def joined(eval_set: Any, eval_X: Any, eval_y: Any) -> Any:
-    """LightGBM 4.7's ``eval_X`` and ``eval_y`` as an ``eval_set``."""
-    if eval_X is None and eval_y is None:
-        return eval_set
-    if eval_set is not None:
-        raise ValueError("evaluation sets are given twice: as eval_set and as eval_X, eval_y")
-    pairs = [values if isinstance(values, tuple) else (values,) for values in (eval_X, eval_y)]
-    if len(pairs[0]) != len(pairs[1]):
-        raise ValueError(f"eval_X has {len(pairs[0])} sets, but eval_y has {len(pairs[1])}")
-    return list(zip(*pairs, strict=True))

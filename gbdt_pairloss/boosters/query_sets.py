@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, fields
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing, column_or_1d
+from scipy import sparse
+from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
 from sklearn.utils.validation import _num_samples
 
 from ..data import RankingData, split_weights
@@ -36,12 +38,15 @@ class QuerySet:
         In the caller's order, for messages.
     data : RankingData
         Each query's rows together, in the order of X.
+    part : int64 array of shape (n_rows,) or None
+        The rows that these are of all that were given, once each query's stand together; None: all.
     """
 
     name: str
     X: Any
     given: RankingData
     data: RankingData
+    part: NDArray[np.int64] | None = None
 
     @cached_property
     def labels(self) -> NDArray[np.float32]:
@@ -79,7 +84,31 @@ class QuerySet:
             return None
         scores = as_vector(values, name, self.given.groups.n_rows)
         check_finite(scores, name)
-        return scores[self.given.groups.order]
+        scores = scores[self.given.groups.order]
+        return scores if self.part is None else scores[self.part]
+
+    def split(self, fraction: Any, random_state: Any) -> tuple[QuerySet, QuerySet]:
+        """Two parts of whole queries: the rest, and the fraction that is drawn.
+
+        Raises
+        ------
+        ValueError
+            If the fraction is not between 0 and 1, or there is one query only.
+        """
+        if isinstance(fraction, bool) or not isinstance(fraction, Real) or not 0 < fraction < 1:
+            raise ValueError(f"eval_fraction must be a number between 0 and 1, the share of queries; got {fraction!r}")
+        groups = self.data.groups
+        if groups.n_queries < 2:
+            raise ValueError("eval_fraction holds out whole queries, and there is one query only")
+        n_drawn = min(max(1, round(fraction * groups.n_queries)), groups.n_queries - 1)
+        random = check_random_state(0 if random_state is None else random_state)
+        drawn = np.zeros(groups.n_queries, dtype=bool)
+        drawn[random.permutation(groups.n_queries)[:n_drawn]] = True
+        return self._take(~drawn), self._take(drawn, "eval_fraction")
+
+    def _take(self, queries: NDArray[np.bool_], name: str = "") -> QuerySet:
+        rows = np.flatnonzero(queries[self.data.groups.codes])
+        return QuerySet(name, _rows_of(self.X, rows), self.given, self.data.take_queries(queries), rows)
 
 
 @dataclass(frozen=True)
@@ -157,9 +186,21 @@ def read_query_set(
             stacklevel=4,
         )
     if not groups.contiguous:
-        rows = X.tocsr() if hasattr(X, "tocsr") else X  # not every sparse format can be indexed
-        X = _safe_indexing(rows, groups.order)
+        X = _rows_of(X, groups.order)
     return QuerySet(name, X, given, given.grouped())
+
+
+def _rows_of(X: Any, rows: NDArray[np.int64]) -> Any:
+    """Rows of an array, a sparse matrix or a DataFrame."""
+    taken = _safe_indexing(X, rows)
+    return _readable(taken) if sparse.issparse(taken) else taken
+
+
+def _readable(matrix: Any) -> Any:
+    """A sparse matrix in a form that LightGBM reads: it knows no sparse arrays, and misreads unsorted indices."""
+    if not isinstance(matrix, (sparse.csr_matrix, sparse.csc_matrix)):
+        matrix = sparse.csr_matrix(matrix)
+    return matrix if matrix.has_sorted_indices else matrix.sorted_indices()
 
 
 def read_data(
@@ -269,14 +310,34 @@ def read_evaluation_sets(
     return sets
 
 
+def joined(eval_set: Any, eval_X: Any, eval_y: Any) -> Any:
+    """``eval_X`` and ``eval_y``, LightGBM 4.7's form, as an ``eval_set``."""
+    if eval_X is None and eval_y is None:
+        return eval_set
+    if eval_set is not None:
+        raise ValueError("evaluation sets are given twice: as eval_set and as eval_X, eval_y")
+    pairs = [values if isinstance(values, tuple) else (values,) for values in (eval_X, eval_y)]
+    if len(pairs[0]) != len(pairs[1]):
+        raise ValueError(f"eval_X has {len(pairs[0])} sets, but eval_y has {len(pairs[1])}")
+    return list(zip(*pairs, strict=True))
+
+
 def take_qid_column(X: Any, qid: Any = None) -> tuple[Any, Any]:
-    """Split a DataFrame's column ``qid`` off: the query ids, as in XGBoost's own ranker."""
-    if not hasattr(X, "columns") or "qid" not in list(X.columns):
+    """Split the column ``qid`` of a DataFrame or an Arrow table off: the query ids, as in XGBoost's own ranker.
+
+    X is returned in a form that both boosters read.
+    """
+    if sparse.issparse(X):
+        return _readable(X), qid
+    names = getattr(X, "column_names", getattr(X, "columns", None))  # a table's columns are its values
+    if names is None or "qid" not in list(names):
         return X, qid
     if qid is not None:
         raise ValueError("qid is given twice: as a column of X and as qid=")
     column = np.asarray(X["qid"])
-    return (X.drop(columns="qid") if hasattr(X, "iloc") else X.drop("qid")), column
+    if hasattr(X, "iloc"):
+        return X.drop(columns="qid"), column
+    return X.drop(["qid"]), column
 
 
 def paired(values: Any, name: str, n_sets: int) -> list[Any]:

@@ -12,10 +12,13 @@ from sklearn.base import BaseEstimator, clone
 
 from ..metrics import Feval, Metric, get_metric
 from ..objectives import PairwiseObjective, get_objective, objective_names
-from .query_sets import Extras, read_data, take_qid_column
+from .query_sets import Extras, QuerySet, read_data, take_qid_column
 
 #: How the objective's parameters begin among a ranker's.
 NESTED = "objective__"
+
+#: The parameters of our rankers that the boosters' do not have, or have with another default.
+OWN_PARAMETERS: dict[str, Any] = {"objective": "pairwise_logistic", "eval_fraction": None}
 
 
 def as_list(values: Any) -> list[Any]:
@@ -38,27 +41,39 @@ def swapped(estimator: Any, **attributes: Any) -> Iterator[None]:
             setattr(estimator, name, value)
 
 
-def keyword_signature(native_init: Any, objective: str) -> inspect.Signature:
-    """The signature of a native ranker's ``__init__``, by keyword, with our default of the objective.
+def keyword_signature(native_init: Any, **own: Any) -> inspect.Signature:
+    """The signature of a native ranker's ``__init__``, by keyword, with parameters of our own and their defaults.
 
     For help, completion, and scikit-learn, which reads parameters and their defaults from it.
     """
-    parameters = [
-        p
-        if p.name == "self" or p.kind is p.VAR_KEYWORD
-        else p.replace(kind=p.KEYWORD_ONLY, default=objective if p.name == "objective" else p.default)
-        for p in inspect.signature(native_init).parameters.values()
+    native = inspect.signature(native_init).parameters
+    first = [p for p in native.values() if p.name == "self"]
+    rest = [p for p in native.values() if p.kind is p.VAR_KEYWORD]
+    defaults = {p.name: p.default for p in native.values() if p not in (*first, *rest)}
+    keywords = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for name, default in {**defaults, **own}.items()
     ]
-    return inspect.Signature(parameters)
+    return inspect.Signature([*first, *keywords, *rest])
 
 
 class RankerMixin:
     """Parameters, objective and score of our rankers; put before the booster's own ranker."""
 
+    # What scikit-learn's metadata routing passes on unless told otherwise.
+    __metadata_request__fit = {"qid": True, "sample_weight": True}  # noqa: RUF012
+    __metadata_request__score = {"qid": True, "sample_weight": True}  # noqa: RUF012
+
     #: The booster's own ranker.
     _native_ranker: Any
     objective: Any
+    eval_fraction: float | None
+    random_state: Any
     n_queries_: int
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A pickle may be older than a parameter of ours.
+        super().__setstate__({**OWN_PARAMETERS, **state})  # type: ignore[misc]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """All parameters: the booster's, and the objective's as ``objective__NAME`` if it is one of our objects."""
@@ -66,7 +81,8 @@ class RankerMixin:
         # theirs for a ranker of theirs.
         native = self._native_ranker.__new__(self._native_ranker)
         native.__dict__.update(self.__dict__)
-        return {**native.get_params(deep=False), **BaseEstimator.get_params(self, deep)}
+        own = {name: getattr(self, name) for name in OWN_PARAMETERS}  # which a subclass may not name
+        return {**native.get_params(deep=False), **own, **BaseEstimator.get_params(self, deep)}
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters; ``objective__NAME`` reaches the objective, which both boosters would swallow silently.
@@ -96,6 +112,13 @@ class RankerMixin:
     def pairwise_objective(self) -> PairwiseObjective | None:
         """The objective if it is one of ours, by name or object; None if it is the booster's own."""
         return as_pairwise(self.objective)
+
+    def _hold_out(self, train: QuerySet, sets: list[QuerySet]) -> tuple[QuerySet, list[QuerySet]]:
+        """The training set and the evaluation sets, with ``eval_fraction`` of the queries held out if it says so."""
+        if self.eval_fraction is None or sets:
+            return train, sets
+        train, held_out = train.split(self.eval_fraction, self.random_state)
+        return train, [held_out]
 
     def score(
         self,
@@ -183,6 +206,11 @@ def refuse_unprefixed(params: dict[str, Any]) -> None:
     for name in params:
         if name in known:
             raise ValueError(f"{name} is a parameter of the objective: write {NESTED}{name}")
+
+
+def native_parameters(params: dict[str, Any]) -> dict[str, Any]:
+    """A ranker's parameters without those that the booster does not know."""
+    return {name: value for name, value in params.items() if name != "eval_fraction" and not name.startswith(NESTED)}
 
 
 def _score_metric(metric: Any) -> Metric:

@@ -18,8 +18,17 @@ from ..training import TrainingWatch, warn_without_split
 from ..validation import as_vector
 from . import import_booster
 from .evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
-from .query_sets import Extras, QuerySet, paired, read_evaluation_sets, read_query_set, take_qid_column
-from .ranker import NESTED, RankerMixin, as_list, keyword_signature, refuse_unprefixed, swapped
+from .query_sets import Extras, QuerySet, joined, paired, read_evaluation_sets, read_query_set, take_qid_column
+from .ranker import (
+    NESTED,
+    OWN_PARAMETERS,
+    RankerMixin,
+    as_list,
+    keyword_signature,
+    native_parameters,
+    refuse_unprefixed,
+    swapped,
+)
 
 xgb = import_booster("xgboost")
 
@@ -135,21 +144,28 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     objective : str or PairwiseObjective, default="pairwise_logistic"
         "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or "rank:ndcg",
         "rank:pairwise", "rank:map".
+    eval_fraction : float between 0 and 1, optional
+        Share of the queries, drawn by ``random_state`` (None: 0), that ``fit`` holds out as evaluation set, whole,
+        where it is given none: for ``early_stopping_rounds`` inside pipelines and searches. The model learns from the
+        others alone.
     **kwargs
         The parameters of ``xgboost.XGBRanker``.
     """
 
     _native_ranker = xgb.XGBRanker
 
-    def __init__(self, *, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
+    def __init__(
+        self, *, objective: Any = "pairwise_logistic", eval_fraction: float | None = None, **kwargs: Any
+    ) -> None:
         nested = {name: kwargs.pop(name) for name in list(kwargs) if name.startswith(NESTED)}
         refuse_unprefixed(kwargs)
         # The base class takes strings that start with "rank:" only.
         super().__init__(objective="rank:pairwise", **kwargs)
         self.objective = objective
+        self.eval_fraction = eval_fraction
         self.set_params(**nested)
 
-    __init__.__signature__ = keyword_signature(xgb.XGBModel.__init__, "pairwise_logistic")  # type: ignore[attr-defined]
+    __init__.__signature__ = keyword_signature(xgb.XGBModel.__init__, **OWN_PARAMETERS)  # type: ignore[attr-defined]
 
     def fit(
         self,
@@ -176,6 +192,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         sample_weight_eval_set: Any = None,
         base_margin_eval_set: Any = None,
         feature_weights: Any = None,
+        eval_X: Any = None,
+        eval_y: Any = None,
     ) -> XGBRanker:
         """Train the ranker.
 
@@ -211,6 +229,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             objective's own loss where labels do not suit NDCG.
         verbose, xgb_model, feature_weights
             As in ``xgboost.XGBRanker.fit``.
+        eval_X, eval_y : array-likes or tuples of these, optional
+            ``eval_set`` in the form that a pipeline can transform (``transform_input=["eval_X"]``).
 
         Returns
         -------
@@ -235,7 +255,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective, extras=extras
         )
         sets = read_evaluation_sets(
-            eval_set,
+            joined(eval_set, eval_X, eval_y),
             train,
             given={"X": X, "y": y, "qid": qid, "group": group, "extras": extras},
             eval_qid=eval_qid,
@@ -247,6 +267,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             eval_item_id=eval_item_id,
             eval_pairs=eval_pairs,
         )
+        n_queries = train.data.groups.n_queries
+        train, sets = self._hold_out(train, sets)
         asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
         ours, native = sort_metrics(asked, ["ndcg"], objective, sets, _is_native_metric, wrap=QueryFunction)
         check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
@@ -286,7 +308,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         has_trees = self.booster != "gblinear" and booster.num_boosted_rounds() > 0 and xgb_model is None
         if plan is not None and plan.has_weighted_pair and has_trees:
             warn_without_split(len(booster.get_score(importance_type="weight")))
-        self.n_queries_ = train.data.groups.n_queries
+        self.n_queries_ = n_queries
         return self
 
     def load_model(self, fname: Any) -> None:
@@ -299,7 +321,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     def get_xgb_params(self) -> dict[str, Any]:
         """The native parameters. With an objective of ours the model calls itself ``rank:pairwise``."""
-        params = {name: value for name, value in super().get_xgb_params().items() if not name.startswith(NESTED)}
+        params = native_parameters(super().get_xgb_params())
         if self.pairwise_objective() is not None:
             params["objective"] = "rank:pairwise"
             params["disable_default_eval_metric"] = True

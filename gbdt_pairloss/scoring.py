@@ -1,0 +1,116 @@
+"""Metrics of rankings as scikit-learn's searches and cross-validations score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.metadata_routing import MetadataRequest
+
+from .boosters.query_sets import read_data, take_qid_column
+from .metrics import Metric, get_metric
+from .objectives import PairwiseObjective
+
+
+@dataclass(frozen=True)
+class RankingScorer:
+    """What :func:`make_ranking_scorer` makes: ``scorer(estimator, X, y, *, qid=None, sample_weight=None)``.
+
+    Attributes
+    ----------
+    metric : Metric
+    """
+
+    metric: Metric
+
+    def __call__(self, estimator: Any, X: Any, y: Any, *, qid: Any = None, sample_weight: Any = None) -> float:
+        """Mean of the metric over the queries of a test set.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Anything fitted with ``predict``: a ranker, a regressor, a pipeline. It is given X as it is.
+        X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
+        y : array of shape (n_rows,)
+        qid : array of shape (n_rows,), optional
+            Query id of each row: any dtype, any order. Not needed where X is a DataFrame with a column ``qid``.
+        sample_weight : array, optional
+            One per row or per query; a query counts with its weight, or the mean of its rows' weights.
+
+        Returns
+        -------
+        score : float
+            Larger is better.
+
+        Raises
+        ------
+        ValueError
+            If there are no query ids, or the data do not suit the metric.
+        """
+        _, ids = take_qid_column(X, qid)
+        if ids is None:
+            raise ValueError(
+                f"{self.metric.name} ranks within queries: the scorer needs qid=, which scikit-learn passes on with "
+                "set_config(enable_metadata_routing=True), or a DataFrame column qid"
+            )
+        data = read_data(X, y, ids, None, sample_weight, _objective_of(estimator))
+        return float(self.metric(data, np.asarray(estimator.predict(X))))
+
+    def get_metadata_routing(self) -> Any:
+        """What scikit-learn's metadata routing passes on: ``qid`` and ``sample_weight``."""
+        request = MetadataRequest(owner=self)
+        for name in ("qid", "sample_weight"):
+            request.score.add_request(param=name, alias=True)
+        return request
+
+    def _accept_sample_weight(self) -> bool:  # which scikit-learn asks its own scorers, and ours where there are many
+        return True
+
+
+def make_ranking_scorer(metric: str | Metric = "ndcg", **options: Any) -> RankingScorer:
+    """A scorer of rankings, for ``scoring=`` of scikit-learn's searches and cross-validations.
+
+    It asks for ``qid`` and ``sample_weight`` itself, so that with metadata routing nothing else is needed::
+
+        sklearn.set_config(enable_metadata_routing=True)
+        search = GridSearchCV(pipeline, grid, scoring=make_ranking_scorer("ndcg@10"), cv=GroupKFold(5))
+        search.fit(X, y, qid=qid, groups=qid)
+
+    Parameters
+    ----------
+    metric : str or Metric, default="ndcg"
+        A name such as ``"ndcg@10"``, ``"map"`` or ``"spearman"``, or ``metrics.get_metric(name, ...)``.
+    **options
+        The metric's options, such as ``gain="linear"``.
+
+    Returns
+    -------
+    scorer : RankingScorer
+        Scores any estimator that has ``predict``; larger is better.
+
+    Raises
+    ------
+    ValueError
+        If there is no such metric, or an option has a value that it cannot have.
+    TypeError
+        If the metric has no such option.
+    """
+    if isinstance(metric, Metric):
+        if options:
+            raise TypeError(f"{metric.name} is complete: give options to metrics.get_metric, or the metric by name")
+        return RankingScorer(metric)
+    return RankingScorer(get_metric(metric, **options))
+
+
+def _objective_of(estimator: Any) -> PairwiseObjective | None:
+    """The objective of the ranker at the end of pipelines and searches, whose rule for negative labels holds."""
+    while not hasattr(estimator, "pairwise_objective"):
+        if hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            return None
+    objective: PairwiseObjective | None = estimator.pairwise_objective()
+    return objective
