@@ -29,8 +29,8 @@ __all__ = [
 if TYPE_CHECKING:
     from . import datasets, metrics
     from .attachments import attach
-    from .boosters.lightgbm import LGBMRanker
-    from .boosters.xgboost import XGBRanker
+    from .boosters.lightgbm_ranker import LGBMRanker
+    from .boosters.xgboost_ranker import XGBRanker
     from .objectives import (
         BPR,
         PairwiseCustom,
@@ -58,8 +58,8 @@ _HOME = {
     "popularity_weights": "weights",
     "propensity_weights": "weights",
     "attach": "attachments",
-    "LGBMRanker": "boosters.lightgbm",
-    "XGBRanker": "boosters.xgboost",
+    "LGBMRanker": "boosters.lightgbm_ranker",
+    "XGBRanker": "boosters.xgboost_ranker",
     "metrics": "metrics",
     "datasets": "datasets",
 }

@@ -1,4 +1,4 @@
-"""The boosters, a module each, named like the booster's own package: how its dataset is read, and its ranker."""
+"""The boosters: for each a module named like its own package, which reads its datasets, and one with its ranker."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, fields
 from functools import cached_property
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -95,7 +94,7 @@ class QuerySet:
         ValueError
             If the fraction is not between 0 and 1, or there is one query only.
         """
-        if isinstance(fraction, bool) or not isinstance(fraction, Real) or not 0 < fraction < 1:
+        if isinstance(fraction, bool) or not isinstance(fraction, (float, np.floating)) or not 0 < fraction < 1:
             raise ValueError(f"eval_fraction must be a number between 0 and 1, the share of queries; got {fraction!r}")
         groups = self.data.groups
         if groups.n_queries < 2:

@@ -1,0 +1,301 @@
+"""LightGBM's ranker with our objectives and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..objectives import PairwiseObjective
+from ..plan import Plan
+from ..training import TrainingWatch, warn_without_split
+from .evaluation import Evaluation, check_evaluations, sort_metrics
+from .lightgbm import MIN_CHILD_HESSIAN, lgb, refuse_bagging_by_query, threads_of
+from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, ranks_apart, read_ranks
+from .query_sets import Extras, QuerySet, joined, read_evaluation_sets, read_query_set, take_qid_column
+from .ranker import OWN_PARAMETERS, RankerMixin, as_list, keyword_signature, native_parameters, swapped
+
+_MIN_CHILD_HESSIAN_NAMES = (
+    "min_child_weight",
+    "min_sum_hessian_in_leaf",
+    "min_sum_hessian_per_leaf",
+    "min_sum_hessian",
+    "min_hessian",
+)
+_METRIC_NAMES = ("metric", "metrics", "metric_types")
+_RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")
+_OBJECTIVE_ALIASES = ("objective_type", "app", "application", "loss")
+_NO_METRIC = ("", "None", "none", "na", "null", "custom")
+#: LightGBM's metrics, aliases included; it says nothing about a name that it does not know.
+# fmt: off
+_NATIVE_METRICS = frozenset((
+    "l1", "mean_absolute_error", "mae", "regression_l1", "l2", "mean_squared_error", "mse", "regression_l2",
+    "regression", "rmse", "root_mean_squared_error", "l2_root", "r2", "quantile", "mape",
+    "mean_absolute_percentage_error", "huber", "fair", "poisson", "gamma", "gamma_deviance", "tweedie", "ndcg",
+    "lambdarank", "rank_xendcg", "xendcg", "xe_ndcg", "xe_ndcg_mart", "xendcg_mart", "map",
+    "mean_average_precision", "auc", "average_precision", "binary_logloss", "binary", "binary_error",
+    "cross_entropy", "xentropy", "cross_entropy_lambda", "xentlambda", "kullback_leibler", "kldiv",
+))
+# fmt: on
+_DEFAULT_RANKS = [1, 2, 3, 4, 5]
+
+
+class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined]
+    """LightGBM's ranker with exact pairwise objectives.
+
+    Every parameter, attribute and native objective of ``lightgbm.LGBMRanker`` is kept, with these differences:
+
+    - ``objective`` also takes our names and objects; the default is "pairwise_logistic". Nested parameters such as
+      ``objective__temperature`` reach the objective.
+    - ``fit`` takes ``qid`` (one id per row, any dtype, any order) besides ``group``; so does a DataFrame column
+      ``qid``. ``sample_weight`` is per row (item weights) or per query.
+    - With our objectives no metric of LightGBM's is evaluated unless asked for, so that its limits (10,000 rows a
+      query, whole-number labels below 31) are gone.
+    - ``score`` exists: the mean NDCG (or another metric) of the queries.
+    - All arguments of ``fit`` but X and y go by keyword.
+
+    A saved booster loads into plain LightGBM and predicts the same.
+
+    Parameters
+    ----------
+    objective : str or PairwiseObjective or callable, default="pairwise_logistic"
+        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or whatever
+        ``lightgbm.LGBMRanker`` takes, such as "lambdarank"; None is LightGBM's default.
+    eval_fraction : float between 0 and 1, optional
+        Share of the queries, drawn by ``random_state`` (None: 0), that ``fit`` holds out as evaluation set, whole,
+        where it is given none: for early stopping (``early_stopping_rounds=20``) inside pipelines and searches. The
+        model learns from the others alone.
+    **kwargs
+        The parameters of ``lightgbm.LGBMRanker``; ``metric`` takes our metrics' names, too.
+    """
+
+    _native_ranker = lgb.LGBMRanker
+    _objective: Any
+
+    def __init__(
+        self, *, objective: Any = "pairwise_logistic", eval_fraction: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(objective=objective, **kwargs)
+        self.eval_fraction = eval_fraction
+
+    __init__.__signature__ = keyword_signature(lgb.LGBMRanker.__init__, **OWN_PARAMETERS)  # type: ignore[attr-defined]
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        qid: Any = None,
+        group: Any = None,
+        sample_weight: Any = None,
+        loser_weight: Any = None,
+        item_id: Any = None,
+        pairs: Any = None,
+        init_score: Any = None,
+        eval_set: Any = None,
+        eval_names: list[str] | None = None,
+        eval_sample_weight: Any = None,
+        eval_init_score: Any = None,
+        eval_qid: Any = None,
+        eval_group: Any = None,
+        eval_loser_weight: Any = None,
+        eval_item_id: Any = None,
+        eval_pairs: Any = None,
+        eval_metric: Any = None,
+        eval_at: Any = None,
+        feature_name: Any = "auto",
+        categorical_feature: Any = "auto",
+        callbacks: list[Callable[..., Any]] | None = None,
+        init_model: Any = None,
+        eval_X: Any = None,
+        eval_y: Any = None,
+    ) -> LGBMRanker:
+        """Train the ranker.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
+            A column ``qid`` of a DataFrame holds the query ids.
+        y : array of shape (n_rows,)
+            Labels: larger is better. Any finite numbers for our objectives. None with ``pairs``.
+        qid : array of shape (n_rows,), optional
+            Query id of each row: any dtype, any order; rows are regrouped inside.
+        group : array of shape (n_queries,), optional
+            Rows of each query, instead of ``qid``. Without either all rows are one query, with a warning.
+        sample_weight : array, optional
+            One per row (item weights) or one per query.
+        loser_weight : array of shape (n_rows,), optional
+            Weight of each row as the loser of its pairs; for BPR, as a negative.
+        item_id : array of shape (n_rows,), optional
+            The item that each row is, of any dtype: BPR takes no row for a negative whose item is a positive of its
+            query in another row.
+        pairs : (winner, loser) or (winner, loser, weight), optional
+            Arrays of shape (n_pairs,): learn from these pairs of rows, counted from 0, in the place of those that the
+            labels make. Without qid and group all rows are then one query; ``normalize="none"`` or ``"query"`` of
+            the objective suits it. Nobody cuts pairs along with X: they do not go through scikit-learn's searches.
+        init_score : array of shape (n_rows,), optional
+        eval_set : list of (X, y), optional
+        eval_names, eval_sample_weight, eval_init_score, eval_qid, eval_group : lists, optional
+        eval_loser_weight, eval_item_id, eval_pairs : lists, optional
+            One entry for each evaluation set.
+        eval_metric : str, Metric, callable or list of these, optional
+            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables as LightGBM takes them.
+            Default, with our objectives: the parameter ``metric``, else NDCG at ``eval_at``, or the objective's own
+            loss where labels do not suit NDCG. LightGBM evaluates its own metrics before ours, which matters to
+            ``first_metric_only`` alone.
+        eval_at : int or sequence of int, optional
+            Ranks at which "ndcg" and "map" without one are evaluated; the default metric uses 1 to 5.
+        feature_name, categorical_feature, callbacks, init_model
+            As in ``lightgbm.LGBMRanker.fit``. Early stopping: ``callbacks=[lightgbm.early_stopping(20)]``.
+        eval_X, eval_y : array-likes or tuples of these, optional
+            ``eval_set`` in the form of LightGBM 4.7, which a pipeline can transform (``transform_input=["eval_X"]``).
+
+        Returns
+        -------
+        self : LGBMRanker
+
+        Raises
+        ------
+        ValueError
+            If groups, labels, weights or pairs are malformed, or a parameter does not work with our objectives
+            (``bagging_by_query``, ``class_weight``).
+        """
+        objective = self.pairwise_objective()
+        if objective is not None:
+            self._check_supported()
+            objective = objective.on_threads(threads_of(self.get_params(deep=False))).seeded(self.random_state)
+        extras = Extras(loser_weight, item_id, pairs)
+        extras.check_objective(objective)
+        train = read_query_set(
+            X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective, extras=extras
+        )
+        sets = read_evaluation_sets(
+            joined(eval_set, eval_X, eval_y),
+            train,
+            given={"X": X, "y": y, "qid": qid, "group": group, "extras": extras},
+            eval_qid=eval_qid,
+            eval_group=eval_group,
+            eval_weight=eval_sample_weight,
+            weight_name="eval_sample_weight",
+            objective=objective,
+            eval_loser_weight=eval_loser_weight,
+            eval_item_id=eval_item_id,
+            eval_pairs=eval_pairs,
+            by_data_alone=objective is None,  # as LightGBM does
+        )
+        n_queries = train.data.groups.n_queries
+        train, sets = self._hold_out(train, sets)
+        ours, native, ranks = self._choose_metrics(eval_metric, eval_at, objective, sets)
+        check_evaluations(ours, sets)
+        if ours:
+            native.append(evaluator(ours, train, sets))
+        # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
+        plan = None
+        if objective is not None:
+            plan = objective.plan(train.data)
+            objective.check_plan(plan)
+        in_use = self.objective if objective is None or plan is None else _gradients(self, objective, plan)
+        with swapped(self, _objective=in_use):
+            super().fit(
+                train.X,
+                train.labels,
+                sample_weight=train.row_weight,
+                init_score=train.take_scores(init_score, "init_score"),
+                group=train.data.groups.sizes,
+                **evaluation_arguments(sets, eval_init_score),
+                eval_names=eval_names,
+                eval_metric=native or None,
+                eval_at=ranks,
+                feature_name=feature_name,
+                categorical_feature=categorical_feature,
+                callbacks=callbacks,
+                init_model=init_model,
+            )
+            trained_with = self._objective if objective is None else objective
+        self._objective = trained_with
+        has_trees = self.booster_.num_trees() > 0 and init_model is None  # of this training alone
+        if plan is not None and plan.has_weighted_pair and has_trees:
+            warn_without_split(self.booster_.feature_importance("split").sum())
+        self.n_queries_ = n_queries
+        return self
+
+    def predict(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Scores of rows, as ``lightgbm.LGBMRanker.predict``; a DataFrame column ``qid`` is left out."""
+        return super().predict(
+            take_qid_column(X)[0],
+            raw_score=raw_score,
+            start_iteration=start_iteration,
+            num_iteration=num_iteration,
+            pred_leaf=pred_leaf,
+            pred_contrib=pred_contrib,
+            validate_features=validate_features,
+            **kwargs,
+        )
+
+    def _process_params(self, stage: str) -> dict[str, Any]:
+        # LightGBM turns all parameters, nested ones too, into its own.
+        params = native_parameters(super()._process_params(stage))
+        if self.pairwise_objective() is not None:
+            # LightGBM's default "ndcg" refuses queries of 10,000 rows and labels that are no small whole numbers;
+            # what was asked for comes as eval_metric.
+            params["metric"] = "None" if stage == "predict" else []
+        return params
+
+    def _choose_metrics(
+        self, eval_metric: Any, eval_at: Any, objective: PairwiseObjective | None, sets: list[QuerySet]
+    ) -> tuple[list[Evaluation], list[Any], list[int]]:
+        """Our metrics, LightGBM's, and the ranks for LightGBM's."""
+        asked, ranks = as_list(eval_metric), read_ranks(eval_at)
+        parameter = self._metric_parameter()
+        if objective is None:
+            unknown = [m for m in parameter if m not in (*_NO_METRIC, *_NATIVE_METRICS, *asked)]
+            asked, ranks = ranks_apart([*unknown, *asked], ranks)
+        else:
+            params = self.get_params(deep=False)
+            for name in _RANKS_NAMES:
+                ranks = ranks or read_ranks(params.get(name))
+            asked = at_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
+            if parameter and not asked:  # metric="None"
+                return [], [], _DEFAULT_RANKS
+        ranks = ranks or _DEFAULT_RANKS
+        ours, native = sort_metrics(asked, [f"ndcg@{k}" for k in ranks], objective, sets, _NATIVE_METRICS.__contains__)
+        return ours, native, ranks
+
+    def _metric_parameter(self) -> list[Any]:
+        """The metrics named by the parameter ``metric``."""
+        params = self.get_params(deep=False)
+        names = [name for key in _METRIC_NAMES for name in as_list(params.get(key))]
+        return [part.strip() for name in names for part in str(name).split(",")]
+
+    def _check_supported(self) -> None:
+        params = self.get_params(deep=False)
+        refuse_bagging_by_query(params)
+        if params.get("class_weight") is not None:
+            raise ValueError("class_weight does not apply to our objectives; use sample_weight")
+        for alias in _OBJECTIVE_ALIASES:
+            if alias in params:
+                raise ValueError(f"{alias}={params[alias]!r} would take the place of objective; give it as objective=")
+
+
+def _gradients(ranker: LGBMRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
+    """The objective as LightGBM's estimators call it: exactly four parameters.
+
+    A function, since LightGBM deep-copies a callable several times and leaves functions as they are.
+    """
+    params = ranker.get_params(deep=False)
+    given = [params[name] for name in _MIN_CHILD_HESSIAN_NAMES if name in params]
+    watch = TrainingWatch(float(given[-1]) if given else MIN_CHILD_HESSIAN)
+
+    def gradients(y_true: Any, y_pred: Any, weight: Any, group: Any) -> Any:
+        return objective.boost(plan, y_pred, watch)
+
+    return gradients

@@ -1,0 +1,321 @@
+"""XGBoost's ranker with our objectives and metrics."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..objectives import PairwiseObjective, objective_names
+from ..plan import Plan
+from ..training import TrainingWatch, warn_without_split
+from .evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
+from .query_sets import Extras, QuerySet, joined, paired, read_evaluation_sets, read_query_set, take_qid_column
+from .ranker import (
+    NESTED,
+    OWN_PARAMETERS,
+    RankerMixin,
+    as_list,
+    keyword_signature,
+    native_parameters,
+    refuse_unprefixed,
+    swapped,
+)
+from .xgboost import MIN_CHILD_HESSIAN, xgb
+from .xgboost_trainee import Injection
+
+#: XGBoost's metrics, without what may follow an @.
+# fmt: off
+_NATIVE_METRICS = frozenset((
+    "ndcg", "map", "pre", "auc", "aucpr", "rmse", "rmsle", "mae", "mape", "mphe", "quantile", "expectile", "logloss",
+    "error", "merror", "mlogloss", "poisson-nloglik", "gamma-nloglik", "gamma-deviance", "tweedie-nloglik",
+    "cox-nloglik", "aft-nloglik", "interval-regression-accuracy",
+))
+# fmt: on
+
+
+class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
+    """XGBoost's ranker with exact pairwise objectives.
+
+    Every parameter, attribute and native objective of ``xgboost.XGBRanker`` is kept, with these differences:
+
+    - ``objective`` also takes our names and objects; the default is "pairwise_logistic". Nested parameters such as
+      ``objective__temperature`` reach the objective.
+    - ``qid`` may be of any dtype and in any order; rows are regrouped inside.
+    - ``sample_weight`` is per row (item weights, our objectives only) or per query. Weights per query also weigh the
+      rows in XGBoost's quantile sketch, weights per row do not.
+    - ``eval_metric`` takes our metrics by name, several callables too, and early stopping knows their direction. A
+      callable ``f(y_true, y_pred)`` sees one query at a time; the mean over queries (of two rows or more) counts
+      each by its weight, not by its size.
+    - With our objectives scores start at 0 (``base_score``), not at 0.5.
+    - ``score`` takes ``qid`` and ``metric``; ``load_model`` leaves an objective of ours in place.
+
+    A saved model says ``rank:pairwise``, loads into plain XGBoost and predicts the same.
+
+    Parameters
+    ----------
+    objective : str or PairwiseObjective, default="pairwise_logistic"
+        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or "rank:ndcg",
+        "rank:pairwise", "rank:map".
+    eval_fraction : float between 0 and 1, optional
+        Share of the queries, drawn by ``random_state`` (None: 0), that ``fit`` holds out as evaluation set, whole,
+        where it is given none: for ``early_stopping_rounds`` inside pipelines and searches. The model learns from the
+        others alone.
+    **kwargs
+        The parameters of ``xgboost.XGBRanker``.
+    """
+
+    _native_ranker = xgb.XGBRanker
+
+    def __init__(
+        self, *, objective: Any = "pairwise_logistic", eval_fraction: float | None = None, **kwargs: Any
+    ) -> None:
+        nested = {name: kwargs.pop(name) for name in list(kwargs) if name.startswith(NESTED)}
+        refuse_unprefixed(kwargs)
+        # The base class takes strings that start with "rank:" only.
+        super().__init__(objective="rank:pairwise", **kwargs)
+        self.objective = objective
+        self.eval_fraction = eval_fraction
+        self.set_params(**nested)
+
+    __init__.__signature__ = keyword_signature(xgb.XGBModel.__init__, **OWN_PARAMETERS)  # type: ignore[attr-defined]
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        qid: Any = None,
+        group: Any = None,
+        sample_weight: Any = None,
+        loser_weight: Any = None,
+        item_id: Any = None,
+        pairs: Any = None,
+        base_margin: Any = None,
+        eval_set: Any = None,
+        eval_qid: Any = None,
+        eval_group: Any = None,
+        eval_loser_weight: Any = None,
+        eval_item_id: Any = None,
+        eval_pairs: Any = None,
+        eval_metric: Any = None,
+        callbacks: Sequence[Any] | None = None,
+        verbose: bool | int | None = False,
+        xgb_model: Any = None,
+        sample_weight_eval_set: Any = None,
+        base_margin_eval_set: Any = None,
+        feature_weights: Any = None,
+        eval_X: Any = None,
+        eval_y: Any = None,
+    ) -> XGBRanker:
+        """Train the ranker.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
+            A column ``qid`` of a DataFrame holds the query ids.
+        y : array of shape (n_rows,)
+            Labels: larger is better. Any finite numbers for our objectives. None with ``pairs``.
+        qid : array of shape (n_rows,), optional
+            Query id of each row: any dtype, any order; rows are regrouped inside.
+        group : array of shape (n_queries,), optional
+            Rows of each query, instead of ``qid``. Without either all rows are one query, with a warning.
+        sample_weight : array, optional
+            One per row (item weights; with XGBoost's objectives the same within a query) or one per query.
+        loser_weight : array of shape (n_rows,), optional
+            Weight of each row as the loser of its pairs; for BPR, as a negative.
+        item_id : array of shape (n_rows,), optional
+            The item that each row is, of any dtype: BPR takes no row for a negative whose item is a positive of its
+            query in another row.
+        pairs : (winner, loser) or (winner, loser, weight), optional
+            Arrays of shape (n_pairs,): learn from these pairs of rows, counted from 0, in the place of those that the
+            labels make. Without qid and group all rows are then one query; ``normalize="none"`` or ``"query"`` of
+            the objective suits it. Nobody cuts pairs along with X: they do not go through scikit-learn's searches.
+        base_margin : array of shape (n_rows,), optional
+        eval_set : list of (X, y), optional
+        eval_qid, eval_group, sample_weight_eval_set, base_margin_eval_set : lists, optional
+        eval_loser_weight, eval_item_id, eval_pairs : lists, optional
+            One entry for each evaluation set.
+        eval_metric, callbacks : optional
+            In place of the constructor's. Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic", or
+            callables of one query. Early stopping follows the last. Default, with our objectives: "ndcg", or the
+            objective's own loss where labels do not suit NDCG.
+        verbose, xgb_model, feature_weights
+            As in ``xgboost.XGBRanker.fit``.
+        eval_X, eval_y : array-likes or tuples of these, optional
+            ``eval_set`` in the form that a pipeline can transform (``transform_input=["eval_X"]``).
+
+        Returns
+        -------
+        self : XGBRanker
+
+        Raises
+        ------
+        ValueError
+            If groups, labels, weights or pairs are malformed.
+        """
+        objective = self.pairwise_objective()
+        if objective is None and not (isinstance(self.objective, str) and self.objective.startswith("rank:")):
+            raise ValueError(
+                f"objective {self.objective!r} is not known: XGBRanker takes {', '.join(objective_names())}, an "
+                "objective of gbdt_pairloss, or one of XGBoost's 'rank:...'"
+            )
+        if objective is not None:
+            objective = objective.on_threads(self.n_jobs).seeded(self.random_state)
+        extras = Extras(loser_weight, item_id, pairs)
+        extras.check_objective(objective)
+        train = read_query_set(
+            X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective, extras=extras
+        )
+        sets = read_evaluation_sets(
+            joined(eval_set, eval_X, eval_y),
+            train,
+            given={"X": X, "y": y, "qid": qid, "group": group, "extras": extras},
+            eval_qid=eval_qid,
+            eval_group=eval_group,
+            eval_weight=sample_weight_eval_set,
+            weight_name="sample_weight_eval_set",
+            objective=objective,
+            eval_loser_weight=eval_loser_weight,
+            eval_item_id=eval_item_id,
+            eval_pairs=eval_pairs,
+        )
+        n_queries = train.data.groups.n_queries
+        train, sets = self._hold_out(train, sets)
+        asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
+        ours, native = sort_metrics(asked, ["ndcg"], objective, sets, _is_native_metric, wrap=QueryFunction)
+        check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
+        plan = None
+        if objective is not None:
+            plan = objective.plan(train.data)
+            objective.check_plan(plan)
+        gradients = None if objective is None or plan is None else _gradients(self, objective, plan)
+        callbacks = as_list(self.callbacks if callbacks is None else callbacks)
+        with swapped(
+            self,
+            objective=self.objective,  # the base class replaces it by the native name
+            eval_metric=native or None,
+            early_stopping_rounds=None,
+            callbacks=[
+                Injection(gradients, ours, sets),
+                *_directed(callbacks, asked, ours, self.early_stopping_rounds),
+            ],
+            # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
+            base_score=(
+                0.0 if self.base_score is None and objective is not None and xgb_model is None else self.base_score
+            ),
+        ):
+            super().fit(
+                train.X,
+                train.labels,
+                group=train.data.groups.sizes,
+                sample_weight=_native_weight(train, objective),
+                base_margin=train.take_scores(base_margin, "base_margin"),
+                verbose=verbose,
+                xgb_model=xgb_model,
+                **_evaluation_arguments(sets, base_margin_eval_set, objective),
+                **({} if feature_weights is None else {"feature_weights": feature_weights}),
+            )
+        booster = self.get_booster()
+        # Of this training alone: a model to go on from has splits of its own.
+        has_trees = self.booster != "gblinear" and booster.num_boosted_rounds() > 0 and xgb_model is None
+        if plan is not None and plan.has_weighted_pair and has_trees:
+            warn_without_split(len(booster.get_score(importance_type="weight")))
+        self.n_queries_ = n_queries
+        return self
+
+    def load_model(self, fname: Any) -> None:
+        """Load a saved model. An objective of ours stays the ranker's objective, for the next ``fit``."""
+        if self.pairwise_objective() is None:
+            super().load_model(fname)
+            return
+        with swapped(self, objective=self.objective, base_score=self.base_score):
+            super().load_model(fname)
+
+    def get_xgb_params(self) -> dict[str, Any]:
+        """The native parameters. With an objective of ours the model calls itself ``rank:pairwise``."""
+        params = native_parameters(super().get_xgb_params())
+        if self.pairwise_objective() is not None:
+            params["objective"] = "rank:pairwise"
+            params["disable_default_eval_metric"] = True
+        return params
+
+    def predict(
+        self,
+        X: Any,
+        *,
+        output_margin: bool = False,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: Any = None,
+    ) -> Any:
+        """Scores of rows, as ``xgboost.XGBRanker.predict``; a DataFrame column ``qid`` is left out."""
+        return super().predict(
+            take_qid_column(X)[0],
+            output_margin=output_margin,
+            validate_features=validate_features,
+            base_margin=base_margin,
+            iteration_range=iteration_range,
+        )
+
+    @property
+    def best_iteration_(self) -> int:
+        """XGBoost's ``best_iteration`` (counted from 0), under scikit-learn's and LightGBM's name."""
+        return int(self.best_iteration)
+
+
+def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
+    """The objective on the training set's plan, as ``Booster.update`` calls it."""
+    limit = MIN_CHILD_HESSIAN if ranker.min_child_weight is None else float(ranker.min_child_weight)
+    watch = TrainingWatch(0.0 if ranker.booster == "gblinear" else limit)
+
+    def gradients(preds: Any, dtrain: Any) -> Any:
+        return objective.boost(plan, preds, watch)
+
+    return gradients
+
+
+def _evaluation_arguments(
+    sets: list[QuerySet], base_margins: Any, objective: PairwiseObjective | None
+) -> dict[str, Any]:
+    """The evaluation sets as ``xgboost.XGBRanker.fit`` takes them."""
+    margins = paired(base_margins, "base_margin_eval_set", len(sets))
+    if not sets:
+        return {}
+    return {
+        "eval_set": [(s.X, s.labels) for s in sets],
+        "eval_group": [s.data.groups.sizes for s in sets],
+        "sample_weight_eval_set": [_native_weight(s, objective) for s in sets],
+        "base_margin_eval_set": [
+            s.take_scores(margin, f"base_margin_eval_set[{i}]")
+            for i, (s, margin) in enumerate(zip(sets, margins, strict=True))
+        ],
+    }
+
+
+def _is_native_metric(name: str) -> bool:
+    return name.partition("@")[0].rstrip("-") in _NATIVE_METRICS
+
+
+def _native_weight(query_set: QuerySet, objective: PairwiseObjective | None) -> Any:
+    """The weights that go into the DMatrix: with our objectives the item weights stay in the plan."""
+    return query_set.query_weight if objective is None else query_set.data.query_weight
+
+
+def _directed(callbacks: list[Any], asked: list[Any], ours: list[Evaluation], rounds: int | None) -> list[Any]:
+    """Callbacks whose early stopping knows which way our metrics go; XGBoost guesses by the name.
+
+    It follows the last metric that was asked for, as XGBoost does.
+    """
+    directions = {evaluation.name: evaluation.maximize for evaluation in ours}
+    last = asked[-1] if asked and isinstance(asked[-1], str) else (ours[-1].name if ours else None)
+    result = []
+    for callback in callbacks:
+        if isinstance(callback, xgb.callback.EarlyStopping) and callback.maximize is None:
+            callback = copy.copy(callback)
+            callback.metric_name = callback.metric_name or last
+            callback.maximize = directions.get(callback.metric_name or "")
+        result.append(callback)
+    if rounds is not None:
+        result.append(xgb.callback.EarlyStopping(rounds=rounds, metric_name=last, maximize=directions.get(last or "")))
+    return result
