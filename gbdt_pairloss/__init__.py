@@ -18,19 +18,23 @@ __all__ = [
     "PairwiseSquared",
     "XGBRanker",
     "attach",
+    "cv",
     "datasets",
     "get_objective",
     "make_ranking_scorer",
     "metrics",
     "popularity_weights",
     "propensity_weights",
+    "whole_queries",
 ]
 
 if TYPE_CHECKING:
     from . import datasets, metrics
     from .attachments import attach
     from .boosters.lightgbm_ranker import LGBMRanker
+    from .boosters.xgboost_batches import whole_queries
     from .boosters.xgboost_ranker import XGBRanker
+    from .cross_validation import cv
     from .objectives import (
         BPR,
         PairwiseCustom,
@@ -58,8 +62,10 @@ _HOME = {
     "popularity_weights": "weights",
     "propensity_weights": "weights",
     "attach": "attachments",
+    "cv": "cross_validation",
     "LGBMRanker": "boosters.lightgbm_ranker",
     "XGBRanker": "boosters.xgboost_ranker",
+    "whole_queries": "boosters.xgboost_batches",
     "metrics": "metrics",
     "datasets": "datasets",
 }

@@ -8,7 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Protocol, cast
 
+from numpy.typing import NDArray
+
 from .data import RankingData
+from .groups import Groups
 
 #: The packages, each with a module of its name in ``boosters``.
 BOOSTERS = ("lightgbm", "xgboost")
@@ -25,11 +28,17 @@ class Adapter(Protocol):
     def read_dataset(self, dataset: Any) -> RankingData:
         """Labels, groups and weights that a dataset holds, attachments included."""
 
+    def read_groups(self, dataset: Any) -> tuple[NDArray[Any], Groups]:
+        """Labels and groups alone, of a dataset that need not be constructed."""
+
     def metric_result(self, name: str, value: float, maximize: bool) -> Any:
         """A metric's value in the form that the booster takes."""
 
     def check_trainable(self, dataset: Any) -> None:
         """Raise where training with a custom objective would silently fail."""
+
+    def check_evaluable(self, dataset: Any) -> None:
+        """Raise where evaluating a metric on a dataset would silently harm the training."""
 
     def number_of_rows(self, dataset: Any) -> int | None:
         """Rows of a dataset; None where it does not know yet."""
@@ -39,6 +48,11 @@ class Adapter(Protocol):
 
     def follow_cuts(self, dataset: Any) -> None:
         """See to it that what is attached goes along when the dataset is cut."""
+
+    def cross_validate(
+        self, params: dict[str, Any], dataset: Any, num_boost_round: int, folds: list[Any], **kwargs: Any
+    ) -> Any:
+        """The booster's ``cv`` on the folds, (train rows, test rows) of whole queries; params may be changed."""
 
 
 def adapter_of(dataset: Any) -> Adapter | None:

@@ -139,6 +139,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             ``(name, value, False)`` for LightGBM, ``(name, value)`` for XGBoost; smaller is better.
         """
         adapter = self._adapter(dataset)
+        adapter.check_evaluable(dataset)
         data = adapter.read_dataset(dataset)
         plan = cached_plan(dataset, data, self.plan_key(), lambda data: self.plan(self.prepare(data, False))).plan
         value = self.on_threads(adapter.number_of_threads(dataset)).mean_pair_loss(plan, np.asarray(preds))

@@ -18,7 +18,7 @@ from .bpr import BPR
 from .engine import PairLoss
 from .losses import EXPONENTIAL, LOGISTIC, SOFT_ZERO_ONE, custom_loss, hinge_loss, squared_loss
 from .objective_base import PairwiseObjective, with_shared_parameters
-from .registry import get_objective, objective_names, register
+from .registry import as_pairwise, get_objective, objective_names, register
 from .validation import Float64Array, check_finite_number
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "PairwiseObjective",
     "PairwiseSoftZeroOne",
     "PairwiseSquared",
+    "as_pairwise",
     "get_objective",
     "objective_names",
 ]

@@ -46,3 +46,20 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
     if name not in _REGISTRY:
         raise ValueError(f"there is no objective {name!r}; known: {', '.join(_REGISTRY)}")
     return _REGISTRY[name](**params)
+
+
+def as_pairwise(objective: Any) -> PairwiseObjective | None:
+    """An objective parameter, if it is one of ours, by name or object; None if it is the booster's own.
+
+    Raises
+    ------
+    ValueError
+        If it is a class of ours, and not an object.
+    """
+    if isinstance(objective, type) and issubclass(objective, PairwiseObjective):
+        raise ValueError(f"objective is the class {objective.__name__}; give an object, {objective.__name__}()")
+    if isinstance(objective, PairwiseObjective):
+        return objective
+    if isinstance(objective, str) and objective in _REGISTRY:
+        return get_objective(objective)
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from ..attachments import Attachment, get_attachment
 from ..data import RankingData
 from ..groups import Groups
+from ..objectives import PairwiseObjective
 from ..validation import as_vector
 from . import import_booster
 from .query_sets import LARGEST_VALUE
@@ -20,6 +22,7 @@ DATASET = lgb.Dataset
 #: LightGBM's default of ``min_sum_hessian_in_leaf``.
 MIN_CHILD_HESSIAN = 1e-3
 
+METRIC_NAMES = ("metric", "metrics", "metric_types")
 _THREAD_NAMES = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 
 
@@ -36,29 +39,37 @@ def read_dataset(dataset: Any) -> RankingData:
     LightGBM itself makes 0 of a label or weight that is NaN when it constructs the Dataset, and nothing is left to
     see of it. The ranker checks before that.
     """
-    labels, sizes, weight = dataset.get_label(), dataset.get_group(), dataset.get_weight()
-    if labels is None:
-        raise ValueError("the LightGBM Dataset has no labels: lightgbm.Dataset(X, label=...)")
-    attached = _attachment_of(dataset) or Attachment()
-    if sizes is None and attached.pairs is not None:
-        sizes = [labels.size]
-    if sizes is None:
-        raise ValueError(
-            "the LightGBM Dataset has no query groups, and a ranking objective needs them: "
-            "lightgbm.Dataset(X, label=y, group=sizes), with the number of rows of each query"
-        )
-    labels = _as_given(labels, "the Dataset's label")
+    labels, groups = read_groups(dataset)
+    weight, attached = dataset.get_weight(), _attachment_of(dataset) or Attachment()
     if weight is not None and attached.item_weight is not None:
         raise ValueError("item weights are given twice: as the Dataset's weight and attached")
     return RankingData(
         labels,
-        Groups.from_sizes(sizes, labels.shape[0], "the Dataset's group"),
+        groups,
         item_weight=attached.item_weight if weight is None else _as_given(weight, "the Dataset's weight"),
         loser_weight=attached.loser_weight,
         mask=attached.mask,
         item_id=attached.item_id,
         pairs=attached.pairs,
     )
+
+
+def read_groups(dataset: Any) -> tuple[NDArray[Any], Groups]:
+    """Labels and groups of a Dataset, constructed or not; a ValueError if it has none."""
+    constructed = number_of_rows(dataset) is not None  # the getters do not work before
+    labels, sizes = (dataset.get_label(), dataset.get_group()) if constructed else (dataset.label, dataset.group)
+    if labels is None:
+        raise ValueError("the LightGBM Dataset has no labels: lightgbm.Dataset(X, label=...)")
+    labels = _as_given(labels, "the Dataset's label")
+    if sizes is None:
+        attached = _attachment_of(dataset)
+        if attached is None or attached.pairs is None:
+            raise ValueError(
+                "the LightGBM Dataset has no query groups, and a ranking objective needs them: "
+                "lightgbm.Dataset(X, label=y, group=sizes), with the number of rows of each query"
+            )
+        sizes = [labels.shape[0]]
+    return labels, Groups.from_sizes(sizes, labels.shape[0], "the Dataset's group")
 
 
 def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float, bool]:
@@ -68,7 +79,25 @@ def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float, 
 
 def check_trainable(dataset: Any) -> None:
     """Refuse ``bagging_by_query``, as far as the Dataset knows the parameters of the training."""
-    refuse_bagging_by_query(dataset.params or {})
+    params = dataset.params or {}
+    refuse_bagging_by_query(params)
+    if is_dart(params):
+        setattr(dataset, _TRAINED_BY_DART, True)
+
+
+def check_evaluable(dataset: Any) -> None:
+    """Refuse the training set of DART."""
+    if getattr(dataset, _TRAINED_BY_DART, False):
+        raise ValueError(
+            "with boosting='dart' and a custom objective, LightGBM leaves out trees for good when a metric in Python "
+            "looks at the training set. Evaluate a second Dataset of the same rows, lightgbm.Dataset(X, y, "
+            "group=sizes, reference=train), in its place"
+        )
+
+
+def is_dart(params: dict[str, Any]) -> bool:
+    """Whether parameters ask for DART, by any of LightGBM's names."""
+    return any(params.get(name) == "dart" for name in ("boosting", "boosting_type", "boost"))
 
 
 def number_of_rows(dataset: Any) -> int | None:
@@ -93,6 +122,17 @@ def follow_cuts(dataset: Any) -> None:
     """Nothing to arrange: a subset knows its parent and its rows."""
 
 
+def cross_validate(params: dict[str, Any], dataset: Any, num_boost_round: int, folds: list[Any], **kwargs: Any) -> Any:
+    """``lightgbm.cv`` on the folds."""
+    objective = params.get("objective")
+    asks_for_metrics = any(params.get(name) is not None for name in METRIC_NAMES) or kwargs.get("metrics") is not None
+    if isinstance(objective, PairwiseObjective) and kwargs.get("feval") is None and not asks_for_metrics:
+        kwargs["feval"] = objective.metric
+    if callable(objective) and "fobj" in inspect.signature(lgb.cv).parameters:  # LightGBM 3
+        kwargs["fobj"] = params.pop("objective")
+    return lgb.cv(params, dataset, num_boost_round, folds=folds, **kwargs)
+
+
 def _as_given(values: Any, name: str) -> NDArray[Any]:
     """A field of a Dataset as an array; LightGBM makes a large number of an infinite value."""
     array = as_vector(values, name)
@@ -101,6 +141,9 @@ def _as_given(values: Any, name: str) -> NDArray[Any]:
         raise ValueError(f"{name} is infinite at row {int(np.flatnonzero(clamped)[0])}; it must be finite")
     return array
 
+
+# On a Dataset that an objective of ours has been called with in training by DART.
+_TRAINED_BY_DART = "_gbdt_pairloss_trained_by_dart"
 
 # A subset's attachment, with that of the whole which it was taken from.
 _CUT = "_gbdt_pairloss_cut"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ..objectives import PairwiseObjective
 from ..plan import Plan
 from ..training import TrainingWatch, warn_without_split
 from .evaluation import Evaluation, check_evaluations, sort_metrics
-from .lightgbm import MIN_CHILD_HESSIAN, lgb, refuse_bagging_by_query, threads_of
+from .lightgbm import METRIC_NAMES, MIN_CHILD_HESSIAN, is_dart, lgb, refuse_bagging_by_query, threads_of
 from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, ranks_apart, read_ranks
 from .query_sets import Extras, QuerySet, joined, read_evaluation_sets, read_query_set, take_qid_column
 from .ranker import OWN_PARAMETERS, RankerMixin, as_list, keyword_signature, native_parameters, swapped
@@ -21,7 +22,6 @@ _MIN_CHILD_HESSIAN_NAMES = (
     "min_sum_hessian",
     "min_hessian",
 )
-_METRIC_NAMES = ("metric", "metrics", "metric_types")
 _RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")
 _OBJECTIVE_ALIASES = ("objective_type", "app", "application", "loss")
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
@@ -184,6 +184,10 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         )
         n_queries = train.data.groups.n_queries
         train, sets = self._hold_out(train, sets)
+        if (objective is not None or callable(self.objective)) and is_dart(self.get_params(deep=False)):
+            # LightGBM takes a set for the training set, which DART must not evaluate, by the identity of its labels.
+            eval_names = eval_names or ["training" if s is train else f"valid_{i}" for i, s in enumerate(sets)]
+            sets = [replace(s, data=s.data.copy()) if s is train else s for s in sets]
         ours, native, ranks = self._choose_metrics(eval_metric, eval_at, objective, sets)
         check_evaluations(ours, sets)
         if ours:
@@ -273,7 +277,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
     def _metric_parameter(self) -> list[Any]:
         """The metrics named by the parameter ``metric``."""
         params = self.get_params(deep=False)
-        names = [name for key in _METRIC_NAMES for name in as_list(params.get(key))]
+        names = [name for key in METRIC_NAMES for name in as_list(params.get(key))]
         return [part.strip() for name in names for part in str(name).split(",")]
 
     def _check_supported(self) -> None:

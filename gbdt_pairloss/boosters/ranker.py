@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from ..metrics import Feval, Metric, get_metric
-from ..objectives import PairwiseObjective, get_objective, objective_names
+from ..objectives import PairwiseObjective, as_pairwise, get_objective, objective_names
 from .query_sets import Extras, QuerySet, read_data, take_qid_column
 
 #: How the objective's parameters begin among a ranker's.
@@ -174,23 +174,6 @@ class RankerMixin:
         extras = Extras(pairs=pairs)
         data = read_data(X, y, qid, group, sample_weight, self.pairwise_objective(), extras)
         return float(evaluation(data, np.asarray(self.predict(X))))  # type: ignore[attr-defined]
-
-
-def as_pairwise(objective: Any) -> PairwiseObjective | None:
-    """What a ranker's ``objective`` says, if that is one of ours, by name or object; None if it is not.
-
-    Raises
-    ------
-    ValueError
-        If it is a class of ours, and not an object.
-    """
-    if isinstance(objective, type) and issubclass(objective, PairwiseObjective):
-        raise ValueError(f"objective is the class {objective.__name__}; give an object, {objective.__name__}()")
-    if isinstance(objective, PairwiseObjective):
-        return objective
-    if isinstance(objective, str) and objective in objective_names():
-        return get_objective(objective)
-    return None
 
 
 def refuse_unprefixed(params: dict[str, Any]) -> None:

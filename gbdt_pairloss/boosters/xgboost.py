@@ -6,10 +6,12 @@ import weakref
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..attachments import Attachment, get_attachment, set_attachment
 from ..data import RankingData
 from ..groups import Groups
+from ..objectives import PairwiseObjective
 from ..validation import as_vector
 from . import import_booster
 
@@ -28,28 +30,17 @@ def read_dataset(dataset: Any) -> RankingData:
     ValueError
         If it has no groups, or has weights that are not one per query.
     """
-    labels = as_vector(dataset.get_label(), "the DMatrix's label")
-    ptr = dataset.get_uint_info("group_ptr")
+    labels, groups = read_groups(dataset)
     attached = get_attachment(dataset) or Attachment()
-    if attached.pairs is not None:  # which need neither
-        labels = labels if labels.size else np.zeros(dataset.num_row(), dtype=np.float32)
-        ptr = ptr if ptr.size else np.array([0, labels.size])
-    if ptr.size == 0:
-        raise ValueError(
-            "the DMatrix has no query groups, and a ranking objective needs them: xgboost.DMatrix(X, label=y, "
-            "group=sizes) or (..., qid=ids) with the rows of each query together"
-        )
-    if labels.size == 0 and dataset.num_row() > 0:
-        raise ValueError("the DMatrix has no labels: xgboost.DMatrix(X, label=...)")
     weight = dataset.get_weight()
-    if weight.size not in (0, ptr.size - 1):
+    if weight.size not in (0, groups.n_queries):
         raise ValueError(
-            f"the DMatrix has {weight.size} weights for {ptr.size - 1} queries: XGBoost's weights are those of "
+            f"the DMatrix has {weight.size} weights for {groups.n_queries} queries: XGBoost's weights are those of "
             "queries; give weights of rows as attach(dataset, item_weight=)"
         )
     return RankingData(
         labels,
-        Groups.from_ptr(ptr, labels.shape[0]),
+        groups,
         item_weight=attached.item_weight,
         loser_weight=attached.loser_weight,
         query_weight=as_vector(weight, "the DMatrix's weight") if weight.size else None,
@@ -59,6 +50,24 @@ def read_dataset(dataset: Any) -> RankingData:
     )
 
 
+def read_groups(dataset: Any) -> tuple[NDArray[Any], Groups]:
+    """Labels and groups of a DMatrix; a ValueError if it has none."""
+    labels = as_vector(dataset.get_label(), "the DMatrix's label")
+    ptr = dataset.get_uint_info("group_ptr")
+    attached = get_attachment(dataset)
+    if attached is not None and attached.pairs is not None:  # which need neither
+        labels = labels if labels.size else np.zeros(dataset.num_row(), dtype=np.float32)
+        ptr = ptr if ptr.size else np.array([0, labels.size])
+    if ptr.size == 0:
+        raise ValueError(
+            "the DMatrix has no query groups, and a ranking objective needs them: xgboost.DMatrix(X, label=y, "
+            "group=sizes) or (..., qid=ids) with the rows of each query together"
+        )
+    if labels.size == 0 and dataset.num_row() > 0:
+        raise ValueError("the DMatrix has no labels: xgboost.DMatrix(X, label=...)")
+    return labels, Groups.from_ptr(ptr, labels.shape[0])
+
+
 def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float]:
     """What ``custom_metric`` returns."""
     return name, value
@@ -66,6 +75,10 @@ def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float]:
 
 def check_trainable(dataset: Any) -> None:
     """XGBoost has no parameter that silently breaks a custom objective."""
+
+
+def check_evaluable(dataset: Any) -> None:
+    """Metrics harm no training of XGBoost's."""
 
 
 def number_of_rows(dataset: Any) -> int | None:
@@ -93,3 +106,37 @@ def follow_cuts(dataset: Any) -> None:
         return result
 
     dataset.slice = slice
+
+
+def cross_validate(params: dict[str, Any], dataset: Any, num_boost_round: int, folds: list[Any], **kwargs: Any) -> Any:
+    """``xgboost.cv`` on the folds, whose slices keep groups and weights."""
+    objective = params.get("objective")
+    if callable(objective):
+        params["objective"] = "rank:pairwise"
+        params.setdefault("base_score", 0.0)
+        kwargs["obj"] = objective
+    asks_for_metrics = params.get("eval_metric") is not None or bool(kwargs.get("metrics"))
+    if isinstance(objective, PairwiseObjective) and not asks_for_metrics:
+        params.setdefault("disable_default_eval_metric", True)
+        if kwargs.get("custom_metric") is None:
+            kwargs["custom_metric"] = objective.metric
+    sliced = dataset.slice
+    sizes, weights = np.diff(dataset.get_uint_info("group_ptr").astype(np.int64)), dataset.get_weight()
+    query = np.repeat(np.arange(sizes.size), sizes)
+
+    def slice(rindex: Any) -> Any:
+        result = sliced(rindex, allow_groups=True)
+        queries = np.unique(query[rindex])
+        result.set_group(sizes[queries])
+        if weights.size:
+            result.set_weight(weights[queries])
+        return result
+
+    before = vars(dataset).get("slice")
+    dataset.slice = slice
+    try:
+        return xgb.cv(params, dataset, num_boost_round, folds=folds, **kwargs)
+    finally:
+        del dataset.slice
+        if before is not None:
+            dataset.slice = before

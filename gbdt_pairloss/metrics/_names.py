@@ -105,6 +105,7 @@ class Feval:
                 f"the metrics of feval are called with predictions and a LightGBM Dataset or an XGBoost DMatrix, "
                 f"not a {type(dataset).__name__}; for arrays use the functions of gbdt_pairloss.metrics"
             )
+        adapter.check_evaluable(dataset)
         data = adapter.read_dataset(dataset)
         scores = np.asarray(preds)
         return [adapter.metric_result(m.name, m(data, scores), m.maximize) for m in self.metrics]

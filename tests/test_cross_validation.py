@@ -1,0 +1,159 @@
+"""``cv``: the boosters' own cross-validation on folds of whole queries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("lightgbm", minversion="4.0")
+pytest.importorskip("xgboost")
+
+import lightgbm as lgb
+import xgboost as xgb
+from sklearn.model_selection import GroupKFold, KFold
+
+from gbdt_pairloss import PairwiseLogistic, attach, cv, metrics
+
+BOOSTERS = pytest.mark.parametrize("booster", ["lightgbm", "xgboost"])
+
+
+def dataset_of(booster, problem, weight=None):
+    if booster == "lightgbm":
+        weight = None if weight is None else np.repeat(weight, problem.sizes)
+        return lgb.Dataset(problem.X, problem.y, group=problem.sizes, weight=weight, free_raw_data=False)
+    return xgb.DMatrix(problem.X, problem.y, group=problem.sizes, weight=weight, nthread=1)
+
+
+def params_of(booster, objective="pairwise_logistic", **params):
+    if booster == "lightgbm":
+        common = {"verbose": -1, "num_threads": 1, "min_data_in_leaf": 5, "deterministic": True, "seed": 1}
+    else:
+        common = {"nthread": 1, "max_depth": 4, "seed": 1}
+    return {**common, "objective": objective, **params}
+
+
+def last_test_value(results) -> float:
+    names = [name for name in results if name.startswith(("valid ", "test-")) and name.endswith("-mean")]
+    assert len(names) == 1
+    return np.asarray(results[names[0]])[-1]
+
+
+class Spy(PairwiseLogistic):
+    """Writes down the data of every plan."""
+
+    seen: list = []  # noqa: RUF012
+
+    def plan(self, data):
+        self.seen.append(data)
+        return super().plan(data)
+
+
+@pytest.fixture
+def seen():
+    Spy.seen.clear()
+    return Spy.seen
+
+
+@BOOSTERS
+@pytest.mark.parametrize("folds", [None, GroupKFold(3), "rows"])
+def test_every_query_is_whole_and_its_weights_go_along(booster, folds, problem, seen) -> None:
+    query_weight = np.random.default_rng(0).uniform(0.5, 2, problem.sizes.size)
+    loser_weight = np.arange(1.0, problem.y.size + 1)
+    dataset = dataset_of(booster, problem, query_weight)
+    attach(dataset, loser_weight=loser_weight)
+    if folds == "rows":  # in no order
+        rng = np.random.default_rng(0)
+        folds = [tuple(rng.permutation(p) for p in f) for f in GroupKFold(3).split(problem.X, groups=problem.qid)]
+    cv(params_of(booster, Spy()), dataset, 2, folds=folds, nfold=3)
+    parts = {data.groups.n_rows: data for data in seen}.values()
+    assert len(seen) >= 6  # training and test set of each fold
+    for data in parts:
+        rows = data.loser_weight.astype(int) - 1
+        queries = np.unique(problem.qid[rows])
+        np.testing.assert_array_equal(np.sort(rows), np.flatnonzero(np.isin(problem.qid, queries)))
+        np.testing.assert_array_equal(data.groups.sizes, problem.sizes[queries])
+        np.testing.assert_array_equal(data.labels, problem.y[rows].astype(np.float32))
+        expected = query_weight[queries].astype(np.float32)
+        if booster == "lightgbm":
+            np.testing.assert_array_equal(data.item_weight, np.repeat(expected, problem.sizes[queries]))
+        else:
+            np.testing.assert_array_equal(data.query_weight, expected)
+
+
+@BOOSTERS
+def test_it_is_the_training_of_each_fold(booster, problem) -> None:
+    objective = PairwiseLogistic(normalize="query")
+    folds = list(GroupKFold(3).split(problem.X, groups=problem.qid))
+    results = cv(params_of(booster, objective), dataset_of(booster, problem), 5, folds=folds)
+    values = []
+    for train, test in folds:
+        sizes = [problem.sizes[np.unique(problem.qid[rows])] for rows in (train, test)]
+        if booster == "lightgbm":
+            # cv makes bins of all rows.
+            whole = dataset_of(booster, problem).construct()
+            model = lgb.train(params_of(booster, objective), whole.subset(train), 5)
+            scores = model.predict(problem.X[test])
+        else:
+            part = xgb.DMatrix(problem.X[train], problem.y[train], group=sizes[0], nthread=1)
+            params = params_of(booster, "rank:pairwise", base_score=0.0, disable_default_eval_metric=True)
+            scores = xgb.train(params, part, 5, obj=objective).predict(xgb.DMatrix(problem.X[test]))
+        values.append(objective.loss(problem.y[test], scores, group=sizes[1], reduction="pair_weights"))
+    assert last_test_value(results) == pytest.approx(np.mean(values), rel=1e-5)
+
+
+@BOOSTERS
+def test_metrics_of_ones_own_and_native_objectives(booster, problem) -> None:
+    named = "feval" if booster == "lightgbm" else "custom_metric"
+    results = cv(params_of(booster), dataset_of(booster, problem), 3, nfold=3, **{named: metrics.feval("ndcg@5")})
+    assert 0.5 < last_test_value(results) <= 1
+    if booster == "lightgbm":
+        native = cv(params_of(booster, "lambdarank", eval_at=[3]), dataset_of(booster, problem), 3, nfold=3)
+    else:
+        native = cv(params_of(booster, "rank:ndcg", eval_metric="ndcg@3"), dataset_of(booster, problem), 3, nfold=3)
+    assert 0.5 < last_test_value(native) <= 1
+
+
+@BOOSTERS
+def test_the_dataset_and_the_parameters_stay_as_they_were(booster, problem) -> None:
+    dataset, params = dataset_of(booster, problem, np.ones(problem.sizes.size)), params_of(booster)
+    before = dict(params)
+    first = cv(params, dataset, 3, nfold=3)
+    assert params == before
+    again = cv(params, dataset, 3, nfold=3)
+    other = cv(params, dataset, 3, nfold=3, seed=1)
+    in_order = cv(params, dataset, 3, nfold=3, shuffle=False)
+    values = [last_test_value(results) for results in (first, again, other, in_order)]
+    assert values[0] == values[1]
+    assert len(set(values)) == 3
+    if booster == "xgboost":
+        with pytest.raises(xgb.core.XGBoostError):  # as ever, where there are groups
+            dataset.slice([0])
+
+
+@BOOSTERS
+class TestRefusals:
+    def test_folds_that_cut_a_query(self, booster, problem) -> None:
+        with pytest.raises(
+            ValueError, match=r"folds\[0\] cuts query \d+ \(counted from 0\): \d+ of its \d+ rows are in"
+        ):
+            cv(params_of(booster), dataset_of(booster, problem), 2, folds=list(KFold(3).split(problem.X)))
+
+    @pytest.mark.parametrize("rows", [[], [0, 0], [-1], [10**6]])
+    def test_rows_that_are_none(self, booster, rows, problem) -> None:
+        first = np.arange(problem.sizes[0])
+        with pytest.raises(ValueError, match=r"folds\[0\]: the training rows must be different ones from 0 to"):
+            cv(params_of(booster), dataset_of(booster, problem), 2, folds=[(rows, first)])
+
+    @pytest.mark.parametrize("nfold", [1, 31])
+    def test_too_few_or_too_many(self, booster, nfold, problem) -> None:
+        with pytest.raises(ValueError, match="nfold must be from 2 to the number of queries, 30"):
+            cv(params_of(booster), dataset_of(booster, problem), 2, nfold=nfold)
+
+    def test_no_groups(self, booster, problem) -> None:
+        dataset = lgb.Dataset(problem.X, problem.y) if booster == "lightgbm" else xgb.DMatrix(problem.X, problem.y)
+        with pytest.raises(ValueError, match="has no query groups"):
+            cv(params_of(booster), dataset, 2)
+
+    def test_something_that_is_no_dataset(self, booster, problem) -> None:
+        with pytest.raises(TypeError, match="cv takes a lightgbm.Dataset or an xgboost.DMatrix, got a ndarray"):
+            cv(params_of(booster), problem.X, 2)
