@@ -16,6 +16,7 @@ __all__ = [
     "PairwiseLogistic",
     "PairwiseSoftZeroOne",
     "PairwiseSquared",
+    "RankingDisplay",
     "XGBRanker",
     "attach",
     "cv",
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .boosters.xgboost_batches import whole_queries
     from .boosters.xgboost_ranker import XGBRanker
     from .cross_validation import cv
+    from .display import RankingDisplay
     from .objectives import (
         BPR,
         PairwiseCustom,
@@ -58,6 +60,7 @@ _HOME = {
     "PairwiseSoftZeroOne": "objectives",
     "PairwiseSquared": "objectives",
     "get_objective": "objectives",
+    "RankingDisplay": "display",
     "make_ranking_scorer": "scoring",
     "popularity_weights": "weights",
     "propensity_weights": "weights",

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from .boosters.query_sets import read_data, take_qid_column
+from .data import RankingData
 from .metrics import Metric, get_metric
 from .objectives import PairwiseObjective
 
@@ -48,14 +50,16 @@ class RankingScorer:
         ValueError
             If there are no query ids, or the data do not suit the metric.
         """
-        _, ids = take_qid_column(X, qid)
-        if ids is None:
-            raise ValueError(
-                f"{self.metric.name} ranks within queries: the scorer needs qid=, which scikit-learn passes on with "
-                "set_config(enable_metadata_routing=True), or a DataFrame column qid"
-            )
-        data = read_data(X, y, ids, None, sample_weight, _objective_of(estimator))
-        return float(self.metric(data, np.asarray(estimator.predict(X))))
+        data, scores = predictions(
+            estimator,
+            X,
+            y,
+            qid,
+            sample_weight,
+            f"{self.metric.name} ranks within queries: the scorer needs qid=, which scikit-learn passes on with "
+            "set_config(enable_metadata_routing=True), or a DataFrame column qid",
+        )
+        return float(self.metric(data, scores))
 
     def get_metadata_routing(self) -> Any:
         """What scikit-learn's metadata routing passes on: ``qid`` and ``sample_weight``."""
@@ -101,6 +105,17 @@ def make_ranking_scorer(metric: str | Metric = "ndcg", **options: Any) -> Rankin
             raise TypeError(f"{metric.name} is complete: give options to metrics.get_metric, or the metric by name")
         return RankingScorer(metric)
     return RankingScorer(get_metric(metric, **options))
+
+
+def predictions(
+    estimator: Any, X: Any, y: Any, qid: Any, sample_weight: Any, without_qid: str
+) -> tuple[RankingData, NDArray[Any]]:
+    """A checked test set and an estimator's scores of it; a ValueError, ``without_qid``, if there are no query ids."""
+    _, ids = take_qid_column(X, qid)
+    if ids is None:
+        raise ValueError(without_qid)
+    data = read_data(X, y, ids, None, sample_weight, _objective_of(estimator))
+    return data, np.asarray(estimator.predict(X))
 
 
 def _objective_of(estimator: Any) -> PairwiseObjective | None:
