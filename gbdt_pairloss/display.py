@@ -103,16 +103,17 @@ class RankingDisplay:
         score = f"{shown} = {self.score:.3f}"
         style = {"label": score if name is None else f"{name} ({score})", **kwargs}
         if kind == "curve":
-            (self.line_,) = axes.plot(self.k, self.mean, **style)
+            lines = axes.plot(self.k, self.mean, **style)
             axes.set(xlabel="rank k", ylabel=f"{base}@k, mean over queries")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         else:
             values = np.sort(self.per_query[~np.isnan(self.per_query)])
             share = np.arange(1, values.size + 1) / values.size
             # From below the first value on, so that the line starts at 0.
-            (self.line_,) = axes.step(np.append(values[:1], values), np.append(0.0, share), where="post", **style)
+            lines = axes.step(np.append(values[:1], values), np.append(0.0, share), where="post", **style)
             axes.set(xlabel=f"{shown} of a query", ylabel="share of queries at or below")
         axes.legend(loc="best")
+        self.line_: Any = lines[0]
         self.ax_, self.figure_ = axes, axes.figure
         return self
 

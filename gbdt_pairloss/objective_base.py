@@ -280,14 +280,17 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         return twin
 
     def boost(
-        self, plan: Plan, scores: NDArray[Any], watch: TrainingWatch
+        self, plan: Plan, scores: NDArray[Any], watch: TrainingWatch | None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Gradient and Hessian of a plan as a booster takes them: float32, checked and watched."""
-        self.check_plan(plan)
-        check_learnable(plan, self._reason(plan))
+        """Gradient and Hessian of a plan as a booster takes them: float32, checked and watched.
+
+        ``watch`` is None for a part of what is trained on, from which nothing follows for the whole.
+        """
+        if watch is not None:
+            self.check_learnable(plan)
         self._check_shape(plan, scores)
         gradient, hessian = self._gradient_hessian(plan, scores, np.float32)
-        if plan.has_weighted_pair:
+        if plan.has_weighted_pair and watch is not None:
             watch.look(scores, gradient, hessian, self.pair_loss.smooth)
         return gradient, hessian
 
@@ -316,6 +319,11 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
 
     def check_plan(self, plan: Plan) -> None:
         """Raise a ValueError if this objective cannot train on a plan."""
+
+    def check_learnable(self, plan: Plan) -> None:
+        """Raise a ValueError if nothing can be learned from a plan; warn if that may be what the data say."""
+        self.check_plan(plan)
+        check_learnable(plan, self._reason(plan))
 
     def plan(self, data: RankingData) -> Plan:
         """The plan of checked and prepared data, as this objective sees its labels."""

@@ -38,7 +38,7 @@ def check_learnable(plan: Plan, reason: str) -> None:
         return
     if plan.n_pairs.any():
         raise ValueError("nothing can be learned: every pair has weight zero; look at the weights")
-    warnings.warn(f"nothing can be learned: {reason}", UserWarning, stacklevel=4)
+    warnings.warn(f"nothing can be learned: {reason}", UserWarning, stacklevel=5)
 
 
 class TrainingWatch:

@@ -193,10 +193,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         if ours:
             native.append(evaluator(ours, train, sets))
         # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
-        plan = None
-        if objective is not None:
-            plan = objective.plan(train.data)
-            objective.check_plan(plan)
+        plan = self._plan(objective, train)
         in_use = self.objective if objective is None or plan is None else _gradients(self, objective, plan)
         with swapped(self, _objective=in_use):
             super().fit(
@@ -217,7 +214,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             trained_with = self._objective if objective is None else objective
         self._objective = trained_with
         has_trees = self.booster_.num_trees() > 0 and init_model is None  # of this training alone
-        if plan is not None and plan.has_weighted_pair and has_trees:
+        if plan is not None and plan.has_weighted_pair and has_trees and not self._sees_a_part:
             warn_without_split(self.booster_.feature_importance("split").sum())
         self.n_queries_ = n_queries
         return self
@@ -297,7 +294,7 @@ def _gradients(ranker: LGBMRanker, objective: PairwiseObjective, plan: Plan) -> 
     """
     params = ranker.get_params(deep=False)
     given = [params[name] for name in _MIN_CHILD_HESSIAN_NAMES if name in params]
-    watch = TrainingWatch(float(given[-1]) if given else MIN_CHILD_HESSIAN)
+    watch = None if ranker._sees_a_part else TrainingWatch(float(given[-1]) if given else MIN_CHILD_HESSIAN)
 
     def gradients(y_true: Any, y_pred: Any, weight: Any, group: Any) -> Any:
         return objective.boost(plan, y_pred, watch)

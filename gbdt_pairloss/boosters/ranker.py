@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, clone
 
 from ..metrics import Feval, Metric, get_metric
 from ..objectives import PairwiseObjective, as_pairwise, get_objective, objective_names
+from ..plan import Plan
 from .query_sets import Extras, QuerySet, read_data, take_qid_column
 
 #: How the objective's parameters begin among a ranker's.
@@ -70,6 +71,8 @@ class RankerMixin:
     eval_fraction: float | None
     random_state: Any
     n_queries_: int
+    #: Whether ``fit`` sees a part of the queries only: nothing follows from it for the whole.
+    _sees_a_part = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A pickle may be older than a parameter of ours.
@@ -112,6 +115,15 @@ class RankerMixin:
     def pairwise_objective(self) -> PairwiseObjective | None:
         """The objective if it is one of ours, by name or object; None if it is the booster's own."""
         return as_pairwise(self.objective)
+
+    def _plan(self, objective: PairwiseObjective | None, train: QuerySet) -> Plan | None:
+        """What an objective of ours trains on, checked."""
+        if objective is None:
+            return None
+        plan = objective.plan(train.data)
+        if not self._sees_a_part:
+            objective.check_plan(plan)
+        return plan
 
     def _hold_out(self, train: QuerySet, sets: list[QuerySet]) -> tuple[QuerySet, list[QuerySet]]:
         """The training set and the evaluation sets, with ``eval_fraction`` of the queries held out if it says so."""
@@ -162,7 +174,7 @@ class RankerMixin:
             If neither qid nor group is given although the ranker was fitted on several queries, or the data do not
             suit the metric.
         """
-        evaluation = _score_metric(metric or ("ndcg" if pairs is None else "pair_accuracy"))
+        evaluation = score_metric(metric or ("ndcg" if pairs is None else "pair_accuracy"))
         if pairs is not None and evaluation.definition != "pair_accuracy":
             raise ValueError(f"{evaluation.name} knows nothing of pairs: with pairs= the metric is 'pair_accuracy'")
         X, qid = take_qid_column(X, qid)
@@ -196,7 +208,8 @@ def native_parameters(params: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name != "eval_fraction" and not name.startswith(NESTED)}
 
 
-def _score_metric(metric: Any) -> Metric:
+def score_metric(metric: Any) -> Metric:
+    """The metric that ``score`` was asked for, by name or object."""
     if isinstance(metric, Feval) and len(metric.metrics) == 1:
         return metric.metrics[0]
     if isinstance(metric, str) and metric in objective_names():

@@ -185,10 +185,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
         ours, native = sort_metrics(asked, ["ndcg"], objective, sets, _is_native_metric, wrap=QueryFunction)
         check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
-        plan = None
-        if objective is not None:
-            plan = objective.plan(train.data)
-            objective.check_plan(plan)
+        plan = self._plan(objective, train)
         gradients = None if objective is None or plan is None else _gradients(self, objective, plan)
         callbacks = as_list(self.callbacks if callbacks is None else callbacks)
         with swapped(
@@ -219,7 +216,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         booster = self.get_booster()
         # Of this training alone: a model to go on from has splits of its own.
         has_trees = self.booster != "gblinear" and booster.num_boosted_rounds() > 0 and xgb_model is None
-        if plan is not None and plan.has_weighted_pair and has_trees:
+        if plan is not None and plan.has_weighted_pair and has_trees and not self._sees_a_part:
             warn_without_split(len(booster.get_score(importance_type="weight")))
         self.n_queries_ = n_queries
         return self
@@ -267,7 +264,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
     """The objective on the training set's plan, as ``Booster.update`` calls it."""
     limit = MIN_CHILD_HESSIAN if ranker.min_child_weight is None else float(ranker.min_child_weight)
-    watch = TrainingWatch(0.0 if ranker.booster == "gblinear" else limit)
+    watch = None if ranker._sees_a_part else TrainingWatch(0.0 if ranker.booster == "gblinear" else limit)
 
     def gradients(preds: Any, dtrain: Any) -> Any:
         return objective.boost(plan, preds, watch)

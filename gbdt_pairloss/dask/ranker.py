@@ -1,0 +1,222 @@
+"""What both rankers on clusters share: ``fit``, ``predict`` and ``score`` of Dask collections."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from ..boosters.query_sets import read_data
+from ..boosters.ranker import score_metric
+from .rows import LABEL, QUERY, Features, da, dask, dd, distributed, pd, shuffled
+from .workers import check, complaint, one_per_process, placed_on, train
+
+
+class DaskRankerMixin:
+    """``fit``, ``predict`` and ``score`` of Dask collections; put before a ranker of ours."""
+
+    _local_ranker: Any
+    _network: Any
+    client: Any
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        qid: Any = None,
+        sample_weight: Any = None,
+        loser_weight: Any = None,
+        item_id: Any = None,
+        **fit_params: Any,
+    ) -> Any:
+        """Train the ranker on the rows of a cluster.
+
+        Parameters
+        ----------
+        X : Dask DataFrame or Dask array of shape (n_rows, n_features)
+            In any partitions: a query's rows may lie in several. A column ``qid`` of a DataFrame holds the query ids.
+        y : Dask Series or array of shape (n_rows,)
+        qid : Dask Series or array of shape (n_rows,), optional
+            Query id of each row: any dtype, any order. Needed where X has no column ``qid``.
+        sample_weight : Dask Series or array of shape (n_rows,), optional
+            One per row: item weights.
+        loser_weight, item_id : Dask Series or array of shape (n_rows,), optional
+            As in the local ranker.
+        **fit_params
+            What else the local ranker's ``fit`` takes. Dask collections among evaluation sets, their query ids and
+            weights are computed, and go whole to every worker: they have to fit into its memory.
+
+        Returns
+        -------
+        self : the ranker, with the attributes of a local one
+
+        Raises
+        ------
+        TypeError
+            If X, y, qid or a weight is no Dask collection.
+        ValueError
+            If query ids are missing, collections are cut differently, or something does not work on a cluster:
+            ``pairs``, ``group``, ``eval_fraction``, weights per query.
+
+        Notes
+        -----
+        The workers take part that got rows, one of each process, each with all of its threads (``n_jobs`` is not
+        looked at). The model does not depend on how the rows lay. Next to a training on one machine, gradients are the
+        same; the booster's bins and sums depend on the number of workers, and LightGBM's data-parallel learner guesses
+        the rows of a leaf from its Hessians, so that trees may differ where leaves are small.
+        """
+        for name in ("pairs", "group"):
+            if fit_params.get(name) is not None:
+                raise ValueError(f"{name} has no meaning on a cluster, where rows have no numbers; give qid= per row")
+        if self.eval_fraction is not None:  # type: ignore[attr-defined]
+            raise ValueError("eval_fraction does not work on a cluster: hold out queries yourself, as eval_set")
+        client = self.client_
+        if qid is None and not _has_qid_column(X):
+            raise ValueError("fit on a cluster needs qid=, one id per row, or a column qid of X")
+        columns = {LABEL: y, QUERY: qid, "sample_weight": sample_weight, "loser_weight": loser_weight}
+        columns["item_id"] = item_id
+        for name in self._starts():
+            columns[name] = fit_params.pop(name, None)
+        columns = {name: values for name, values in columns.items() if values is not None}
+        workers = one_per_process(client)
+        objective = self.pairwise_objective()  # type: ignore[attr-defined]
+        features, parts = shuffled(client, X, columns, objective, len(workers))
+        if not parts:
+            raise ValueError("X has no rows")
+        placed = placed_on(client, parts, workers)
+        ranker = self._unfitted()
+        self.n_queries_ = self._check(client, placed, features, ranker)
+        (shared,) = client.scatter([dask.compute(fit_params)[0]], broadcast=True, hash=False)
+        with distributed.MultiLock(sorted(workers), client=client):  # one training at a time
+            network = self._network.of(client, [worker for worker, _ in placed])
+            tasks = [
+                client.submit(
+                    *(train, part, features, ranker, shared, network, rank, workers[worker]),
+                    workers=[worker],
+                    pure=False,
+                )
+                for rank, (worker, part) in enumerate(placed)
+            ]
+            trained = client.gather(tasks)[0]
+        kept = {*self.get_params(deep=False), "_other_params", "n_queries_"}  # type: ignore[attr-defined]
+        vars(self).update({name: value for name, value in vars(trained).items() if name not in kept})
+        return self
+
+    def predict(self, X: Any, **kwargs: Any) -> Any:
+        """Scores of rows: a Dask Series with the index of a Dask DataFrame, a Dask array for an array.
+
+        Order and partitions are those of X. Anything else is predicted here and now. What gives more than one number
+        per row, such as ``pred_contrib``, takes ``X.map_partitions(ranker.to_local().predict, ...)``.
+        """
+        local = self.to_local()
+        if isinstance(X, dd.DataFrame):
+            dtype = local.predict(_one_row(X._meta), **kwargs).dtype
+            return X.map_partitions(_predict_frame, local, kwargs, meta=pd.Series(name="score", dtype=dtype))
+        if isinstance(X, da.Array):
+            dtype = local.predict(np.zeros((1, X.shape[1]), dtype=X.dtype), **kwargs).dtype
+            return X.rechunk({1: -1}).map_blocks(_predict_array, local, kwargs, drop_axis=1, dtype=dtype)
+        return local.predict(X, **kwargs)
+
+    def score(self, X: Any, y: Any, *, qid: Any = None, sample_weight: Any = None, metric: Any = None) -> float:
+        """Mean of a metric over the queries of a test set; labels, query ids, weights and scores are brought here.
+
+        Parameters
+        ----------
+        X, y, qid, sample_weight
+            As in :meth:`fit`.
+        metric : str or Metric, optional
+            Default: "ndcg".
+
+        Returns
+        -------
+        score : float
+            Larger is better.
+
+        Raises
+        ------
+        ValueError
+            If there are no query ids, or the data do not suit the metric.
+        """
+        evaluation = score_metric(metric or "ndcg")
+        if _has_qid_column(X):
+            if qid is not None:
+                raise ValueError("qid is given twice: as a column of X and as qid=")
+            qid = X["qid"]
+        if qid is None:
+            raise ValueError("score ranks within queries: it needs qid=, or a column qid of X")
+        scores, *given = (
+            None if values is None else np.asarray(values)
+            for values in dask.compute(self.predict(X), y, qid, sample_weight)
+        )
+        labels, ids, weight = given
+        objective = self.pairwise_objective()  # type: ignore[attr-defined]
+        return float(evaluation(read_data(scores, labels, ids, None, weight, objective), scores))
+
+    def to_local(self) -> Any:
+        """The same ranker without Dask."""
+        local = self._unfitted()
+        kept = {*self.get_params(deep=False), "_other_params"}  # type: ignore[attr-defined]
+        vars(local).update({name: value for name, value in vars(self).items() if name not in kept})
+        return local
+
+    @property
+    def client_(self) -> Any:
+        """The client that is used: ``client``, or the process's own."""
+        return distributed.get_client() if self.client is None else self.client
+
+    def _unfitted(self) -> Any:
+        params = self.get_params(deep=False)  # type: ignore[attr-defined]
+        return self._local_ranker(**{name: value for name, value in params.items() if name != "client"})
+
+    def _starts(self) -> list[str]:
+        """The local ranker's name for initial scores."""
+        known = inspect.signature(self._local_ranker.fit).parameters
+        return [name for name in ("init_score", "base_margin") if name in known]
+
+    def _check(self, client: Any, placed: list[tuple[str, Any]], features: Features, ranker: Any) -> int:
+        """Have every worker check its rows, and see whether the whole can be learned from: the number of queries."""
+
+        def ask(question: Any, worker: str, part: Any) -> Any:
+            return client.submit(question, part, features, ranker, workers=[worker], pure=False)
+
+        reports = client.gather([ask(check, worker, part) for worker, part in placed])
+        if not any(report.learnable for report in reports):
+            worst = max(range(len(reports)), key=lambda i: reports[i].has_pairs)
+            for message in ask(complaint, *placed[worst]).result():
+                warnings.warn(message, UserWarning, stacklevel=3)
+        return sum(report.n_queries for report in reports)
+
+    def __sklearn_clone__(self) -> Any:
+        # The client is no parameter to copy.
+        params = clone(self._unfitted()).get_params(deep=False)
+        ranker: Any = type(self)
+        return ranker(client=self.client, **params)
+
+    def __getstate__(self) -> Any:
+        state = dict(super().__getstate__())  # type: ignore[misc]
+        state["client"] = None
+        if "_other_params" in state:
+            state["_other_params"] = {name: v for name, v in state["_other_params"].items() if name != "client"}
+        return state
+
+
+def _has_qid_column(X: Any) -> bool:
+    return isinstance(X, dd.DataFrame) and "qid" in X.columns
+
+
+def _one_row(meta: Any) -> Any:
+    """A row of missing values with the columns of an empty frame."""
+    return meta.reindex([0])
+
+
+def _predict_frame(frame: Any, ranker: Any, kwargs: dict[str, Any]) -> Any:
+    scores = ranker.predict(frame, **kwargs) if len(frame) else np.empty(0)
+    return pd.Series(scores, index=frame.index, name="score")
+
+
+def _predict_array(block: Any, ranker: Any, kwargs: dict[str, Any]) -> Any:
+    return ranker.predict(block, **kwargs) if len(block) else np.empty(0)
