@@ -154,6 +154,7 @@ class BPR(PairwiseObjective):
     def check_plan(self, plan: Plan) -> None:
         if not plan.n_pairs.any():
             raise ValueError(f"nothing can be learned: {self._reason(plan)}")
+        super().check_plan(plan)
         draws = self._draws()
         if draws is not None:
             from .engine.listed import check_draws  # here, for it imports Numba

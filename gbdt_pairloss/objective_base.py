@@ -21,7 +21,7 @@ from .pair_weights import DELTA_WEIGHTS, PAIR_WEIGHTS, value_function
 from .plan import Plan, build_plan
 from .plan_cache import cached_plan
 from .table_plan import TablePlan
-from .training import TrainingWatch, check_learnable
+from .training import TrainingWatch, check_weights_of_pairs, warn_without_pairs
 from .validation import check_choice, check_positive
 
 REDUCTIONS = ("sum", "mean", "sum_over_batch_size", "mean_with_sample_weight", "none", "pairs", "pair_weights")
@@ -319,11 +319,12 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
 
     def check_plan(self, plan: Plan) -> None:
         """Raise a ValueError if this objective cannot train on a plan."""
+        check_weights_of_pairs(plan)
 
     def check_learnable(self, plan: Plan) -> None:
         """Raise a ValueError if nothing can be learned from a plan; warn if that may be what the data say."""
         self.check_plan(plan)
-        check_learnable(plan, self._reason(plan))
+        warn_without_pairs(plan, self._reason(plan))
 
     def plan(self, data: RankingData) -> Plan:
         """The plan of checked and prepared data, as this objective sees its labels."""

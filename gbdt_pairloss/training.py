@@ -15,30 +15,16 @@ from numpy.typing import NDArray
 from .plan import Plan
 
 
-def check_learnable(plan: Plan, reason: str) -> None:
-    """Say so if no gradient of this plan can be anything but zero.
-
-    Parameters
-    ----------
-    plan : Plan
-    reason : str
-        Why, in the objective's words, there would be no pair.
-
-    Raises
-    ------
-    ValueError
-        If there are pairs, but every one has weight 0.
-
-    Warns
-    -----
-    UserWarning
-        If there is no pair.
-    """
-    if plan.has_weighted_pair:
-        return
-    if plan.n_pairs.any():
+def check_weights_of_pairs(plan: Plan) -> None:
+    """Raise a ValueError if there are pairs, but every one has weight 0."""
+    if plan.n_pairs.any() and not plan.has_weighted_pair:
         raise ValueError("nothing can be learned: every pair has weight zero; look at the weights")
-    warnings.warn(f"nothing can be learned: {reason}", UserWarning, stacklevel=5)
+
+
+def warn_without_pairs(plan: Plan, reason: str) -> None:
+    """Warn if there is no pair, so that every gradient is zero; ``reason``: why, in the objective's words."""
+    if not plan.n_pairs.any():
+        warnings.warn(f"nothing can be learned: {reason}", UserWarning, stacklevel=5)
 
 
 class TrainingWatch:

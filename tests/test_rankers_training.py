@@ -92,7 +92,7 @@ def test_native_objectives_train_as_they_do(Ranker, problem) -> None:
         XGBRanker: ("rank:ndcg", xgb.XGBRanker),
     }[Ranker]
     ours = make_ranker(Ranker, objective=native)
-    params = {k: v for k, v in ours.get_params().items() if k != "objective"}
+    params = {k: v for k, v in ours.get_params().items() if k not in ("objective", "eval_fraction")}
     theirs = plain(objective=native, **params)
     eval_set = [(problem.X.copy(), problem.y)]
     ours.fit(
@@ -104,7 +104,9 @@ def test_native_objectives_train_as_they_do(Ranker, problem) -> None:
         eval_metric=["ndcg@3", "mrr"],
     )
     theirs.fit(problem.X, problem.y, group=problem.sizes)
-    np.testing.assert_array_equal(ours.predict(problem.X), theirs.predict(problem.X))
+    # LightGBM 4.6 warns of arrays without names in its own ranker's predict.
+    expected = theirs.booster_.predict(problem.X) if Ranker is LGBMRanker else theirs.predict(problem.X)
+    np.testing.assert_array_equal(ours.predict(problem.X), expected)
     history = history_of(ours)
     assert sorted(history) == ["mrr", "ndcg@3"]
     assert all(len(values) == 12 for values in history.values())
@@ -116,7 +118,7 @@ def test_native_objectives_train_as_they_do(Ranker, problem) -> None:
     if Ranker is LGBMRanker:
         default = make_ranker(LGBMRanker, objective=None).fit(problem.X, problem.y, qid=problem.qid)
         assert default.objective_ == "lambdarank"
-        np.testing.assert_array_equal(default.predict(problem.X), theirs.predict(problem.X))
+        np.testing.assert_array_equal(default.predict(problem.X), expected)
 
 
 def test_queries_of_more_than_10_000_rows() -> None:

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..objectives import PairwiseObjective
 from ..plan import Plan
 from ..training import TrainingWatch, warn_without_split
 from .evaluation import Evaluation, check_evaluations, sort_metrics
 from .lightgbm import METRIC_NAMES, MIN_CHILD_HESSIAN, is_dart, lgb, refuse_bagging_by_query, threads_of
 from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, ranks_apart, read_ranks
-from .query_sets import Extras, QuerySet, joined, read_evaluation_sets, read_query_set, take_qid_column
+from .query_sets import Extras, QuerySet, column_names, joined, read_evaluation_sets, read_query_set, take_qid_column
 from .ranker import OWN_PARAMETERS, RankerMixin, as_list, keyword_signature, native_parameters, swapped
 
 _MIN_CHILD_HESSIAN_NAMES = (
@@ -194,6 +196,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             native.append(evaluator(ours, train, sets))
         # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
         plan = self._plan(objective, train)
+        names = column_names(train.X)
+        self._feature_names = None if names is None else [str(name) for name in names]
         in_use = self.objective if objective is None or plan is None else _gradients(self, objective, plan)
         with swapped(self, _objective=in_use):
             super().fit(
@@ -218,6 +222,21 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             warn_without_split(self.booster_.feature_importance("split").sum())
         self.n_queries_ = n_queries
         return self
+
+    @property
+    def feature_names_in_(self) -> Any:
+        """Names of the features, where X had some (LightGBM 4.6 makes some up, and warns of arrays without)."""
+        if getattr(self, "_feature_names", None) is None:
+            raise AttributeError(f"{type(self).__name__} has no feature_names_in_: it was fitted without names")
+        return np.array(self._feature_names)
+
+    @feature_names_in_.setter
+    def feature_names_in_(self, names: Any) -> None:
+        """scikit-learn would set it while LightGBM checks X; ``fit`` knows better."""
+
+    @feature_names_in_.deleter
+    def feature_names_in_(self) -> None:
+        """scikit-learn would delete it while LightGBM checks an X without names."""
 
     def predict(
         self,

@@ -321,6 +321,12 @@ def joined(eval_set: Any, eval_X: Any, eval_y: Any) -> Any:
     return list(zip(*pairs, strict=True))
 
 
+def column_names(X: Any) -> list[Any] | None:
+    """The names of the columns of a DataFrame or an Arrow table; None for an array."""
+    names = getattr(X, "column_names", getattr(X, "columns", None))  # a table's columns are its values
+    return None if names is None else list(names)
+
+
 def take_qid_column(X: Any, qid: Any = None) -> tuple[Any, Any]:
     """Split the column ``qid`` of a DataFrame or an Arrow table off: the query ids, as in XGBoost's own ranker.
 
@@ -328,8 +334,7 @@ def take_qid_column(X: Any, qid: Any = None) -> tuple[Any, Any]:
     """
     if sparse.issparse(X):
         return _readable(X), qid
-    names = getattr(X, "column_names", getattr(X, "columns", None))  # a table's columns are its values
-    if names is None or "qid" not in list(names):
+    if "qid" not in (column_names(X) or ()):
         return X, qid
     if qid is not None:
         raise ValueError("qid is given twice: as a column of X and as qid=")
