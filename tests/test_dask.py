@@ -27,6 +27,7 @@ from gbdt_pairloss import LGBMRanker, PairwiseLogistic, XGBRanker, metrics
 from gbdt_pairloss.dask import DaskLGBMRanker, DaskXGBRanker
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the workers do not find the tests
+pytestmark = pytest.mark.slow
 BOTH = pytest.mark.parametrize("Ranker", [DaskLGBMRanker, DaskXGBRanker])
 
 
@@ -243,8 +244,8 @@ class TestRefusals:
             ({"qid": None}, ValueError, "fit on a cluster needs qid=, one id per row"),
             ({"pairs": ([0], [1])}, ValueError, "pairs has no meaning on a cluster"),
             ({"group": [3000]}, ValueError, "group has no meaning on a cluster"),
-            ({"y": np.zeros(3000)}, TypeError, "label must be a Dask array, DataFrame or Series, got a ndarray"),
-            ({"qid": "short"}, ValueError, "X has 3000 rows, but query has 2990"),
+            ({"y": np.zeros(3000)}, TypeError, "y must be a Dask array, DataFrame or Series, got a ndarray"),
+            ({"qid": "short"}, ValueError, "X has 3000 rows, but qid has 2990"),
             ({"qid": "missing"}, ValueError, "partition 1: qid is missing at row 500"),
             ({"y": "nan"}, ValueError, "partition 2: y is nan at row 7"),
             ({"y": "negative"}, ValueError, "partition 0: .* negative"),
@@ -266,6 +267,12 @@ class TestRefusals:
         arguments[name] = value
         with pytest.raises(error, match=message):
             make_ranker(Ranker).fit(da.from_array(X.to_numpy(), chunks=1000), **arguments)
+
+    def test_a_learner_that_needs_all_rows(self, Ranker, rows, client) -> None:
+        if Ranker is DaskLGBMRanker:
+            with pytest.raises(ValueError, match="tree_learner='feature' does not suit rows that lie on several"):
+                make_ranker(Ranker, tree_learner="feature").fit(*on_cluster(rows))
+            make_ranker(Ranker, tree_learner="voting").fit(*on_cluster(rows))
 
     def test_held_out_queries(self, Ranker, rows, client) -> None:
         with pytest.raises(ValueError, match="eval_fraction does not work on a cluster"):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.model_selection import GroupKFold
 
-from gbdt_pairloss import BPR, PairwiseLogistic, attach, metrics
+from gbdt_pairloss import BPR, PairwiseLogistic, attach, cv, metrics
 
 lgb = pytest.importorskip("lightgbm")
 if int(lgb.__version__.split(".")[0]) >= 4:
@@ -58,3 +59,13 @@ def test_attachments_follow_a_subset(problem) -> None:
 def test_no_groups(problem) -> None:
     with pytest.raises(ValueError, match="has no query groups"):
         lgb.train(PARAMS, lgb.Dataset(problem.X, problem.y), 2, fobj=PairwiseLogistic())
+
+
+def test_cross_validation_keeps_queries_whole(problem) -> None:
+    dataset = lgb.Dataset(problem.X, problem.y, group=problem.sizes, free_raw_data=False)
+    folds = list(GroupKFold(3).split(problem.X, groups=problem.qid))
+    results = cv({**PARAMS, "objective": "pairwise_logistic"}, dataset, 15, folds=folds)
+    losses = results["pairwise_logistic-mean"]
+    assert losses[-1] < losses[0] < np.log(2)
+    with pytest.raises(ValueError, match=r"folds\[0\] cuts query"):
+        cv({**PARAMS, "objective": "pairwise_logistic"}, dataset, 2, folds=[([0], [1])])

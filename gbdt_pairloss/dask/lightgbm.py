@@ -48,12 +48,17 @@ class LightGBMNetwork(Network):
 
     def parameters(self, rank: int, params: dict[str, Any]) -> dict[str, Any]:
         """LightGBM's parameters of the network."""
-        learner = next((params[name] for name in ("tree_learner", "tree", "tree_type") if name in params), "data")
+        names = ("tree_learner", "tree", "tree_type", "tree_learner_type")
+        learner = next((params[name] for name in names if name in params), "data")
+        if learner not in ("data", "data_parallel", "voting", "voting_parallel"):
+            raise ValueError(
+                f"tree_learner={learner!r} does not suit rows that lie on several workers; take 'data' or 'voting'"
+            )
         return {
             "machines": ",".join(self.machines),
             "num_machines": len(self.machines),
             "local_listen_port": int(self.machines[rank].rpartition(":")[2]),
-            "tree_learner": "data" if learner == "serial" else learner,
+            "tree_learner": learner,
         }
 
     @contextmanager
@@ -74,11 +79,12 @@ class DaskLGBMRanker(DaskRankerMixin, LGBMRanker):  # type: ignore[misc]
     objective : str or PairwiseObjective or callable, default="pairwise_logistic"
         As in :class:`gbdt_pairloss.LGBMRanker`; it has to pickle.
     **kwargs
-        Its other parameters. ``tree_learner`` is "data" unless it says "feature" or "voting".
+        Its other parameters; ``tree_learner`` may be "data", the default, or "voting".
     """
 
     _local_ranker = LGBMRanker
     _network = LightGBMNetwork
+    _score_dtype = "float64"
 
     def __init__(self, *, client: Any = None, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
         super().__init__(objective=objective, **kwargs)

@@ -20,6 +20,7 @@ class DaskRankerMixin:
 
     _local_ranker: Any
     _network: Any
+    _score_dtype: str
     client: Any
 
     def fit(
@@ -89,7 +90,7 @@ class DaskRankerMixin:
             raise ValueError("X has no rows")
         placed = placed_on(client, parts, workers)
         ranker = self._unfitted()
-        self.n_queries_ = self._check(client, placed, features, ranker)
+        n_queries = self._check(client, placed, features, ranker)
         (shared,) = client.scatter([dask.compute(fit_params)[0]], broadcast=True, hash=False)
         with distributed.MultiLock(sorted(workers), client=client):  # one training at a time
             network = self._network.of(client, [worker for worker, _ in placed])
@@ -104,6 +105,7 @@ class DaskRankerMixin:
             trained = client.gather(tasks)[0]
         kept = {*self.get_params(deep=False), "_other_params", "n_queries_"}  # type: ignore[attr-defined]
         vars(self).update({name: value for name, value in vars(trained).items() if name not in kept})
+        self.n_queries_ = n_queries
         return self
 
     def predict(self, X: Any, **kwargs: Any) -> Any:
@@ -114,11 +116,11 @@ class DaskRankerMixin:
         """
         local = self.to_local()
         if isinstance(X, dd.DataFrame):
-            dtype = local.predict(_one_row(X._meta), **kwargs).dtype
-            return X.map_partitions(_predict_frame, local, kwargs, meta=pd.Series(name="score", dtype=dtype))
+            meta = pd.Series(name="score", dtype=self._score_dtype)
+            return X.map_partitions(_predict_frame, local, kwargs, meta=meta)
         if isinstance(X, da.Array):
-            dtype = local.predict(np.zeros((1, X.shape[1]), dtype=X.dtype), **kwargs).dtype
-            return X.rechunk({1: -1}).map_blocks(_predict_array, local, kwargs, drop_axis=1, dtype=dtype)
+            X = X.rechunk({1: -1})
+            return X.map_blocks(_predict_array, local, kwargs, drop_axis=1, dtype=self._score_dtype)
         return local.predict(X, **kwargs)
 
     def score(self, X: Any, y: Any, *, qid: Any = None, sample_weight: Any = None, metric: Any = None) -> float:
@@ -206,11 +208,6 @@ class DaskRankerMixin:
 
 def _has_qid_column(X: Any) -> bool:
     return isinstance(X, dd.DataFrame) and "qid" in X.columns
-
-
-def _one_row(meta: Any) -> Any:
-    """A row of missing values with the columns of an empty frame."""
-    return meta.reindex([0])
 
 
 def _predict_frame(frame: Any, ranker: Any, kwargs: dict[str, Any]) -> Any:

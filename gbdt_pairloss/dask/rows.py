@@ -25,9 +25,8 @@ def _import(module: str) -> Any:
 
 dask, da, dd, distributed, pd = map(_import, ("dask", "dask.array", "dask.dataframe", "dask.distributed", "pandas"))
 
-# What a row has beside its features, in the frame that is shuffled: its query, its place among the caller's rows, its
-# label.
-QUERY, PLACE, LABEL = "query", "place", "label"
+# What every row has beside its features, in the frame that is shuffled; the features are x0, x1 and so on.
+QUERY, LABEL, PLACE = "qid", "y", "place among the rows"
 
 
 @dataclass(frozen=True)

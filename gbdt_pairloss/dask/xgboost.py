@@ -60,6 +60,7 @@ class DaskXGBRanker(DaskRankerMixin, XGBRanker):  # type: ignore[misc]
 
     _local_ranker = XGBRanker
     _network = XGBoostNetwork
+    _score_dtype = "float32"
 
     def __init__(self, *, client: Any = None, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
         super().__init__(objective=objective, **kwargs)
