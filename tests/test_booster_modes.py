@@ -11,7 +11,7 @@ from ranker_helpers import BOTH, history_of, make_ranker
 
 from gbdt_pairloss import LGBMRanker, PairwiseLogistic, XGBRanker, metrics, whole_queries
 
-XGBOOST = tuple(int(part) for part in xgb.__version__.split(".")[:2])
+LIGHTGBM, XGBOOST = (tuple(int(part) for part in package.__version__.split(".")[:2]) for package in (lgb, xgb))
 
 LGBM_MODES = {
     "dart": {"boosting_type": "dart", "drop_rate": 0.3},
@@ -40,6 +40,8 @@ XGB_MODES = {
     [(LGBMRanker, mode) for mode in LGBM_MODES] + [(XGBRanker, mode) for mode in XGB_MODES],
 )
 def test_modes(Ranker, mode, problem) -> None:
+    if mode == "quantised gradients" and LIGHTGBM < (4, 2):
+        pytest.skip("LightGBM before 4.2 crashes, with any custom objective")
     params = (LGBM_MODES if Ranker is LGBMRanker else XGB_MODES)[mode]
     ranker = make_ranker(Ranker, n_estimators=30, **params)
     ranker.fit(
@@ -148,7 +150,7 @@ class Batches(xgb.DataIter):
     def __init__(self, problem, cuts, directory, fields=None) -> None:
         self.problem, self.cuts, self.at = problem, cuts, 0
         self.fields = fields or (lambda rows: {"qid": problem.qid[rows]})
-        super().__init__(cache_prefix=str(directory / "cache"))
+        super().__init__(cache_prefix=str(directory / "cache") if XGBOOST >= (3, 0) else None)
 
     def reset(self) -> None:
         self.at = 0

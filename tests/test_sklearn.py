@@ -141,7 +141,7 @@ def test_other_searches(Ranker, scattered, routing) -> None:
 
 
 @BOTH
-def test_cross_val_predict_and_learning_curve(Ranker, scattered, routing) -> None:
+def test_cross_val_predict(Ranker, scattered, routing) -> None:
     X, y, qid = scattered
     params = {"qid": qid, "groups": qid}
     predicted = cross_val_predict(make_ranker(Ranker), X, y, cv=GroupKFold(3), params=params)
@@ -149,6 +149,14 @@ def test_cross_val_predict_and_learning_curve(Ranker, scattered, routing) -> Non
         alone = make_ranker(Ranker).fit(X[train], y[train], qid=qid[train])
         np.testing.assert_array_equal(predicted[test], alone.predict(X[test]))
 
+
+@pytest.mark.skipif(
+    "params" not in inspect.signature(learning_curve).parameters, reason="scikit-learn 1.6 routes there"
+)
+@BOTH
+def test_learning_curve(Ranker, scattered, routing) -> None:
+    X, y, qid = scattered
+    params = {"qid": qid, "groups": qid}
     sizes, _, scores = learning_curve(
         make_ranker(Ranker), X, y, cv=GroupKFold(3), train_sizes=[0.1, 1.0], params=params
     )
