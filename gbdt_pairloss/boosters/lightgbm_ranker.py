@@ -14,8 +14,8 @@ from ..training import TrainingWatch, warn_without_split
 from .evaluation import Evaluation, check_evaluations, sort_metrics
 from .lightgbm import METRIC_NAMES, MIN_CHILD_HESSIAN, is_dart, lgb, refuse_bagging_by_query, threads_of
 from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, ranks_apart, read_ranks
-from .query_sets import Extras, QuerySet, column_names, joined, read_evaluation_sets, read_query_set, take_qid_column
-from .ranker import OWN_PARAMETERS, RankerMixin, as_list, keyword_signature, native_parameters, swapped
+from .query_sets import Extras, QuerySet, column_names, joined, take_qid_column
+from .ranker import OWN_PARAMETERS, RankerMixin, as_list, documented, keyword_signature, native_parameters, swapped
 
 _MIN_CHILD_HESSIAN_NAMES = (
     "min_child_weight",
@@ -81,6 +81,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     __init__.__signature__ = keyword_signature(lgb.LGBMRanker.__init__, **OWN_PARAMETERS)  # type: ignore[attr-defined]
 
+    @documented
     def fit(
         self,
         X: Any,
@@ -115,25 +116,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
         Parameters
         ----------
-        X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
-            A column ``qid`` of a DataFrame holds the query ids.
-        y : array of shape (n_rows,)
-            Labels: larger is better. Any finite numbers for our objectives. None with ``pairs``.
-        qid : array of shape (n_rows,), optional
-            Query id of each row: any dtype, any order; rows are regrouped inside.
-        group : array of shape (n_queries,), optional
-            Rows of each query, instead of ``qid``. Without either all rows are one query, with a warning.
-        sample_weight : array, optional
-            One per row (item weights) or one per query.
-        loser_weight : array of shape (n_rows,), optional
-            Weight of each row as the loser of its pairs; for BPR, as a negative.
-        item_id : array of shape (n_rows,), optional
-            The item that each row is, of any dtype: BPR takes no row for a negative whose item is a positive of its
-            query in another row.
-        pairs : (winner, loser) or (winner, loser, weight), optional
-            Arrays of shape (n_pairs,): learn from these pairs of rows, counted from 0, in the place of those that the
-            labels make. Without qid and group all rows are then one query; ``normalize="none"`` or ``"query"`` of
-            the objective suits it. Nobody cuts pairs along with X: they do not go through scikit-learn's searches.
+        %(rows)s
         init_score : array of shape (n_rows,), optional
         eval_set : list of (X, y), optional
         eval_names, eval_sample_weight, eval_init_score, eval_qid, eval_group : lists, optional
@@ -148,8 +131,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             Ranks at which "ndcg" and "map" without one are evaluated; the default metric uses 1 to 5.
         feature_name, categorical_feature, callbacks, init_model
             As in ``lightgbm.LGBMRanker.fit``. Early stopping: ``callbacks=[lightgbm.early_stopping(20)]``.
-        eval_X, eval_y : array-likes or tuples of these, optional
-            ``eval_set`` in the form of LightGBM 4.7, which a pipeline can transform (``transform_input=["eval_X"]``).
+        %(eval_X)s
 
         Returns
         -------
@@ -165,27 +147,20 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         if objective is not None:
             self._check_supported()
             objective = objective.on_threads(threads_of(self.get_params(deep=False))).seeded(self.random_state)
-        extras = Extras(loser_weight, item_id, pairs)
-        extras.check_objective(objective)
-        train = read_query_set(
-            X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective, extras=extras
-        )
-        sets = read_evaluation_sets(
+        train, sets, n_queries = self._read_sets(
+            objective,
+            {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
+            Extras(loser_weight, item_id, pairs),
             joined(eval_set, eval_X, eval_y),
-            train,
-            given={"X": X, "y": y, "qid": qid, "group": group, "extras": extras},
+            "eval_sample_weight",
+            by_data_alone=objective is None,  # as LightGBM does
             eval_qid=eval_qid,
             eval_group=eval_group,
             eval_weight=eval_sample_weight,
-            weight_name="eval_sample_weight",
-            objective=objective,
             eval_loser_weight=eval_loser_weight,
             eval_item_id=eval_item_id,
             eval_pairs=eval_pairs,
-            by_data_alone=objective is None,  # as LightGBM does
         )
-        n_queries = train.data.groups.n_queries
-        train, sets = self._hold_out(train, sets)
         if (objective is not None or callable(self.objective)) and is_dart(self.get_params(deep=False)):
             # LightGBM takes a set for the training set, which DART must not evaluate, by the identity of its labels.
             eval_names = eval_names or ["training" if s is train else f"valid_{i}" for i, s in enumerate(sets)]

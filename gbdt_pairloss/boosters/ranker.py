@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from ..metrics import Feval, Metric, get_metric
 from ..objectives import PairwiseObjective, as_pairwise, get_objective, objective_names
 from ..plan import Plan
-from .query_sets import Extras, QuerySet, read_data, take_qid_column
+from .query_sets import Extras, QuerySet, read_data, read_evaluation_sets, read_query_set, take_qid_column
 
 #: How the objective's parameters begin among a ranker's.
 NESTED = "objective__"
@@ -56,6 +56,41 @@ def keyword_signature(native_init: Any, **own: Any) -> inspect.Signature:
         for name, default in {**defaults, **own}.items()
     ]
     return inspect.Signature([*first, *keywords, *rest])
+
+
+#: What the ``fit`` of both rankers says of the arguments that both have.
+_FIT_TEXT = {
+    "rows": """\
+X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
+    A column ``qid`` of a DataFrame (pandas, polars) or an Arrow table holds the query ids.
+y : array of shape (n_rows,)
+    Labels: larger is better. Any finite numbers for our objectives. None with ``pairs``.
+qid : array of shape (n_rows,), optional
+    Query id of each row: any dtype, any order; rows are regrouped inside.
+group : array of shape (n_queries,), optional
+    Rows of each query, instead of ``qid``. Without either all rows are one query, with a warning.
+sample_weight : array, optional
+    One per row (item weights; with XGBoost's own objectives the same within a query) or one per query.
+loser_weight : array of shape (n_rows,), optional
+    Weight of each row as the loser of its pairs; for BPR, as a negative.
+item_id : array of shape (n_rows,), optional
+    The item that each row is, of any dtype: BPR takes no row for a negative whose item is a positive of its
+    query in another row.
+pairs : (winner, loser) or (winner, loser, weight), optional
+    Arrays of shape (n_pairs,): learn from these pairs of rows, counted from 0, in the place of those that the
+    labels make. Without qid and group all rows are then one query; ``normalize="none"`` or ``"query"`` of
+    the objective suits it. Nobody cuts pairs along with X: they do not go through scikit-learn's searches.""",
+    "eval_X": """\
+eval_X, eval_y : array-likes or tuples of these, optional
+    ``eval_set`` in the form of LightGBM 4.7, which a pipeline can transform (``transform_input=["eval_X"]``).""",
+}
+
+
+def documented(fit: Any) -> Any:
+    """Put the shared texts in the places of ``%(rows)s`` and the like in a docstring of ``fit``."""
+    if fit.__doc__:  # python -OO drops docstrings
+        fit.__doc__ = inspect.cleandoc(fit.__doc__) % _FIT_TEXT
+    return fit
 
 
 class RankerMixin:
@@ -116,6 +151,42 @@ class RankerMixin:
         """The objective if it is one of ours, by name or object; None if it is the booster's own."""
         return as_pairwise(self.objective)
 
+    def _read_sets(
+        self,
+        objective: PairwiseObjective | None,
+        given: dict[str, Any],
+        extras: Extras,
+        eval_set: Any,
+        weight_name: str,
+        by_data_alone: bool = False,
+        **evaluation: Any,
+    ) -> tuple[QuerySet, list[QuerySet], int]:
+        """The training set, the evaluation sets, and the number of queries before any were held out.
+
+        Parameters
+        ----------
+        given : dict
+            X, y, qid, group and sample_weight as ``fit`` got them.
+        eval_set, weight_name, by_data_alone, **evaluation
+            As ``read_evaluation_sets`` takes them.
+        """
+        extras.check_objective(objective)
+        train = read_query_set(**given, objective=objective, extras=extras)
+        sets = read_evaluation_sets(
+            eval_set,
+            train,
+            given={**given, "extras": extras},
+            weight_name=weight_name,
+            objective=objective,
+            by_data_alone=by_data_alone,
+            **evaluation,
+        )
+        n_queries = train.data.groups.n_queries
+        if self.eval_fraction is not None and not sets:
+            train, held_out = train.split(self.eval_fraction, self.random_state)
+            sets = [held_out]
+        return train, sets, n_queries
+
     def _plan(self, objective: PairwiseObjective | None, train: QuerySet) -> Plan | None:
         """What an objective of ours trains on, checked."""
         if objective is None:
@@ -124,13 +195,6 @@ class RankerMixin:
         if not self._sees_a_part:
             objective.check_plan(plan)
         return plan
-
-    def _hold_out(self, train: QuerySet, sets: list[QuerySet]) -> tuple[QuerySet, list[QuerySet]]:
-        """The training set and the evaluation sets, with ``eval_fraction`` of the queries held out if it says so."""
-        if self.eval_fraction is None or sets:
-            return train, sets
-        train, held_out = train.split(self.eval_fraction, self.random_state)
-        return train, [held_out]
 
     def score(
         self,

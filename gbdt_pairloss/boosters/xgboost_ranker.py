@@ -10,12 +10,13 @@ from ..objectives import PairwiseObjective, objective_names
 from ..plan import Plan
 from ..training import TrainingWatch, warn_without_split
 from .evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
-from .query_sets import Extras, QuerySet, joined, paired, read_evaluation_sets, read_query_set, take_qid_column
+from .query_sets import Extras, QuerySet, joined, paired, take_qid_column
 from .ranker import (
     NESTED,
     OWN_PARAMETERS,
     RankerMixin,
     as_list,
+    documented,
     keyword_signature,
     native_parameters,
     refuse_unprefixed,
@@ -80,6 +81,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     __init__.__signature__ = keyword_signature(xgb.XGBModel.__init__, **OWN_PARAMETERS)  # type: ignore[attr-defined]
 
+    @documented
     def fit(
         self,
         X: Any,
@@ -112,25 +114,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
         Parameters
         ----------
-        X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
-            A column ``qid`` of a DataFrame holds the query ids.
-        y : array of shape (n_rows,)
-            Labels: larger is better. Any finite numbers for our objectives. None with ``pairs``.
-        qid : array of shape (n_rows,), optional
-            Query id of each row: any dtype, any order; rows are regrouped inside.
-        group : array of shape (n_queries,), optional
-            Rows of each query, instead of ``qid``. Without either all rows are one query, with a warning.
-        sample_weight : array, optional
-            One per row (item weights; with XGBoost's objectives the same within a query) or one per query.
-        loser_weight : array of shape (n_rows,), optional
-            Weight of each row as the loser of its pairs; for BPR, as a negative.
-        item_id : array of shape (n_rows,), optional
-            The item that each row is, of any dtype: BPR takes no row for a negative whose item is a positive of its
-            query in another row.
-        pairs : (winner, loser) or (winner, loser, weight), optional
-            Arrays of shape (n_pairs,): learn from these pairs of rows, counted from 0, in the place of those that the
-            labels make. Without qid and group all rows are then one query; ``normalize="none"`` or ``"query"`` of
-            the objective suits it. Nobody cuts pairs along with X: they do not go through scikit-learn's searches.
+        %(rows)s
         base_margin : array of shape (n_rows,), optional
         eval_set : list of (X, y), optional
         eval_qid, eval_group, sample_weight_eval_set, base_margin_eval_set : lists, optional
@@ -142,8 +126,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             objective's own loss where labels do not suit NDCG.
         verbose, xgb_model, feature_weights
             As in ``xgboost.XGBRanker.fit``.
-        eval_X, eval_y : array-likes or tuples of these, optional
-            ``eval_set`` in the form that a pipeline can transform (``transform_input=["eval_X"]``).
+        %(eval_X)s
 
         Returns
         -------
@@ -162,26 +145,19 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             )
         if objective is not None:
             objective = objective.on_threads(self.n_jobs).seeded(self.random_state)
-        extras = Extras(loser_weight, item_id, pairs)
-        extras.check_objective(objective)
-        train = read_query_set(
-            X, y, qid=qid, group=group, sample_weight=sample_weight, objective=objective, extras=extras
-        )
-        sets = read_evaluation_sets(
+        train, sets, n_queries = self._read_sets(
+            objective,
+            {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
+            Extras(loser_weight, item_id, pairs),
             joined(eval_set, eval_X, eval_y),
-            train,
-            given={"X": X, "y": y, "qid": qid, "group": group, "extras": extras},
+            "sample_weight_eval_set",
             eval_qid=eval_qid,
             eval_group=eval_group,
             eval_weight=sample_weight_eval_set,
-            weight_name="sample_weight_eval_set",
-            objective=objective,
             eval_loser_weight=eval_loser_weight,
             eval_item_id=eval_item_id,
             eval_pairs=eval_pairs,
         )
-        n_queries = train.data.groups.n_queries
-        train, sets = self._hold_out(train, sets)
         asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
         ours, native = sort_metrics(asked, ["ndcg"], objective, sets, _is_native_metric, wrap=QueryFunction)
         check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
