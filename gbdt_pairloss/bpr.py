@@ -152,14 +152,20 @@ class BPR(PairwiseObjective):
         return super().plan(data)
 
     def check_plan(self, plan: Plan) -> None:
-        if not plan.n_pairs.any():
-            raise ValueError(f"nothing can be learned: {self._reason(plan)}")
-        super().check_plan(plan)
         draws = self._draws()
-        if draws is not None:
+        if draws is not None and plan.n_pairs.any():
             from .engine.listed import check_draws  # here, for it imports Numba
 
             check_draws(plan, draws.n)
+
+    def check_learnable(self, plan: Plan) -> None:
+        if not plan.n_pairs.any():
+            raise ValueError(f"nothing can be learned: {self._reason(plan)}")
+        super().check_learnable(plan)
+
+    @property
+    def row_parameter(self) -> str | None:  # type: ignore[override]
+        return None if isinstance(self.negative_weight, str) else "negative_weight"
 
     def plan_key(self) -> Hashable:
         weight = self.negative_weight

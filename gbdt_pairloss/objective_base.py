@@ -48,6 +48,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     pair_loss: Any  # a PairLoss, maybe a property
     #: Whether ``item_id`` makes a difference.
     reads_item_id: ClassVar[bool] = False
+    #: A parameter that is an array with one entry per row of the training set.
+    row_parameter: str | None = None
 
     def __init__(
         self,
@@ -126,6 +128,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         adapter.check_trainable(dataset)
         data = adapter.read_dataset(dataset)
         cached = cached_plan(dataset, data, self.plan_key(), lambda data: self.plan(self.prepare(data)))
+        self.check_plan(cached.plan)
+        self.check_learnable(cached.plan)
         if cached.watch is None:
             cached.watch = TrainingWatch(adapter.MIN_CHILD_HESSIAN)
         return self.on_threads(adapter.number_of_threads(dataset)).boost(cached.plan, np.asarray(preds), cached.watch)
@@ -282,12 +286,10 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     def boost(
         self, plan: Plan, scores: NDArray[Any], watch: TrainingWatch | None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Gradient and Hessian of a plan as a booster takes them: float32, checked and watched.
+        """Gradient and Hessian of a checked plan as a booster takes them: float32, and watched.
 
         ``watch`` is None for a part of what is trained on, from which nothing follows for the whole.
         """
-        if watch is not None:
-            self.check_learnable(plan)
         self._check_shape(plan, scores)
         gradient, hessian = self._gradient_hessian(plan, scores, np.float32)
         if plan.has_weighted_pair and watch is not None:
@@ -318,12 +320,11 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         return data
 
     def check_plan(self, plan: Plan) -> None:
-        """Raise a ValueError if this objective cannot train on a plan."""
-        check_weights_of_pairs(plan)
+        """Raise a ValueError if this objective cannot train on a plan, or on a part of one."""
 
     def check_learnable(self, plan: Plan) -> None:
         """Raise a ValueError if nothing can be learned from a plan; warn if that may be what the data say."""
-        self.check_plan(plan)
+        check_weights_of_pairs(plan)
         warn_without_pairs(plan, self._reason(plan))
 
     def plan(self, data: RankingData) -> Plan:

@@ -87,5 +87,5 @@ def warn_without_split(n_splits: float) -> None:
             "no tree of the model has a split, so that all rows score alike. Look at min_child_weight, the smallest "
             "number of rows in a leaf, regularisation, and whether the features vary within the queries",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

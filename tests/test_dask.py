@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 import uuid
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -18,12 +19,13 @@ pytest.importorskip("dask.dataframe")
 import cloudpickle
 import dask.array as da
 import dask.dataframe as dd
+import distributed
 import lightgbm as lgb
 import xgboost as xgb
 from distributed import Client, LocalCluster
 from sklearn.base import clone
 
-from gbdt_pairloss import LGBMRanker, PairwiseLogistic, XGBRanker, metrics
+from gbdt_pairloss import BPR, LGBMRanker, PairwiseLogistic, XGBRanker, metrics
 from gbdt_pairloss.dask import DaskLGBMRanker, DaskXGBRanker
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the workers do not find the tests
@@ -234,6 +236,18 @@ def test_a_ranker_of_its_own_life(Ranker, rows, client, tmp_path) -> None:
     np.testing.assert_array_equal(again, expected)
 
 
+class FailsOnOne(xgb.callback.TrainingCallback):
+    """A callback of either booster that fails on the second worker, in the second round."""
+
+    def after_iteration(self, model, epoch, evals_log) -> bool:
+        if epoch == 1 and distributed.get_worker().name == 1:
+            raise RuntimeError("only here")
+        return False
+
+    def __call__(self, env) -> None:
+        self.after_iteration(env.model, env.iteration, None)
+
+
 @BOTH
 class TestRefusals:
     """Each leaves the cluster as it was: the fixture is shared."""
@@ -297,11 +311,72 @@ class TestRefusals:
             make_ranker(Ranker).fit(frame, labels, eval_set=[(frame, labels)], eval_metric=broken)
         make_ranker(Ranker).fit(frame, labels)  # the network is free again
 
+    def test_one_worker_that_fails(self, Ranker, rows, client) -> None:
+        """The other one waits for it, with LightGBM for ever: it is freed, and the next training works."""
+        frame, labels = on_cluster(rows)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "the training failed; the workers", UserWarning)
+            with pytest.raises(RuntimeError, match="only here"):
+                make_ranker(Ranker).fit(frame, labels, callbacks=[FailsOnOne()])
+        client.wait_for_workers(2)
+        make_ranker(Ranker).fit(frame, labels)
+
+    @pytest.mark.parametrize("ids", [[1, "1"], [b"q1"], [(1, 2)], [1, 1.5, None]])
+    def test_ids_of_several_kinds(self, Ranker, ids, rows, client) -> None:
+        X, y, _ = rows
+        qid = np.empty(y.size, dtype=object)
+        qid[:] = [ids[i % len(ids)] for i in range(y.size)]
+        arrays = [da.from_array(values, chunks=1000) for values in (X.to_numpy(), y, qid)]
+        with pytest.raises(
+            (TypeError, ValueError), match="qid (must be numbers, dates or strings|is missing at row [0-9])"
+        ):
+            make_ranker(Ranker).fit(arrays[0], arrays[1], qid=arrays[2])
+
+    def test_categories_that_dask_does_not_know(self, Ranker, rows, client) -> None:
+        X, y, qid = rows
+        words = X["a"].map("a{}".format)
+        frame, labels = on_cluster((X.assign(a=pd.Categorical(words)), y, qid))
+        unknown = frame.assign(a=frame["a"].astype(str).astype("category"))
+        params = {} if Ranker is DaskLGBMRanker else {"enable_categorical": True}
+        with pytest.raises(ValueError, match=r"the categories of column 'a' differ .*: call X.categorize\(\) first"):
+            make_ranker(Ranker, **params).fit(unknown, labels)
+        make_ranker(Ranker, **params).fit(frame, labels)
+
+    def test_initial_scores_and_draws_are_looked_at_before(self, Ranker, rows, client) -> None:
+        y = rows[1]
+        frame, labels = on_cluster(rows)
+        values = pd.Series(np.where(np.arange(y.size) == 77, np.nan, 0.0))
+        start = {"init_score" if Ranker is DaskLGBMRanker else "base_margin": dd.from_pandas(values, npartitions=5)}
+        with pytest.raises(ValueError, match="nan at row"):
+            make_ranker(Ranker).fit(frame, labels, **start)
+        with pytest.raises(ValueError, match="200 negatives are to be drawn"):
+            make_ranker(Ranker, objective="bpr", objective__negatives=200).fit(frame, labels)
+        with pytest.raises(ValueError, match="negative_weight= of the objective is an array"):
+            make_ranker(Ranker, objective=BPR(negative_weight=np.ones(y.size))).fit(frame, labels)
+        with pytest.raises(TypeError, match="fit has no argument 'sampel_weight'"):
+            make_ranker(Ranker).fit(frame, labels, sampel_weight=labels)
+        if Ranker is DaskXGBRanker:
+            with pytest.raises(ValueError, match="one weight per query, and sample_weight differs within a query"):
+                make_ranker(Ranker, objective="rank:pairwise").fit(frame, labels, sample_weight=labels)
+
+    def test_no_split_is_a_warning(self, Ranker, rows, client) -> None:
+        with pytest.warns(UserWarning, match="no tree of the model has a split"):
+            make_ranker(Ranker, min_child_weight=1e9).fit(*on_cluster(rows))
+
     def test_score_without_queries(self, Ranker, rows, client) -> None:
         ranker = make_ranker(Ranker).fit(*on_cluster(rows))
         frame, labels = on_cluster(rows)
         with pytest.raises(ValueError, match="score ranks within queries: it needs qid="):
             ranker.score(frame.drop(columns="qid"), labels)
+
+
+@BOTH
+def test_a_client_that_is_not_the_default(Ranker, rows, client) -> None:
+    with Client(client.scheduler.address, set_as_default=False) as other:
+        ranker = make_ranker(Ranker, client=other).fit(*on_cluster(rows))
+        frame, labels = on_cluster(rows)
+        assert ranker.score(frame, labels) > 0.8
+        assert ranker.client is other
 
 
 @BOTH

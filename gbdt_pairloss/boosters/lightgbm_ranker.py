@@ -10,7 +10,7 @@ import numpy as np
 
 from ..objectives import PairwiseObjective
 from ..plan import Plan
-from ..training import TrainingWatch, warn_without_split
+from ..training import TrainingWatch
 from .evaluation import Evaluation, check_evaluations, sort_metrics
 from .lightgbm import METRIC_NAMES, MIN_CHILD_HESSIAN, is_dart, lgb, refuse_bagging_by_query, threads_of
 from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, ranks_apart, read_ranks
@@ -192,9 +192,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             )
             trained_with = self._objective if objective is None else objective
         self._objective = trained_with
-        has_trees = self.booster_.num_trees() > 0 and init_model is None  # of this training alone
-        if plan is not None and plan.has_weighted_pair and has_trees and not self._sees_a_part:
-            warn_without_split(self.booster_.feature_importance("split").sum())
+        if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
+            self._warn_without_split(init_model is not None)
         self.n_queries_ = n_queries
         return self
 
@@ -235,6 +234,9 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             validate_features=validate_features,
             **kwargs,
         )
+
+    def _n_splits(self) -> float | None:
+        return float(self.booster_.feature_importance("split").sum()) if self.booster_.num_trees() else None
 
     def _process_params(self, stage: str) -> dict[str, Any]:
         # LightGBM turns all parameters, nested ones too, into its own.

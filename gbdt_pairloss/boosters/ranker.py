@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from ..metrics import Feval, Metric, get_metric
 from ..objectives import PairwiseObjective, as_pairwise, get_objective, objective_names
 from ..plan import Plan
+from ..training import warn_without_split
 from .query_sets import Extras, QuerySet, read_data, read_evaluation_sets, read_query_set, take_qid_column
 
 #: How the objective's parameters begin among a ranker's.
@@ -192,9 +193,23 @@ class RankerMixin:
         if objective is None:
             return None
         plan = objective.plan(train.data)
+        objective.check_plan(plan)
         if not self._sees_a_part:
-            objective.check_plan(plan)
+            objective.check_learnable(plan)
         return plan
+
+    def check_native_data(self, train: QuerySet) -> None:
+        """Raise a ValueError if the booster's own objective, where it is chosen, does not take a training set."""
+
+    def _n_splits(self) -> float | None:
+        """Splits in all trees of the fitted model; None if it has no tree."""
+        raise NotImplementedError
+
+    def _warn_without_split(self, continued: bool) -> None:
+        """Warn if no tree has a split; a model that training goes on from has splits of its own."""
+        n_splits = None if continued else self._n_splits()
+        if n_splits is not None:
+            warn_without_split(n_splits)
 
     def score(
         self,
@@ -269,7 +284,8 @@ def refuse_unprefixed(params: dict[str, Any]) -> None:
 
 def native_parameters(params: dict[str, Any]) -> dict[str, Any]:
     """A ranker's parameters without those that the booster does not know."""
-    return {name: value for name, value in params.items() if name != "eval_fraction" and not name.startswith(NESTED)}
+    ours = ("eval_fraction", "client")
+    return {name: value for name, value in params.items() if name not in ours and not name.startswith(NESTED)}
 
 
 def score_metric(metric: Any) -> Metric:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..objectives import PairwiseObjective, objective_names
 from ..plan import Plan
-from ..training import TrainingWatch, warn_without_split
+from ..training import TrainingWatch
 from .evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
 from .query_sets import Extras, QuerySet, joined, paired, take_qid_column
 from .ranker import (
@@ -189,13 +189,19 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 **_evaluation_arguments(sets, base_margin_eval_set, objective),
                 **({} if feature_weights is None else {"feature_weights": feature_weights}),
             )
-        booster = self.get_booster()
-        # Of this training alone: a model to go on from has splits of its own.
-        has_trees = self.booster != "gblinear" and booster.num_boosted_rounds() > 0 and xgb_model is None
-        if plan is not None and plan.has_weighted_pair and has_trees and not self._sees_a_part:
-            warn_without_split(len(booster.get_score(importance_type="weight")))
+        if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
+            self._warn_without_split(xgb_model is not None)
         self.n_queries_ = n_queries
         return self
+
+    def check_native_data(self, train: QuerySet) -> None:
+        """Raise a ValueError if XGBoost's own objective is chosen, and weights differ within a query."""
+        _native_weight(train, self.pairwise_objective())
+
+    def _n_splits(self) -> float | None:
+        if self.booster == "gblinear" or self.get_booster().num_boosted_rounds() == 0:
+            return None
+        return len(self.get_booster().get_score(importance_type="weight"))
 
     def load_model(self, fname: Any) -> None:
         """Load a saved model. An objective of ours stays the ranker's objective, for the next ``fit``."""

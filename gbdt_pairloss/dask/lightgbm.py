@@ -6,14 +6,18 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlparse
 from uuid import uuid4
 
+from ..boosters.lightgbm import lgb
 from ..boosters.lightgbm_ranker import LGBMRanker
 from ..boosters.ranker import keyword_signature
 from .ranker import DaskRankerMixin
 from .workers import Network
+
+_LEARNER_NAMES = ("tree_learner", "tree", "tree_type", "tree_learner_type")
 
 # The ports that this process keeps for trainings to come.
 _PORTS: dict[str, socket.socket] = {}
@@ -31,42 +35,43 @@ class LightGBMNetwork(Network):
 
     key: str
     machines: tuple[str, ...]
+    learner: str
 
     @classmethod
-    def of(cls, client: Any, workers: list[str]) -> LightGBMNetwork:
+    def of(cls, client: Any, workers: list[str], ranker: Any) -> LightGBMNetwork:
         """Reserve a port on every worker."""
+        params = ranker.get_params(deep=False)
+        learner = next((params[name] for name in _LEARNER_NAMES if name in params), "data")
+        if learner not in ("data", "data_parallel", "voting", "voting_parallel"):
+            raise ValueError(
+                f"tree_learner={learner!r} does not suit rows that lie on several workers; take 'data' or 'voting'"
+            )
         key = uuid4().hex
         ports = client.run(_reserve_port, key, workers=workers)
-        return cls(key, tuple(f"{urlparse(worker).hostname}:{ports[worker]}" for worker in workers))
+        return cls(key, tuple(f"{urlparse(worker).hostname}:{ports[worker]}" for worker in workers), learner)
 
     def prepare(self, ranker: Any, rank: int, threads: int) -> None:
         """Set the parameters of LightGBM's data-parallel training."""
         super().prepare(ranker, rank, threads)
         _PORTS.pop(self.key).close()  # LightGBM opens it
         if len(self.machines) > 1:
-            ranker.set_params(**self.parameters(rank, ranker.get_params(deep=False)))
-
-    def parameters(self, rank: int, params: dict[str, Any]) -> dict[str, Any]:
-        """LightGBM's parameters of the network."""
-        names = ("tree_learner", "tree", "tree_type", "tree_learner_type")
-        learner = next((params[name] for name in names if name in params), "data")
-        if learner not in ("data", "data_parallel", "voting", "voting_parallel"):
-            raise ValueError(
-                f"tree_learner={learner!r} does not suit rows that lie on several workers; take 'data' or 'voting'"
+            ranker.set_params(
+                machines=",".join(self.machines),
+                num_machines=len(self.machines),
+                local_listen_port=int(self.machines[rank].rpartition(":")[2]),
+                tree_learner=self.learner,
             )
-        return {
-            "machines": ",".join(self.machines),
-            "num_machines": len(self.machines),
-            "local_listen_port": int(self.machines[rank].rpartition(":")[2]),
-            "tree_learner": learner,
-        }
 
     @contextmanager
     def joined(self, ranker: Any, rank: int) -> Iterator[None]:
-        """Leave the network in the end; a Booster that fails does so itself."""
-        yield
-        if len(self.machines) > 1:
-            ranker.booster_.free_network()
+        """Leave the network in the end, whatever happens: it is the process's, and the next training's."""
+        try:
+            yield
+        finally:
+            if len(self.machines) > 1:
+                lgb.Booster.free_network(SimpleNamespace())  # of no Booster: one that failed is out of reach
+                for name in ("machines", "num_machines", "local_listen_port", "tree_learner"):
+                    vars(ranker).pop(name, None)
 
 
 class DaskLGBMRanker(DaskRankerMixin, LGBMRanker):  # type: ignore[misc]

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from ..boosters.query_sets import read_data
 from ..boosters.ranker import score_metric
 from .rows import LABEL, QUERY, Features, da, dask, dd, distributed, pd, shuffled
-from .workers import check, complaint, one_per_process, placed_on, train
+from .workers import STARTS, check, complaint, gather_training, one_per_process, placed_on, train
 
 
 class DaskRankerMixin:
@@ -42,14 +42,15 @@ class DaskRankerMixin:
             In any partitions: a query's rows may lie in several. A column ``qid`` of a DataFrame holds the query ids.
         y : Dask Series or array of shape (n_rows,)
         qid : Dask Series or array of shape (n_rows,), optional
-            Query id of each row: any dtype, any order. Needed where X has no column ``qid``.
+            Query id of each row: numbers, dates or strings, in any order. Needed where X has no column ``qid``.
         sample_weight : Dask Series or array of shape (n_rows,), optional
             One per row: item weights.
         loser_weight, item_id : Dask Series or array of shape (n_rows,), optional
             As in the local ranker.
         **fit_params
             What else the local ranker's ``fit`` takes. Dask collections among evaluation sets, their query ids and
-            weights are computed, and go whole to every worker: they have to fit into its memory.
+            weights are computed, and go whole to every worker: they have to fit into its memory. Callbacks are copied:
+            what they write down stays on the workers (``evals_result_`` comes back).
 
         Returns
         -------
@@ -58,54 +59,61 @@ class DaskRankerMixin:
         Raises
         ------
         TypeError
-            If X, y, qid or a weight is no Dask collection.
+            If X, y, qid or a weight is no Dask collection, or ids are neither numbers, dates nor strings.
         ValueError
-            If query ids are missing, collections are cut differently, or something does not work on a cluster:
-            ``pairs``, ``group``, ``eval_fraction``, weights per query.
+            If query ids are missing, collections are cut differently, categories differ between partitions, or
+            something does not work on a cluster: ``pairs``, ``group``, ``eval_fraction``, weights per query.
+
+        Warns
+        -----
+        UserWarning
+            If nothing can be learned, or no tree has a split; if a training failed, and workers had to be restarted
+            that would have waited for their partners for ever.
 
         Notes
         -----
         The workers take part that got rows, one of each process, each with all of its threads (``n_jobs`` is not
-        looked at). The model does not depend on how the rows lay. Next to a training on one machine, gradients are the
-        same; the booster's bins and sums depend on the number of workers, and LightGBM's data-parallel learner guesses
-        the rows of a leaf from its Hessians, so that trees may differ where leaves are small.
+        looked at). The model does not depend on the partitions. Next to a training on one machine, gradients are the
+        same, but for negatives that are drawn; the booster's bins, sums and samples depend on the number of workers,
+        and LightGBM's data-parallel learner guesses the rows of a leaf from its Hessians, so that trees may differ
+        where leaves are small.
         """
-        for name in ("pairs", "group"):
-            if fit_params.get(name) is not None:
-                raise ValueError(f"{name} has no meaning on a cluster, where rows have no numbers; give qid= per row")
-        if self.eval_fraction is not None:  # type: ignore[attr-defined]
-            raise ValueError("eval_fraction does not work on a cluster: hold out queries yourself, as eval_set")
-        client = self.client_
+        self._refuse(fit_params)
         if qid is None and not _has_qid_column(X):
             raise ValueError("fit on a cluster needs qid=, one id per row, or a column qid of X")
         columns = {LABEL: y, QUERY: qid, "sample_weight": sample_weight, "loser_weight": loser_weight}
         columns["item_id"] = item_id
-        for name in self._starts():
+        for name in STARTS:
             columns[name] = fit_params.pop(name, None)
         columns = {name: values for name, values in columns.items() if values is not None}
-        workers = one_per_process(client)
-        objective = self.pairwise_objective()  # type: ignore[attr-defined]
-        features, parts = shuffled(client, X, columns, objective, len(workers))
-        if not parts:
-            raise ValueError("X has no rows")
-        placed = placed_on(client, parts, workers)
-        ranker = self._unfitted()
-        n_queries = self._check(client, placed, features, ranker)
-        (shared,) = client.scatter([dask.compute(fit_params)[0]], broadcast=True, hash=False)
-        with distributed.MultiLock(sorted(workers), client=client):  # one training at a time
-            network = self._network.of(client, [worker for worker, _ in placed])
-            tasks = [
-                client.submit(
-                    *(train, part, features, ranker, shared, network, rank, workers[worker]),
-                    workers=[worker],
-                    pure=False,
-                )
-                for rank, (worker, part) in enumerate(placed)
-            ]
-            trained = client.gather(tasks)[0]
-        kept = {*self.get_params(deep=False), "_other_params", "n_queries_"}  # type: ignore[attr-defined]
-        vars(self).update({name: value for name, value in vars(trained).items() if name not in kept})
+        client = self.client_
+        with client.as_current():
+            workers = one_per_process(client)
+            objective = self.pairwise_objective()  # type: ignore[attr-defined]
+            features, parts = shuffled(client, X, columns, objective, len(workers))
+            if not parts:
+                raise ValueError("X has no rows")
+            placed = placed_on(client, parts, workers)
+            ranker = self._unfitted()
+            n_queries, learnable = self._check(client, placed, features, ranker)
+            (shared,) = client.scatter([dask.compute(fit_params)[0]], broadcast=True, hash=False)
+            # One training at a time; the lease of a client that is gone expires.
+            with distributed.Semaphore(max_leases=1, name="gbdt_pairloss.dask"):
+                network = self._network.of(client, [worker for worker, _ in placed], ranker)
+                tasks = {
+                    client.submit(
+                        *(train, part, features, ranker, shared, network, rank, workers[worker]),
+                        workers=[worker],
+                        pure=False,
+                    ): worker
+                    for rank, (worker, part) in enumerate(placed)
+                }
+                trained = gather_training(client, tasks)
+        vars(self).update(self._fitted_state(trained))
         self.n_queries_ = n_queries
+        if learnable and objective is not None:
+            continued = any(fit_params.get(name) is not None for name in ("init_model", "xgb_model"))
+            self._warn_without_split(continued)  # type: ignore[attr-defined]
         return self
 
     def predict(self, X: Any, **kwargs: Any) -> Any:
@@ -115,12 +123,12 @@ class DaskRankerMixin:
         per row, such as ``pred_contrib``, takes ``X.map_partitions(ranker.to_local().predict, ...)``.
         """
         local = self.to_local()
+        meta = pd.Series(name="score", dtype=self._score_dtype)
         if isinstance(X, dd.DataFrame):
-            meta = pd.Series(name="score", dtype=self._score_dtype)
-            return X.map_partitions(_predict_frame, local, kwargs, meta=meta)
+            return X.map_partitions(_predict_frame, local, kwargs, meta.dtype, meta=meta)
         if isinstance(X, da.Array):
             X = X.rechunk({1: -1})
-            return X.map_blocks(_predict_array, local, kwargs, drop_axis=1, dtype=self._score_dtype)
+            return X.map_blocks(_predict_array, local, kwargs, meta.dtype, drop_axis=1, dtype=meta.dtype)
         return local.predict(X, **kwargs)
 
     def score(self, X: Any, y: Any, *, qid: Any = None, sample_weight: Any = None, metric: Any = None) -> float:
@@ -150,19 +158,16 @@ class DaskRankerMixin:
             qid = X["qid"]
         if qid is None:
             raise ValueError("score ranks within queries: it needs qid=, or a column qid of X")
-        scores, *given = (
-            None if values is None else np.asarray(values)
-            for values in dask.compute(self.predict(X), y, qid, sample_weight)
-        )
-        labels, ids, weight = given
+        with self.client_.as_current():
+            computed = dask.compute(self.predict(X), y, qid, sample_weight)
+        scores, labels, ids, weight = (None if values is None else np.asarray(values) for values in computed)
         objective = self.pairwise_objective()  # type: ignore[attr-defined]
         return float(evaluation(read_data(scores, labels, ids, None, weight, objective), scores))
 
     def to_local(self) -> Any:
         """The same ranker without Dask."""
         local = self._unfitted()
-        kept = {*self.get_params(deep=False), "_other_params"}  # type: ignore[attr-defined]
-        vars(local).update({name: value for name, value in vars(self).items() if name not in kept})
+        vars(local).update(self._fitted_state(self))
         return local
 
     @property
@@ -174,23 +179,43 @@ class DaskRankerMixin:
         params = self.get_params(deep=False)  # type: ignore[attr-defined]
         return self._local_ranker(**{name: value for name, value in params.items() if name != "client"})
 
-    def _starts(self) -> list[str]:
-        """The local ranker's name for initial scores."""
-        known = inspect.signature(self._local_ranker.fit).parameters
-        return [name for name in ("init_score", "base_margin") if name in known]
+    def _fitted_state(self, ranker: Any) -> dict[str, Any]:
+        """What is not a parameter of a ranker."""
+        kept = {*self.get_params(deep=False), "_other_params"}  # type: ignore[attr-defined]
+        return {name: value for name, value in vars(ranker).items() if name not in kept}
 
-    def _check(self, client: Any, placed: list[tuple[str, Any]], features: Features, ranker: Any) -> int:
-        """Have every worker check its rows, and see whether the whole can be learned from: the number of queries."""
+    def _refuse(self, fit_params: dict[str, Any]) -> None:
+        """Raise where an argument or a parameter cannot work on a cluster."""
+        known = inspect.signature(self._local_ranker.fit).parameters
+        for name in fit_params:
+            if name not in known:
+                raise TypeError(f"fit has no argument {name!r}")
+        for name in ("pairs", "group"):
+            if fit_params.get(name) is not None:
+                raise ValueError(f"{name} has no meaning on a cluster, where rows have no numbers; give qid= per row")
+        if self.eval_fraction is not None:  # type: ignore[attr-defined]
+            raise ValueError("eval_fraction does not work on a cluster: hold out queries yourself, as eval_set")
+        objective = self.pairwise_objective()  # type: ignore[attr-defined]
+        if objective is not None and objective.row_parameter is not None:
+            raise ValueError(
+                f"{objective.row_parameter}= of the objective is an array, and rows have no numbers on a cluster: give "
+                "fit loser_weight=, per row"
+            )
+
+    def _check(self, client: Any, placed: list[tuple[str, Any]], features: Features, ranker: Any) -> tuple[int, bool]:
+        """Have every worker check its rows: the number of queries, and whether anything can be learned from them."""
 
         def ask(question: Any, worker: str, part: Any) -> Any:
             return client.submit(question, part, features, ranker, workers=[worker], pure=False)
 
         reports = client.gather([ask(check, worker, part) for worker, part in placed])
-        if not any(report.learnable for report in reports):
-            worst = max(range(len(reports)), key=lambda i: reports[i].has_pairs)
-            for message in ask(complaint, *placed[worst]).result():
+        learnable = any(report.learnable for report in reports)
+        if not learnable:
+            # One with pairs, if there is one, knows why they count for nothing.
+            speaker = max(range(len(reports)), key=lambda i: reports[i].has_pairs)
+            for message in ask(complaint, *placed[speaker]).result():
                 warnings.warn(message, UserWarning, stacklevel=3)
-        return sum(report.n_queries for report in reports)
+        return sum(report.n_queries for report in reports), learnable
 
     def __sklearn_clone__(self) -> Any:
         # The client is no parameter to copy.
@@ -210,10 +235,9 @@ def _has_qid_column(X: Any) -> bool:
     return isinstance(X, dd.DataFrame) and "qid" in X.columns
 
 
-def _predict_frame(frame: Any, ranker: Any, kwargs: dict[str, Any]) -> Any:
-    scores = ranker.predict(frame, **kwargs) if len(frame) else np.empty(0)
-    return pd.Series(scores, index=frame.index, name="score")
+def _predict_frame(frame: Any, ranker: Any, kwargs: dict[str, Any], dtype: Any) -> Any:
+    return pd.Series(_predict_array(frame, ranker, kwargs, dtype), index=frame.index, name="score")
 
 
-def _predict_array(block: Any, ranker: Any, kwargs: dict[str, Any]) -> Any:
-    return ranker.predict(block, **kwargs) if len(block) else np.empty(0)
+def _predict_array(block: Any, ranker: Any, kwargs: dict[str, Any], dtype: Any) -> Any:
+    return ranker.predict(block, **kwargs) if len(block) else np.empty(0, dtype=dtype)

@@ -27,6 +27,7 @@ dask, da, dd, distributed, pd = map(_import, ("dask", "dask.array", "dask.datafr
 
 # What every row has beside its features, in the frame that is shuffled; the features are x0, x1 and so on.
 QUERY, LABEL, PLACE = "qid", "y", "place among the rows"
+_IDS = (QUERY, "item_id")
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,36 @@ class Features:
         return features.to_numpy() if self.columns is None else features.set_axis(self.columns, axis=1)
 
 
-def _pack(number: int, features: Features, X: Any, columns: dict[str, Any], objective: PairwiseObjective | None) -> Any:
-    """One partition as a frame, checked."""
+def _check_columns(X: Any) -> None:
+    """Refuse categorical columns whose codes would differ from worker to worker."""
+    for name in getattr(X, "columns", ()):
+        if isinstance(X._meta[name].dtype, pd.CategoricalDtype) and not X[name].cat.known:
+            raise ValueError(f"the categories of column {name!r} differ between partitions: call X.categorize() first")
+
+
+def _ids(values: NDArray[Any], name: str, meta: NDArray[Any] | None) -> NDArray[Any]:
+    """Ids of one kind in all partitions, so that equal ones are equal wherever they lie."""
+    if values.dtype.kind in "US":
+        values = values.astype(object)
+    if values.dtype.kind == "O" and not all(isinstance(value, str) for value in values):
+        kinds = sorted({type(value).__name__ for value in values})
+        raise TypeError(f"{name} must be numbers, dates or strings on a cluster, got {', '.join(kinds)}")
+    if meta is None or values.dtype == meta.dtype or len(values) == 0:
+        return values if meta is None or len(values) else values.astype(meta.dtype)
+    if values.dtype.kind == "O" or meta.dtype.kind == "O" or (values != values.astype(meta.dtype)).any():
+        raise TypeError(f"{name} is {values.dtype} here and {meta.dtype} in other partitions")
+    return values.astype(meta.dtype)
+
+
+def _pack(
+    number: int,
+    features: Features,
+    X: Any,
+    columns: dict[str, Any],
+    objective: PairwiseObjective | None,
+    meta: Any = None,
+) -> Any:
+    """One partition as a frame, checked; ``meta`` is that of no rows."""
     X, ids = take_qid_column(X, columns.get(QUERY))
     if features.columns is None and not isinstance(X, np.ndarray):
         raise TypeError(f"X must be made of NumPy arrays, and partition {number} is a {type(X).__name__}")
@@ -66,8 +95,12 @@ def _pack(number: int, features: Features, X: Any, columns: dict[str, Any], obje
         extras.check_objective(objective)
         try:
             read_data(frame, others[LABEL], others[QUERY], None, others.get("sample_weight"), objective, extras)
-        except ValueError as error:
-            raise ValueError(f"partition {number}: {error}") from None
+            for name in _IDS:
+                if name in others:
+                    others[name] = _ids(others[name], name, None if meta is None else meta[name].to_numpy())
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"partition {number}: {error}") from None
     others[PLACE] = (np.int64(number) << np.int64(40)) + np.arange(len(frame), dtype=np.int64)
     return pd.concat([frame, pd.DataFrame(others)], axis=1)
 
@@ -107,14 +140,17 @@ def shuffled(
     for name, values in others.items():
         if len(values) != len(parts):
             raise ValueError(f"X has {len(parts)} partitions, but {name} has {len(values)}: cut both alike")
+    _check_columns(X)
+    empty = {name: _empty(values) for name, values in columns.items()}
+    meta = _pack(0, features, _empty(X), empty, objective)
     pack = dask.delayed(_pack, pure=False)
     cut = [{name: values[i] for name, values in others.items()} for i in range(len(parts))]
-    packed = client.compute([pack(i, features, parts[i], cut[i], objective) for i in range(len(parts))])
+    packed = client.compute([pack(i, features, parts[i], cut[i], objective, meta) for i in range(len(parts))])
     distributed.wait(packed)
     client.gather([future for future in packed if future.status == "error"])  # raises
-    meta = _pack(0, features, _empty(X), {name: _empty(values) for name, values in columns.items()}, objective)
-    frame = dd.from_delayed(packed, meta=meta, verify_meta=False).shuffle(on=QUERY, npartitions=n)
-    whole = client.compute(frame.to_delayed())
+    with dask.config.set({"dataframe.convert-string": False}):  # ids stay what they are
+        frame = dd.from_delayed(packed, meta=meta, verify_meta=False).shuffle(on=QUERY, npartitions=n)
+        whole = client.compute(frame.to_delayed())
     del packed
     sizes = client.gather(client.map(len, whole))
     return features, [part for part, size in zip(whole, sizes, strict=True) if size]

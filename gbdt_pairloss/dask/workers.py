@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import warnings
@@ -12,7 +13,7 @@ from typing import Any
 
 from ..boosters.query_sets import Extras, QuerySet, read_query_set
 from ..plan import Plan
-from .rows import LABEL, QUERY, Features, unpack_rows
+from .rows import LABEL, QUERY, Features, distributed, unpack_rows
 
 
 class Network:
@@ -32,6 +33,8 @@ def one_per_process(client: Any) -> dict[str, int]:
     of_process: dict[Any, str] = {}
     for address, process in sorted(client.run(_process).items()):
         of_process.setdefault(process, address)
+    if not of_process:
+        raise ValueError("the cluster has no workers: client.wait_for_workers(n) waits for them")
     threads = client.nthreads()
     return {address: threads[address] for address in of_process.values()}
 
@@ -79,6 +82,7 @@ def check(part: Any, features: Features, ranker: Any) -> Report:
     n_queries = train.data.groups.n_queries
     if plan is None:
         return Report(n_queries, True, True)
+    ranker.pairwise_objective().check_plan(plan)
     return Report(n_queries, plan.has_weighted_pair, bool(plan.n_pairs.any()))
 
 
@@ -104,7 +108,14 @@ def _read(part: Any, features: Features, ranker: Any) -> tuple[QuerySet, Plan | 
         objective=objective,
         extras=extras,
     )
+    for name in STARTS:
+        train.take_scores(columns.get(name), name)
+    ranker.check_native_data(train)
     return train, None if objective is None else objective.plan(train.data)
+
+
+#: The boosters' names for initial scores.
+STARTS = ("init_score", "base_margin")
 
 
 def train(
@@ -120,3 +131,47 @@ def train(
         return None
     del ranker._sees_a_part
     return ranker
+
+
+def gather_training(client: Any, tasks: dict[Any, str]) -> Any:
+    """What the first worker returns, or the error of the one that failed first.
+
+    A worker whose partner has failed may wait in the booster's network for ever: it is restarted.
+
+    Parameters
+    ----------
+    client : dask.distributed.Client
+    tasks : dict of Future to str
+        The training of each worker, by rank.
+    """
+    failed = []
+    for future in distributed.as_completed(list(tasks)):
+        if future.status != "finished":
+            failed.append(future)
+            break
+    if not failed:
+        return client.gather(next(iter(tasks)))
+    with contextlib.suppress(distributed.TimeoutError):
+        distributed.wait(list(tasks), timeout=_PATIENCE)
+    failed += [future for future in tasks if future.status in ("error", "lost", "cancelled") and future not in failed]
+    errors = [future.exception() for future in failed if future.status == "error"]
+    waiting = [worker for future, worker in tasks.items() if future.status == "pending"]
+    if waiting:
+        client.cancel([future for future, worker in tasks.items() if worker in waiting], force=True)
+        try:
+            client.restart_workers(waiting)
+            done = "were restarted, and have lost what they held"
+        except ValueError:  # without a nanny
+            done = "have to be restarted"
+        warnings.warn(
+            f"the training failed; the workers {', '.join(waiting)} were still waiting for the others and {done}",
+            UserWarning,
+            stacklevel=4,
+        )
+    # The boosters' own errors are mostly those of the partners.
+    errors.sort(key=lambda error: type(error).__module__.partition(".")[0] in ("lightgbm", "xgboost"))
+    raise errors[0] if errors else RuntimeError("the training failed: a worker was lost")
+
+
+# Seconds that workers get to notice that a partner has failed.
+_PATIENCE = 10

@@ -19,7 +19,7 @@ from .workers import Network
 
 
 def _start_tracker(host: str, n_workers: int) -> dict[str, Any]:
-    tracker = RabitTracker(n_workers=n_workers, host_ip=host, sortby="task")
+    tracker = RabitTracker(n_workers=n_workers, host_ip=socket.gethostbyname(host), sortby="task")
     tracker.start()
     # It ends when all workers have left.
     threading.Thread(target=tracker.wait_for, daemon=True).start()
@@ -33,9 +33,9 @@ class XGBoostNetwork(Network):
     arguments: dict[str, Any]
 
     @classmethod
-    def of(cls, client: Any, workers: list[str]) -> XGBoostNetwork:
+    def of(cls, client: Any, workers: list[str], ranker: Any) -> XGBoostNetwork:
         """Start a tracker on the first worker."""
-        host = socket.gethostbyname(str(urlparse(workers[0]).hostname))
+        host = str(urlparse(workers[0]).hostname)
         start = client.submit(_start_tracker, host, len(workers), workers=[workers[0]], pure=False)
         return cls(start.result())
 
