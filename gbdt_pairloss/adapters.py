@@ -22,6 +22,9 @@ class Adapter(Protocol):
 
     #: The class of the booster's datasets.
     DATASET: type
+    #: What the booster's parameters call the objective and the metrics.
+    OBJECTIVE_NAMES: tuple[str, ...]
+    METRIC_NAMES: tuple[str, ...]
     #: The booster's default for the smallest sum of Hessians in a leaf.
     MIN_CHILD_HESSIAN: float
 
@@ -49,10 +52,37 @@ class Adapter(Protocol):
     def follow_cuts(self, dataset: Any) -> None:
         """See to it that what is attached goes along when the dataset is cut."""
 
+    def is_native_metric(self, name: str) -> bool:
+        """Whether the booster has a metric of this name."""
+
     def cross_validate(
-        self, params: dict[str, Any], dataset: Any, num_boost_round: int, folds: list[Any], **kwargs: Any
+        self,
+        params: dict[str, Any],
+        dataset: Any,
+        num_boost_round: int,
+        folds: list[Any],
+        objective: Any,
+        native: list[Any],
+        evaluate: Any,
+        maximize: bool | None,
+        **kwargs: Any,
     ) -> Any:
-        """The booster's ``cv`` on the folds, (train rows, test rows) of whole queries; params may be changed."""
+        """The booster's ``cv``.
+
+        Parameters
+        ----------
+        params : dict
+            Without objective and metrics; may be changed.
+        folds : list of (train rows, test rows)
+            Of whole queries.
+        objective : PairwiseObjective, callable, str or None
+        native : list
+            The booster's own metrics.
+        evaluate : callable or None
+            All others, ``(preds, dataset) -> list`` of what the booster takes as results.
+        maximize : bool or None
+            The direction of the last of these, where it is known.
+        """
 
 
 def adapter_of(dataset: Any) -> Adapter | None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .boosters.ranker import score_metric
 from .data import RankingData, read_arrays
-from .metrics import Metric, get_metric
+from .metrics import Metric
 from .scoring import predictions
 from .validation import Float64Array, as_vector, check_choice
 
@@ -90,12 +91,12 @@ class RankingDisplay:
         base, _, cut = self.metric_name.partition("@")
         base = base.upper() if base in _ABBREVIATIONS else base
         if kind == "curve" and len(self.k) == 0:
-            raise ValueError(
-                f"{self.metric_name} has no ranks to draw a curve over: ask for one that has, such as 'ndcg@20', or "
-                "draw kind='distribution'"
-            )
-        import matplotlib.pyplot as plt
-        from matplotlib.ticker import MaxNLocator
+            raise _no_curve(self.metric_name)
+        try:
+            import matplotlib.pyplot as plt
+            from matplotlib.ticker import MaxNLocator
+        except ModuleNotFoundError:
+            raise ImportError("RankingDisplay needs matplotlib: pip install 'gbdt_pairloss[notebooks]'") from None
 
         axes = plt.subplots()[1] if ax is None else ax
         shown = f"{base}@{cut}" if cut else base
@@ -160,6 +161,7 @@ class RankingDisplay:
         ValueError
             If there are no query ids, the data do not suit the metric, or a curve is asked of a metric without ``@k``.
         """
+        metric = _drawable(metric, kind)
         data, scores = predictions(
             estimator, X, y, qid, sample_weight, "a display of rankings needs qid=, or a DataFrame column qid"
         )
@@ -208,6 +210,7 @@ class RankingDisplay:
         ValueError
             If the data are malformed or do not suit the metric, or a curve is asked of a metric without ``@k``.
         """
+        metric = _drawable(metric, kind)
         given = read_arrays(y_true, y_pred, group=group, qid=qid)
         data = given.data
         if query_weight is not None:
@@ -215,8 +218,7 @@ class RankingDisplay:
         return cls._of(data, given.scores, metric, name).plot(ax, kind=kind, **kwargs)
 
     @classmethod
-    def _of(cls, data: RankingData, scores: Any, metric: str | Metric, name: str | None) -> RankingDisplay:
-        metric = get_metric(metric) if isinstance(metric, str) else metric
+    def _of(cls, data: RankingData, scores: Any, metric: Metric, name: str | None) -> RankingDisplay:
         options = dict(metric.options)
         ranks = np.arange(1, 1 + (options.get("k") or 0))
         cuts = [replace(metric, options=tuple({**options, "k": int(k)}.items())) for k in ranks]
@@ -228,3 +230,19 @@ class RankingDisplay:
             score=metric(data, scores),
             estimator_name=name,
         )
+
+
+def _no_curve(metric: str) -> ValueError:
+    return ValueError(
+        f"{metric} has no ranks to draw a curve over: ask for one that has, such as 'ndcg@20', or draw "
+        "kind='distribution'"
+    )
+
+
+def _drawable(metric: str | Metric, kind: str) -> Metric:
+    """The metric, before anything is predicted; a ValueError if it cannot be drawn so."""
+    check_choice(kind, "kind", ("curve", "distribution"))
+    metric = score_metric(metric)
+    if kind == "curve" and not dict(metric.options).get("k"):
+        raise _no_curve(metric.name)
+    return metric

@@ -66,9 +66,10 @@ def test_modes(Ranker, mode, problem) -> None:
             assert scores[-1] > scores[0]
 
 
-def test_dart_is_not_harmed_by_looking_at_the_training_set(problem, make) -> None:
+@pytest.mark.parametrize("dart", ["dart", "DART"])
+def test_dart_is_not_harmed_by_looking_at_the_training_set(dart, problem, make) -> None:
     """LightGBM leaves dropped trees out for good where a metric in Python looks at the training set of DART."""
-    ranker = make_ranker(LGBMRanker, n_estimators=20, boosting_type="dart", drop_rate=0.3)
+    ranker = make_ranker(LGBMRanker, n_estimators=20, boosting_type=dart, drop_rate=0.3)
     other = make(1)
     ranker.fit(
         problem.X,
@@ -106,6 +107,39 @@ def test_categorical_columns(Ranker, problem) -> None:
     ranker = make_ranker(Ranker, n_estimators=40, **params).fit(frame, worth[number], qid=problem.qid)
     order = pd.DataFrame({"noise": 0.0, "colour": pd.Categorical(colours, categories=sorted(colours))})
     np.testing.assert_array_equal(np.argsort(ranker.predict(order)), np.argsort(worth))
+
+
+def test_positions_of_categorical_columns_are_those_of_the_callers_table(problem) -> None:
+    number = np.random.default_rng(0).integers(0, 5, problem.y.size)
+    worth = np.array([1, 4, 0, 3, 2])
+    frame = pd.DataFrame({"noise": problem.X[:, 5], "qid": problem.qid, "kind": number})
+    params = {"min_data_per_group": 5, "cat_smooth": 1, "n_estimators": 40}
+    ranker = make_ranker(LGBMRanker, **params).fit(frame, worth[number], categorical_feature=[2])
+    by_name = make_ranker(LGBMRanker, **params).fit(frame, worth[number], categorical_feature=["kind"])
+    np.testing.assert_array_equal(ranker.predict(frame), by_name.predict(frame))
+    with pytest.raises(ValueError, match="categorical_feature: column 1 of X holds the query ids"):
+        make_ranker(LGBMRanker).fit(frame, worth[number], categorical_feature=[1])
+
+
+def test_columns_in_another_order_are_refused(problem, make) -> None:
+    frame, other = (pd.DataFrame(p.X, columns=list("abcdef")).assign(qid=p.qid) for p in (problem, make(1)))
+    ranker = make_ranker(LGBMRanker).fit(frame, problem.y)
+    turned = frame[["b", "a", "c", "d", "qid", "e", "f"]]
+    with pytest.raises(ValueError, match="the columns of X are not those .*'b' stands where 'a' stood"):
+        ranker.predict(turned)
+    with pytest.raises(ValueError, match=r"the columns of X are not .*unknown: \['g'\], missing: \['f'\]"):
+        ranker.score(frame.rename(columns={"f": "g"}), problem.y)
+    with pytest.raises(ValueError, match=r"the columns of eval_set\[0\] are not those"):
+        ranker.fit(frame, problem.y, eval_set=[(other[turned.columns], make(1).y)])
+
+
+@pytest.mark.parametrize("kind", ["polars", "pyarrow"])
+def test_categories_that_end_lightgbms_process_are_refused(kind, problem) -> None:
+    package = pytest.importorskip(kind)
+    frame = pd.DataFrame({"a": problem.X[:, 0], "colour": pd.Categorical(np.where(problem.X[:, 1] > 0, "x", "y"))})
+    table = package.from_pandas(frame) if kind == "polars" else package.Table.from_pandas(frame)
+    with pytest.raises(TypeError, match="LightGBM reads no categories of polars or Arrow .column 'colour'"):
+        make_ranker(LGBMRanker).fit(table, problem.y, qid=problem.qid)
 
 
 # Going on from a model.
@@ -214,7 +248,12 @@ class TestBatchesThatAreRefused:
 
     def test_scattered_rows(self, problem, tmp_path) -> None:
         batches = Batches(problem, [0, problem.y.size], tmp_path, lambda rows: {"qid": np.arange(problem.y.size) % 3})
-        with pytest.raises(ValueError, match="batch 0: the rows of a query do not stand together"):
+        with pytest.raises(ValueError, match="batch 0: the rows of query 0 do not stand together"):
+            external(whole_queries(batches))
+
+    def test_too_few_ids(self, problem, tmp_path) -> None:
+        batches = Batches(problem, [0, problem.y.size], tmp_path, lambda rows: {"qid": problem.qid[:-1]})
+        with pytest.raises(ValueError, match="the qid of batch 0 has 630 entries"):
             external(whole_queries(batches))
 
     def test_something_else(self) -> None:

@@ -12,7 +12,7 @@ import lightgbm as lgb
 import xgboost as xgb
 from sklearn.model_selection import GroupKFold, KFold
 
-from gbdt_pairloss import PairwiseLogistic, attach, cv, metrics
+from gbdt_pairloss import BPR, PairwiseLogistic, attach, cv, metrics
 
 BOOSTERS = pytest.mark.parametrize("booster", ["lightgbm", "xgboost"])
 
@@ -114,6 +114,64 @@ def test_metrics_of_ones_own_and_native_objectives(booster, problem) -> None:
 
 
 @BOOSTERS
+def test_our_metrics_by_name(booster, problem) -> None:
+    key = "metric" if booster == "lightgbm" else "eval_metric"
+    results = cv(params_of(booster, **{key: ["spearman", "rmse", "bpr"]}), dataset_of(booster, problem), 3, nfold=3)
+    by_name = {name.partition("-")[2] if booster == "xgboost" else name.removeprefix("valid ") for name in results}
+    assert {"spearman-mean", "rmse-mean", "bpr-mean"} <= by_name
+    alone = cv(params_of(booster, **{key: "ndcg@3"}), dataset_of(booster, problem), 3, nfold=3)
+    direct = cv(
+        params_of(booster),
+        dataset_of(booster, problem),
+        3,
+        nfold=3,
+        **{"feval" if booster == "lightgbm" else "custom_metric": metrics.feval("ndcg@3")},
+    )
+    assert last_test_value(alone) == last_test_value(direct)
+
+
+@BOOSTERS
+def test_parameters_of_the_objective(booster, problem) -> None:
+    dataset = dataset_of(booster, problem)
+    nested = cv(params_of(booster, objective__temperature=3.0), dataset, 3, nfold=3)
+    direct = cv(params_of(booster, PairwiseLogistic(temperature=3.0)), dataset, 3, nfold=3)
+    assert last_test_value(nested) == last_test_value(direct)
+    with pytest.raises(ValueError, match="objective__temperature: the objective .* is the booster's own"):
+        cv(
+            params_of(booster, "rank:ndcg" if booster == "xgboost" else "lambdarank", objective__temperature=3.0),
+            dataset,
+        )
+
+
+def test_early_stopping_of_xgboost_knows_the_direction(problem) -> None:
+    results = cv(
+        params_of("xgboost", eval_metric="spearman", learning_rate=0.1),
+        dataset_of("xgboost", problem),
+        100,
+        nfold=3,
+        early_stopping_rounds=5,
+    )
+    curve = np.asarray(results["test-spearman-mean"])
+    assert curve.size > 5  # as a loss it would have stopped at once
+    assert curve[-1] == curve.max()
+
+
+def test_other_places_of_the_objective(problem) -> None:
+    expected = last_test_value(cv(params_of("lightgbm"), dataset_of("lightgbm", problem), 3, nfold=3))
+    params = params_of("lightgbm")
+    params["application"] = params.pop("objective")
+    assert last_test_value(cv(params, dataset_of("lightgbm", problem), 3, nfold=3)) == expected
+
+    expected = last_test_value(cv(params_of("xgboost"), dataset_of("xgboost", problem), 3, nfold=3))
+    for native in (None, "rank:pairwise"):
+        params = params_of("xgboost", native)
+        found = cv(params, dataset_of("xgboost", problem), 3, nfold=3, obj=PairwiseLogistic())
+        assert last_test_value(found) == expected
+    with pytest.raises(ValueError, match="the objective is given twice: 'pairwise_logistic' and BPR"):
+        cv(params_of("xgboost"), dataset_of("xgboost", problem), 3, obj=BPR())
+
+
+@BOOSTERS
 def test_the_dataset_and_the_parameters_stay_as_they_were(booster, problem) -> None:
     dataset, params = dataset_of(booster, problem, np.ones(problem.sizes.size)), params_of(booster)
     before = dict(params)
@@ -144,7 +202,14 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"folds\[0\]: the training rows must be different ones from 0 to"):
             cv(params_of(booster), dataset_of(booster, problem), 2, folds=[(rows, first)])
 
-    @pytest.mark.parametrize("nfold", [1, 31])
+    def test_masks_and_no_folds(self, booster, problem) -> None:
+        mask = problem.qid < 10
+        with pytest.raises(ValueError, match=r"folds\[0\] is a mask; it takes the numbers of rows"):
+            cv(params_of(booster), dataset_of(booster, problem), 2, folds=[(mask, ~mask)])
+        with pytest.raises(ValueError, match="folds is empty"):
+            cv(params_of(booster), dataset_of(booster, problem), 2, folds=[])
+
+    @pytest.mark.parametrize("nfold", [1, 31, 2.5, "5"])
     def test_too_few_or_too_many(self, booster, nfold, problem) -> None:
         with pytest.raises(ValueError, match="nfold must be from 2 to the number of queries, 30"):
             cv(params_of(booster), dataset_of(booster, problem), 2, nfold=nfold)

@@ -76,6 +76,11 @@ def test_refusals(problem) -> None:
         RankingDisplay.from_predictions(problem.y, problem.scores, qid=problem.qid, metric="spearman")
     with pytest.raises(ValueError, match="kind must be"):
         RankingDisplay.from_predictions(problem.y, problem.scores, qid=problem.qid, kind="bars")
+    display = RankingDisplay.from_predictions(
+        problem.y, problem.scores, qid=problem.qid, metric=metrics.feval("ndcg@5")
+    )
+    assert display.metric_name == "ndcg@5"
+    plt.close("all")
     model = LinearRegression().fit(problem.X, problem.y)
     with pytest.raises(ValueError, match="a display of rankings needs qid="):
         RankingDisplay.from_estimator(model, problem.X, problem.y)

@@ -1016,7 +1016,7 @@ def test_bad_pairs_of_an_evaluation_set_name_the_set(Ranker, data) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             ranker.fit(data.X, data.zeros, eval_pairs=[data.pairs, bad], **fit)
-    with pytest.raises(ValueError, match="eval_pairs has 3 entries, but eval_set has 2"):
+    with pytest.raises(ValueError, match="eval_pairs has 3 entries for 2 evaluation set"):
         ranker.fit(data.X, data.zeros, eval_pairs=data.pairs, **fit)
     assert not ranker.__sklearn_is_fitted__()
 

@@ -46,7 +46,7 @@ class TestRefusals:
             ({"sample_weight": 0.0}, "every pair has weight zero"),
             ({"start": np.nan}, "(init_score|base_margin) is nan at row 0"),
             ({"eval_set": "short"}, r"eval_set\[0\]: y has 1 entries"),
-            ({"eval_qid": []}, "eval_qid has 0 entries, but eval_set has 1"),
+            ({"eval_qid": []}, "eval_qid has 0 entries for 1 evaluation set"),
             ({"eval_metric": "ndgc"}, "unknown metric 'ndgc' .did you mean 'ndcg'"),
             ({"eval_metric": ["ndcg@0"]}, "'ndcg@0': what follows the @ must be a positive integer"),
         ],
@@ -145,3 +145,20 @@ def test_a_linear_booster_needs_no_split(problem) -> None:
         score = ranker.score(problem.X, problem.y, qid=problem.qid)
     assert not [w for w in caught if "split" in str(w.message)]
     assert score > 0.8
+
+
+@pytest.mark.parametrize(
+    ("Ranker", "name", "value", "instead"),
+    [
+        (LGBMRanker, "sigmoid", 2.0, "write objective__temperature"),
+        (LGBMRanker, "lambdarank_truncation_level", 10, "all pairs count; objective__truncation="),
+        (LGBMRanker, "label_gain", [0, 1, 3], "labels may be any numbers"),
+        (XGBRanker, "lambdarank_num_pair_per_sample", 8, "all pairs count; objective__truncation="),
+        (XGBRanker, "lambdarank_unbiased", True, "give sample_weight=propensity_weights"),
+    ],
+)
+def test_parameters_of_the_boosters_own_objectives_are_refused(Ranker, name, value, instead, problem) -> None:
+    with pytest.raises(ValueError, match=f"{name} belongs to the booster's own objectives; with ours {instead}"):
+        make_ranker(Ranker, **{name: value}).fit(problem.X, problem.y, qid=problem.qid)
+    native = "lambdarank" if Ranker is LGBMRanker else "rank:pairwise"
+    make_ranker(Ranker, objective=native, **{name: value}).fit(problem.X, np.minimum(problem.y, 2), qid=problem.qid)

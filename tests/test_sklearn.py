@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn
-from ranker_helpers import BOTH, make_ranker
+from ranker_helpers import BOTH, history_of, make_ranker
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -223,6 +223,24 @@ def test_a_column_qid_needs_no_routing(Ranker, scattered) -> None:
 
 
 @BOTH
+@pytest.mark.parametrize("prefixed", [False, True])
+def test_the_column_that_transformers_have_renamed(Ranker, prefixed, scattered) -> None:
+    X, y, qid = scattered
+    frame = as_frame(X, qid)
+    columns = [("scale", StandardScaler(), list("abcdef"))]
+    if prefixed:
+        columns.append(("qid", "passthrough", ["qid"]))
+    renaming = ColumnTransformer(columns, remainder="passthrough").set_output(transform="pandas")
+    pipeline = make_pipeline(renaming, make_ranker(Ranker)).fit(frame, y)
+    np.testing.assert_array_equal(pipeline.predict(frame), pipeline_of_frames(Ranker).fit(frame, y).predict(frame))
+    twice = frame.rename(columns={"a": "a__qid", "qid": "b__qid"})
+    with pytest.raises(ValueError, match="X has several columns of query ids: 'a__qid', 'b__qid'"):
+        make_ranker(Ranker).fit(twice, y)
+    with pytest.raises(ValueError, match="X has no features, only the column 'qid'"):
+        make_ranker(Ranker).fit(frame[["qid"]], y)
+
+
+@BOTH
 @pytest.mark.parametrize("many", [False, True])
 def test_weights_without_routing(Ranker, many, scattered) -> None:
     X, y, qid = scattered
@@ -317,17 +335,17 @@ def test_held_out_queries_in_a_search(Ranker, scattered, routing) -> None:
     "transform_input" not in inspect.signature(Pipeline).parameters, reason="scikit-learn 1.6 has transform_input"
 )
 @BOTH
-def test_a_pipeline_transforms_the_evaluation_set(Ranker, problem, make, routing) -> None:
+@pytest.mark.parametrize("several", [False, True])
+def test_a_pipeline_transforms_the_evaluation_set(Ranker, several, problem, make, routing) -> None:
     other = make(1)
+    evaluation = {"eval_X": 1000 * other.X, "eval_y": other.y, "eval_qid": other.qid}
     ranker = stopping(Ranker).set_fit_request(eval_X=True, eval_y=True, eval_qid=True)
     pipeline = Pipeline([("scale", StandardScaler()), ("ranker", ranker)], transform_input=["eval_X"])
     pipeline.fit(
         1000 * problem.X,
         problem.y,
         qid=problem.qid,
-        eval_X=(1000 * other.X,),
-        eval_y=(other.y,),
-        eval_qid=[other.qid],
+        **{name: (value,) if several else value for name, value in evaluation.items()},
     )
     scale = StandardScaler().fit(1000 * problem.X)
     by_hand = stopping(Ranker).fit(
@@ -357,6 +375,27 @@ class TestHeldOutQueries:
         )
         by_labels = clone(ranker).fit(X, y, qid=qid, eval_metric=metric, **{named: start})
         np.testing.assert_allclose(by_pairs.predict(X), by_labels.predict(X), rtol=1e-4, atol=1e-4)
+
+    def test_initial_scores_go_along(self, Ranker, problem) -> None:
+        named = "init_score" if Ranker is LGBMRanker else "base_margin"
+        noise = np.random.default_rng(0).normal(size=(problem.y.size, 2))
+        ranker = make_ranker(Ranker, n_estimators=2, eval_fraction=0.3, min_child_weight=1e-3)
+        ranker.fit(noise, problem.y, qid=problem.qid, eval_metric="ndcg@5", **{named: 5 * problem.y})
+        assert history_of(ranker)["ndcg@5"][0] > 0.95
+
+    def test_a_part_that_a_metric_does_not_suit_is_named(self, Ranker, problem) -> None:
+        y = np.where(problem.qid == 7, problem.y, 0)
+        ranker = make_ranker(Ranker, eval_fraction=0.05)
+        with pytest.raises(ValueError, match="eval_fraction: pair_accuracy is undefined for every query"):
+            ranker.fit(problem.X, y, qid=problem.qid, eval_metric="pair_accuracy")
+
+    @pytest.mark.parametrize("generator", [np.random.RandomState, np.random.default_rng])
+    def test_generators_are_random_states(self, Ranker, generator, problem) -> None:
+        ranker = make_ranker(Ranker, eval_fraction=0.3, random_state=generator(0), subsample=0.5, subsample_freq=1)
+        if Ranker is XGBRanker:
+            ranker.set_params(subsample_freq=None)
+        ranker.fit(problem.X, problem.y, qid=problem.qid)
+        assert np.isfinite(ranker.predict(problem.X)).all()
 
     def test_they_are_drawn_by_random_state(self, Ranker, problem) -> None:
         def predictions(seed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import product
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -138,7 +139,7 @@ def sort_metrics(
     return list(ours.values()), list(dict.fromkeys(native))
 
 
-def check_evaluations(evaluations: Iterable[Evaluation], sets: Iterable[QuerySet]) -> None:
+def check_evaluations(evaluations: Sequence[Evaluation], sets: Iterable[QuerySet]) -> None:
     """Evaluate once before training, so that labels which a metric refuses are named while rows are the caller's.
 
     Raises
@@ -147,9 +148,10 @@ def check_evaluations(evaluations: Iterable[Evaluation], sets: Iterable[QuerySet
         What the metric says, with the name of the set.
     """
     for query_set in sets:
-        for evaluation in evaluations:
+        looked_at = [query_set.given] if query_set.part is None else [query_set.given, query_set.data]
+        for evaluation, data in product(evaluations, looked_at):
             try:
-                evaluation(query_set.given, np.zeros(query_set.given.groups.n_rows))
+                evaluation(data, np.zeros(data.groups.n_rows))
             except ValueError as error:
                 where = query_set.name or "the training set as evaluation set"
                 raise ValueError(f"{where}: {error}") from None

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ..attachments import Attachment, get_attachment
 from ..data import RankingData
 from ..groups import Groups
-from ..objectives import PairwiseObjective
 from ..validation import as_vector
 from . import import_booster
 from .query_sets import LARGEST_VALUE
@@ -22,7 +21,19 @@ DATASET = lgb.Dataset
 #: LightGBM's default of ``min_sum_hessian_in_leaf``.
 MIN_CHILD_HESSIAN = 1e-3
 
+OBJECTIVE_NAMES = ("objective", "objective_type", "app", "application", "loss")
 METRIC_NAMES = ("metric", "metrics", "metric_types")
+#: LightGBM's metrics, aliases included; it says nothing about a name that it does not know.
+# fmt: off
+NATIVE_METRICS = frozenset((
+    "l1", "mean_absolute_error", "mae", "regression_l1", "l2", "mean_squared_error", "mse", "regression_l2",
+    "regression", "rmse", "root_mean_squared_error", "l2_root", "r2", "quantile", "mape",
+    "mean_absolute_percentage_error", "huber", "fair", "poisson", "gamma", "gamma_deviance", "tweedie", "ndcg",
+    "lambdarank", "rank_xendcg", "xendcg", "xe_ndcg", "xe_ndcg_mart", "xendcg_mart", "map",
+    "mean_average_precision", "auc", "average_precision", "binary_logloss", "binary", "binary_error",
+    "cross_entropy", "xentropy", "cross_entropy_lambda", "xentlambda", "kullback_leibler", "kldiv",
+))
+# fmt: on
 _THREAD_NAMES = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 
 
@@ -59,7 +70,10 @@ def read_groups(dataset: Any) -> tuple[NDArray[Any], Groups]:
     constructed = number_of_rows(dataset) is not None  # the getters do not work before
     labels, sizes = (dataset.get_label(), dataset.get_group()) if constructed else (dataset.label, dataset.group)
     if labels is None:
-        raise ValueError("the LightGBM Dataset has no labels: lightgbm.Dataset(X, label=...)")
+        raise ValueError(
+            "the LightGBM Dataset has no labels: lightgbm.Dataset(X, label=...); one of a file, or a subset, has them "
+            "once its construct() was called"
+        )
     labels = _as_given(labels, "the Dataset's label")
     if sizes is None:
         attached = _attachment_of(dataset)
@@ -81,8 +95,7 @@ def check_trainable(dataset: Any) -> None:
     """Refuse ``bagging_by_query``, as far as the Dataset knows the parameters of the training."""
     params = dataset.params or {}
     refuse_bagging_by_query(params)
-    if is_dart(params):
-        setattr(dataset, _TRAINED_BY_DART, True)
+    setattr(dataset, _TRAINED_BY_DART, is_dart(params))
 
 
 def check_evaluable(dataset: Any) -> None:
@@ -91,13 +104,13 @@ def check_evaluable(dataset: Any) -> None:
         raise ValueError(
             "with boosting='dart' and a custom objective, LightGBM leaves out trees for good when a metric in Python "
             "looks at the training set. Evaluate a second Dataset of the same rows, lightgbm.Dataset(X, y, "
-            "group=sizes, reference=train), in its place"
+            "group=sizes, reference=train), in its place (a Dataset remembers the parameters of its first training)"
         )
 
 
 def is_dart(params: dict[str, Any]) -> bool:
     """Whether parameters ask for DART, by any of LightGBM's names."""
-    return any(params.get(name) == "dart" for name in ("boosting", "boosting_type", "boost"))
+    return any(str(params.get(name)).lower() == "dart" for name in ("boosting", "boosting_type", "boost"))
 
 
 def number_of_rows(dataset: Any) -> int | None:
@@ -122,15 +135,30 @@ def follow_cuts(dataset: Any) -> None:
     """Nothing to arrange: a subset knows its parent and its rows."""
 
 
-def cross_validate(params: dict[str, Any], dataset: Any, num_boost_round: int, folds: list[Any], **kwargs: Any) -> Any:
-    """``lightgbm.cv`` on the folds."""
-    objective = params.get("objective")
-    asks_for_metrics = any(params.get(name) is not None for name in METRIC_NAMES) or kwargs.get("metrics") is not None
-    if isinstance(objective, PairwiseObjective) and kwargs.get("feval") is None and not asks_for_metrics:
-        kwargs["feval"] = objective.metric
+def is_native_metric(name: str) -> bool:
+    """Whether LightGBM has a metric of this name."""
+    return name in NATIVE_METRICS
+
+
+def cross_validate(
+    params: dict[str, Any],
+    dataset: Any,
+    num_boost_round: int,
+    folds: list[Any],
+    objective: Any,
+    native: list[Any],
+    evaluate: Any,
+    maximize: bool | None,
+    **kwargs: Any,
+) -> Any:
+    """``lightgbm.cv`` on the folds; it learns a metric's direction with its value."""
+    if native or evaluate is not None:
+        params["metric"] = native or "None"
     if callable(objective) and "fobj" in inspect.signature(lgb.cv).parameters:  # LightGBM 3
-        kwargs["fobj"] = params.pop("objective")
-    return lgb.cv(params, dataset, num_boost_round, folds=folds, **kwargs)
+        kwargs["fobj"] = objective
+    elif objective is not None:
+        params["objective"] = objective
+    return lgb.cv(params, dataset, num_boost_round, folds=folds, feval=evaluate, **kwargs)
 
 
 def _as_given(values: Any, name: str) -> NDArray[Any]:

@@ -12,10 +12,29 @@ from ..objectives import PairwiseObjective
 from ..plan import Plan
 from ..training import TrainingWatch
 from .evaluation import Evaluation, check_evaluations, sort_metrics
-from .lightgbm import METRIC_NAMES, MIN_CHILD_HESSIAN, is_dart, lgb, refuse_bagging_by_query, threads_of
+from .lightgbm import (
+    METRIC_NAMES,
+    MIN_CHILD_HESSIAN,
+    OBJECTIVE_NAMES,
+    is_dart,
+    is_native_metric,
+    lgb,
+    refuse_bagging_by_query,
+    threads_of,
+)
+from .lightgbm_columns import check_arrow_columns, check_column_names, without_qid_column
 from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, ranks_apart, read_ranks
 from .query_sets import Extras, QuerySet, column_names, joined, take_qid_column
-from .ranker import OWN_PARAMETERS, RankerMixin, as_list, documented, keyword_signature, native_parameters, swapped
+from .ranker import (
+    OWN_PARAMETERS,
+    RankerMixin,
+    as_list,
+    documented,
+    keyword_signature,
+    native_parameters,
+    refuse_ignored,
+    swapped,
+)
 
 _MIN_CHILD_HESSIAN_NAMES = (
     "min_child_weight",
@@ -25,20 +44,19 @@ _MIN_CHILD_HESSIAN_NAMES = (
     "min_hessian",
 )
 _RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")
-_OBJECTIVE_ALIASES = ("objective_type", "app", "application", "loss")
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
-#: LightGBM's metrics, aliases included; it says nothing about a name that it does not know.
-# fmt: off
-_NATIVE_METRICS = frozenset((
-    "l1", "mean_absolute_error", "mae", "regression_l1", "l2", "mean_squared_error", "mse", "regression_l2",
-    "regression", "rmse", "root_mean_squared_error", "l2_root", "r2", "quantile", "mape",
-    "mean_absolute_percentage_error", "huber", "fair", "poisson", "gamma", "gamma_deviance", "tweedie", "ndcg",
-    "lambdarank", "rank_xendcg", "xendcg", "xe_ndcg", "xe_ndcg_mart", "xendcg_mart", "map",
-    "mean_average_precision", "auc", "average_precision", "binary_logloss", "binary", "binary_error",
-    "cross_entropy", "xentropy", "cross_entropy_lambda", "xentlambda", "kullback_leibler", "kldiv",
-))
-# fmt: on
 _DEFAULT_RANKS = [1, 2, 3, 4, 5]
+
+_INSTEAD = {
+    "sigmoid": "write objective__temperature=1 / sigmoid",
+    **dict.fromkeys(
+        ("lambdarank_truncation_level", "max_position", "lambdamart_truncation_level"),
+        'all pairs count; objective__truncation= cuts objective__pair_weight="ndcg" or "lambdarank"',
+    ),
+    "lambdarank_norm": 'write objective__normalize="log" or "none"',
+    "label_gain": 'labels may be any numbers: objective__gain="linear", or a callable objective__pair_weight',
+    "lambdarank_position_bias_regularization": "give sample_weight=propensity_weights(position)",
+}
 
 
 class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined]
@@ -172,7 +190,11 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
         plan = self._plan(objective, train)
         names = column_names(train.X)
-        self._feature_names = None if names is None else [str(name) for name in names]
+        for query_set in sets:
+            check_column_names(query_set.X, names, query_set.name)
+        check_arrow_columns(train.X)
+        named = names is not None and all(isinstance(name, str) for name in names)
+        self._feature_names = names if named else None  # scikit-learn's rule
         in_use = self.objective if objective is None or plan is None else _gradients(self, objective, plan)
         with swapped(self, _objective=in_use):
             super().fit(
@@ -181,12 +203,12 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
                 sample_weight=train.row_weight,
                 init_score=train.take_scores(init_score, "init_score"),
                 group=train.data.groups.sizes,
-                **evaluation_arguments(sets, eval_init_score),
+                **evaluation_arguments(sets, [init_score] if sets and sets[0].part is not None else eval_init_score),
                 eval_names=eval_names,
                 eval_metric=native or None,
                 eval_at=ranks,
                 feature_name=feature_name,
-                categorical_feature=categorical_feature,
+                categorical_feature=without_qid_column(categorical_feature, X),
                 callbacks=callbacks,
                 init_model=init_model,
             )
@@ -224,8 +246,10 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         **kwargs: Any,
     ) -> Any:
         """Scores of rows, as ``lightgbm.LGBMRanker.predict``; a DataFrame column ``qid`` is left out."""
+        features = take_qid_column(X)[0]
+        check_column_names(features, getattr(self, "_feature_names", None), "X")
         return super().predict(
-            take_qid_column(X)[0],
+            features,
             raw_score=raw_score,
             start_iteration=start_iteration,
             num_iteration=num_iteration,
@@ -254,7 +278,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         asked, ranks = as_list(eval_metric), read_ranks(eval_at)
         parameter = self._metric_parameter()
         if objective is None:
-            unknown = [m for m in parameter if m not in (*_NO_METRIC, *_NATIVE_METRICS, *asked)]
+            unknown = [m for m in parameter if m not in (*_NO_METRIC, *asked) and not is_native_metric(m)]
             asked, ranks = ranks_apart([*unknown, *asked], ranks)
         else:
             params = self.get_params(deep=False)
@@ -264,7 +288,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             if parameter and not asked:  # metric="None"
                 return [], [], _DEFAULT_RANKS
         ranks = ranks or _DEFAULT_RANKS
-        ours, native = sort_metrics(asked, [f"ndcg@{k}" for k in ranks], objective, sets, _NATIVE_METRICS.__contains__)
+        ours, native = sort_metrics(asked, [f"ndcg@{k}" for k in ranks], objective, sets, is_native_metric)
         return ours, native, ranks
 
     def _metric_parameter(self) -> list[Any]:
@@ -276,9 +300,12 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
     def _check_supported(self) -> None:
         params = self.get_params(deep=False)
         refuse_bagging_by_query(params)
+        refuse_ignored(params, _INSTEAD)
+        if params.get("use_quantized_grad") and tuple(map(int, lgb.__version__.split(".")[:2])) < (4, 2):
+            raise ValueError("use_quantized_grad with a custom objective ends the process in LightGBM before 4.2")
         if params.get("class_weight") is not None:
             raise ValueError("class_weight does not apply to our objectives; use sample_weight")
-        for alias in _OBJECTIVE_ALIASES:
+        for alias in OBJECTIVE_NAMES[1:]:
             if alias in params:
                 raise ValueError(f"{alias}={params[alias]!r} would take the place of objective; give it as objective=")
 

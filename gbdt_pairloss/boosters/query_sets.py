@@ -327,6 +327,23 @@ def column_names(X: Any) -> list[Any] | None:
     return None if names is None else list(names)
 
 
+def qid_column(X: Any) -> Any:
+    """The name of the column of query ids, None without one: "qid", or what transformers make of it ("remainder__qid").
+
+    Raises
+    ------
+    ValueError
+        If several could be it.
+    """
+    names = column_names(X) or []
+    found = [name for name in names if name == "qid"] or [
+        name for name in names if isinstance(name, str) and name.endswith("__qid")
+    ]
+    if len(found) > 1:
+        raise ValueError(f"X has several columns of query ids: {', '.join(map(repr, found))}")
+    return found[0] if found else None
+
+
 def take_qid_column(X: Any, qid: Any = None) -> tuple[Any, Any]:
     """Split the column ``qid`` of a DataFrame or an Arrow table off: the query ids, as in XGBoost's own ranker.
 
@@ -334,18 +351,21 @@ def take_qid_column(X: Any, qid: Any = None) -> tuple[Any, Any]:
     """
     if sparse.issparse(X):
         return _readable(X), qid
-    if "qid" not in (column_names(X) or ()):
+    name = qid_column(X)
+    if name is None:
         return X, qid
     if qid is not None:
-        raise ValueError("qid is given twice: as a column of X and as qid=")
-    column = np.asarray(X["qid"])
+        raise ValueError(f"qid is given twice: as the column {name!r} of X and as qid=")
+    if len(column_names(X) or ()) == 1:
+        raise ValueError(f"X has no features, only the column {name!r}")
+    column = np.asarray(X[name])
     if hasattr(X, "iloc"):
-        return X.drop(columns="qid"), column
-    return X.drop(["qid"]), column
+        return X.drop(columns=name), column
+    return X.drop([name]), column
 
 
 def paired(values: Any, name: str, n_sets: int) -> list[Any]:
-    """One entry per evaluation set; None stands for none.
+    """One entry per evaluation set; None stands for none. What is no list belongs to the only set.
 
     Raises
     ------
@@ -354,7 +374,7 @@ def paired(values: Any, name: str, n_sets: int) -> list[Any]:
     """
     if values is None:
         return [None] * n_sets
-    entries = list(values)
+    entries = list(values) if n_sets != 1 or isinstance(values, (list, tuple)) else [values]
     if len(entries) != n_sets:
-        raise ValueError(f"{name} has {len(entries)} entries, but eval_set has {n_sets}")
+        raise ValueError(f"{name} has {len(entries)} entries for {n_sets} evaluation set(s)")
     return entries

@@ -184,7 +184,7 @@ class RankerMixin:
         )
         n_queries = train.data.groups.n_queries
         if self.eval_fraction is not None and not sets:
-            train, held_out = train.split(self.eval_fraction, self.random_state)
+            train, held_out = train.split(self.eval_fraction, seed_of(self.random_state))
             sets = [held_out]
         return train, sets, n_queries
 
@@ -280,6 +280,34 @@ def refuse_unprefixed(params: dict[str, Any]) -> None:
     for name in params:
         if name in known:
             raise ValueError(f"{name} is a parameter of the objective: write {NESTED}{name}")
+
+
+def refuse_ignored(params: dict[str, Any], ours: dict[str, str]) -> None:
+    """Refuse parameters of the booster's own ranking objectives, which ours would ignore.
+
+    Parameters
+    ----------
+    params : dict
+    ours : dict of str to str
+        What takes the place of each of them.
+
+    Raises
+    ------
+    ValueError
+        Naming what takes its place.
+    """
+    for name, instead in ours.items():
+        if params.get(name) is not None:
+            raise ValueError(f"{name} belongs to the booster's own objectives; with ours {instead}")
+
+
+def seed_of(random_state: Any) -> Any:
+    """A random state that is a generator as a seed drawn from it; anything else as it is."""
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(np.iinfo(np.int32).max))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(np.iinfo(np.int32).max))
+    return random_state
 
 
 def native_parameters(params: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ..attachments import Attachment, get_attachment, set_attachment
 from ..data import RankingData
 from ..groups import Groups
-from ..objectives import PairwiseObjective
 from ..validation import as_vector
 from . import import_booster
 
@@ -20,6 +19,16 @@ xgb = import_booster("xgboost")
 DATASET = xgb.DMatrix
 #: XGBoost's default of ``min_child_weight``.
 MIN_CHILD_HESSIAN = 1.0
+OBJECTIVE_NAMES = ("objective",)
+METRIC_NAMES = ("eval_metric", "metrics")
+#: XGBoost's metrics, without what may follow an @.
+# fmt: off
+NATIVE_METRICS = frozenset((
+    "ndcg", "map", "pre", "auc", "aucpr", "rmse", "rmsle", "mae", "mape", "mphe", "quantile", "expectile", "logloss",
+    "error", "merror", "mlogloss", "poisson-nloglik", "gamma-nloglik", "gamma-deviance", "tweedie-nloglik",
+    "cox-nloglik", "aft-nloglik", "interval-regression-accuracy",
+))
+# fmt: on
 
 
 def read_dataset(dataset: Any) -> RankingData:
@@ -108,18 +117,35 @@ def follow_cuts(dataset: Any) -> None:
     dataset.slice = slice
 
 
-def cross_validate(params: dict[str, Any], dataset: Any, num_boost_round: int, folds: list[Any], **kwargs: Any) -> Any:
+def is_native_metric(name: str) -> bool:
+    """Whether XGBoost has a metric of this name."""
+    return name.partition("@")[0].rstrip("-") in NATIVE_METRICS
+
+
+def cross_validate(
+    params: dict[str, Any],
+    dataset: Any,
+    num_boost_round: int,
+    folds: list[Any],
+    objective: Any,
+    native: list[Any],
+    evaluate: Any,
+    maximize: bool | None,
+    **kwargs: Any,
+) -> Any:
     """``xgboost.cv`` on the folds, whose slices keep groups and weights."""
-    objective = params.get("objective")
     if callable(objective):
-        params["objective"] = "rank:pairwise"
+        params.setdefault("objective", "rank:pairwise")
         params.setdefault("base_score", 0.0)
         kwargs["obj"] = objective
-    asks_for_metrics = params.get("eval_metric") is not None or bool(kwargs.get("metrics"))
-    if isinstance(objective, PairwiseObjective) and not asks_for_metrics:
+    elif objective is not None:
+        params["objective"] = objective
+    if native:
+        params["eval_metric"] = native
+    elif evaluate is not None:
         params.setdefault("disable_default_eval_metric", True)
-        if kwargs.get("custom_metric") is None:
-            kwargs["custom_metric"] = objective.metric
+    if kwargs.get("early_stopping_rounds") is not None:
+        kwargs.setdefault("maximize", maximize)  # it guesses by the name
     sliced = dataset.slice
     sizes, weights = np.diff(dataset.get_uint_info("group_ptr").astype(np.int64)), dataset.get_weight()
     query = np.repeat(np.arange(sizes.size), sizes)
@@ -135,7 +161,7 @@ def cross_validate(params: dict[str, Any], dataset: Any, num_boost_round: int, f
     before = vars(dataset).get("slice")
     dataset.slice = slice
     try:
-        return xgb.cv(params, dataset, num_boost_round, folds=folds, **kwargs)
+        return xgb.cv(params, dataset, num_boost_round, folds=folds, custom_metric=evaluate, **kwargs)
     finally:
         del dataset.slice
         if before is not None:

@@ -42,7 +42,8 @@ def whole_queries(batches: Batches) -> Batches:
     Notes
     -----
     While XGBoost reads the batches, a ValueError is raised if a batch has neither qid nor group, the rows of a query do
-    not stand together, or a query of an earlier batch comes again. The query ids of a pass are kept in memory.
+    not stand together, or a query of an earlier batch comes again. The query ids of a pass are kept in memory. Of
+    ``group=`` nobody sees whether it splits a query.
     """
     if not isinstance(batches, xgb.DataIter):
         raise TypeError(f"whole_queries takes an xgboost.DataIter, got a {type(batches).__name__}")
@@ -80,10 +81,14 @@ def _checked(fields: dict[str, Any], number: int, batch_of: dict[Any, int]) -> d
         return fields
     if fields.get("group") is not None:
         raise ValueError(f"batch {number} has both qid and group: pass one of them on")
-    groups = Groups.from_qid(qid, np.shape(qid)[0], f"the qid of batch {number}")
-    if not groups.contiguous:
-        raise ValueError(f"batch {number}: the rows of a query do not stand together; sort the batch by qid")
+    n_rows = len(qid if fields.get("label") is None else fields["label"])
+    groups = Groups.from_qid(qid, n_rows, f"the qid of batch {number}")
     ids = [] if groups.ids is None else groups.ids.tolist()
+    if not groups.contiguous:
+        codes = groups.codes
+        back = np.flatnonzero(codes[1:] < np.maximum.accumulate(codes)[:-1])[0] + 1
+        query = ids[codes[back]]
+        raise ValueError(f"batch {number}: the rows of query {query!r} do not stand together; sort the batch by qid")
     for query in ids:
         if query in batch_of:
             raise ValueError(

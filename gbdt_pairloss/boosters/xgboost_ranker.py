@@ -19,20 +19,22 @@ from .ranker import (
     documented,
     keyword_signature,
     native_parameters,
+    refuse_ignored,
     refuse_unprefixed,
+    seed_of,
     swapped,
 )
-from .xgboost import MIN_CHILD_HESSIAN, xgb
+from .xgboost import MIN_CHILD_HESSIAN, is_native_metric, xgb
 from .xgboost_trainee import Injection
 
-#: XGBoost's metrics, without what may follow an @.
-# fmt: off
-_NATIVE_METRICS = frozenset((
-    "ndcg", "map", "pre", "auc", "aucpr", "rmse", "rmsle", "mae", "mape", "mphe", "quantile", "expectile", "logloss",
-    "error", "merror", "mlogloss", "poisson-nloglik", "gamma-nloglik", "gamma-deviance", "tweedie-nloglik",
-    "cox-nloglik", "aft-nloglik", "interval-regression-accuracy",
-))
-# fmt: on
+_INSTEAD = {
+    "lambdarank_pair_method": "all pairs count (BPR(negatives=n) draws some)",
+    "lambdarank_num_pair_per_sample": 'all pairs count; objective__truncation= cuts objective__pair_weight="ndcg"',
+    "lambdarank_normalization": 'write objective__normalize="log" or "none"',
+    "lambdarank_score_normalization": 'write objective__pair_weight="lambdarank", which divides by the difference',
+    "lambdarank_unbiased": "give sample_weight=propensity_weights(position)",
+    "lambdarank_bias_norm": "give sample_weight=propensity_weights(position)",
+}
 
 
 class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
@@ -144,6 +146,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 "objective of gbdt_pairloss, or one of XGBoost's 'rank:...'"
             )
         if objective is not None:
+            refuse_ignored(self.get_params(deep=False), _INSTEAD)
             objective = objective.on_threads(self.n_jobs).seeded(self.random_state)
         train, sets, n_queries = self._read_sets(
             objective,
@@ -159,7 +162,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             eval_pairs=eval_pairs,
         )
         asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
-        ours, native = sort_metrics(asked, ["ndcg"], objective, sets, _is_native_metric, wrap=QueryFunction)
+        ours, native = sort_metrics(asked, ["ndcg"], objective, sets, is_native_metric, wrap=QueryFunction)
         check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
         plan = self._plan(objective, train)
         gradients = None if objective is None or plan is None else _gradients(self, objective, plan)
@@ -186,7 +189,9 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 base_margin=train.take_scores(base_margin, "base_margin"),
                 verbose=verbose,
                 xgb_model=xgb_model,
-                **_evaluation_arguments(sets, base_margin_eval_set, objective),
+                **_evaluation_arguments(
+                    sets, [base_margin] if sets and sets[0].part is not None else base_margin_eval_set, objective
+                ),
                 **({} if feature_weights is None else {"feature_weights": feature_weights}),
             )
         if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
@@ -214,6 +219,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     def get_xgb_params(self) -> dict[str, Any]:
         """The native parameters. With an objective of ours the model calls itself ``rank:pairwise``."""
         params = native_parameters(super().get_xgb_params())
+        params["random_state"] = seed_of(params.get("random_state"))
         if self.pairwise_objective() is not None:
             params["objective"] = "rank:pairwise"
             params["disable_default_eval_metric"] = True
@@ -270,10 +276,6 @@ def _evaluation_arguments(
             for i, (s, margin) in enumerate(zip(sets, margins, strict=True))
         ],
     }
-
-
-def _is_native_metric(name: str) -> bool:
-    return name.partition("@")[0].rstrip("-") in _NATIVE_METRICS
 
 
 def _native_weight(query_set: QuerySet, objective: PairwiseObjective | None) -> Any:
