@@ -269,6 +269,17 @@ def test_untruncated_rank_pairwise_grows_the_same_trees(make, labels, n_queries,
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
 
 
+@pytest.mark.skipif(int(xgb.__version__.split(".")[0]) < 3, reason="XGBoost 2 normalises in another way")
+def test_rank_ndcg_grows_the_same_trees(problem) -> None:
+    dataset = dataset_of("xgboost", problem)
+    native = xgb.train({**XGB, "objective": "rank:ndcg"}, dataset, 5)
+    objective = PairwiseLogistic(pair_weight="lambdarank", truncation=32, hessian_scale=2.0)
+    ours = train("xgboost", objective, dataset, 5)
+    np.testing.assert_allclose(
+        predict("xgboost", ours, problem.X), predict("xgboost", native, problem.X), rtol=1e-3, atol=1e-3
+    )
+
+
 @pytest.mark.parametrize("booster", BOOSTERS)
 def test_labels_and_groups_set_anew_are_seen(booster, problem) -> None:
     objective = PairwiseLogistic()

@@ -7,8 +7,9 @@ all of them see the same metrics and stop in the same round.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .._lazy import lazily
 
 __all__ = ["DaskLGBMRanker", "DaskXGBRanker"]
 
@@ -19,12 +20,7 @@ if TYPE_CHECKING:
 _HOME = {"DaskLGBMRanker": "lightgbm", "DaskXGBRanker": "xgboost"}
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazily(__name__, _HOME)
 
 
 def __dir__() -> list[str]:
