@@ -33,6 +33,7 @@ from .ranker import (
     keyword_signature,
     native_parameters,
     refuse_ignored,
+    seed_of,
     swapped,
 )
 
@@ -265,6 +266,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
     def _process_params(self, stage: str) -> dict[str, Any]:
         # LightGBM turns all parameters, nested ones too, into its own.
         params = native_parameters(super()._process_params(stage))
+        if "random_state" in params:  # LightGBM 4.0 takes no Generator
+            params["random_state"] = seed_of(params["random_state"])
         if self.pairwise_objective() is not None:
             # LightGBM's default "ndcg" refuses queries of 10,000 rows and labels that are no small whole numbers;
             # what was asked for comes as eval_metric.
