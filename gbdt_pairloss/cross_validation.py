@@ -115,12 +115,14 @@ def _take_metrics(
     evaluations = [f for name in ("feval", "custom_metric") for f in as_list(kwargs.pop(name, None))]
     native = []
     for metric in asked:
-        is_loss = metric in objective_names() if isinstance(metric, str) else False
-        is_ours = is_loss or (isinstance(metric, str) and metric.partition("@")[0] in METRICS)
-        if isinstance(metric, Metric) or (is_ours and (objective is not None or not adapter.is_native_metric(metric))):
-            own = objective is not None and metric == objective.name
-            loss = objective if own else get_objective(metric) if is_loss else None
-            evaluations.append(feval(metric) if loss is None else loss.metric)
+        name = metric.partition("@")[0] if isinstance(metric, str) else ""
+        ours_wins = objective is not None or not adapter.is_native_metric(str(metric))
+        if objective is not None and metric == objective.name:
+            evaluations.append(objective.metric)
+        elif name in objective_names():
+            evaluations.append(get_objective(name).metric)
+        elif isinstance(metric, Metric) or (name in METRICS and ours_wins):
+            evaluations.append(feval(metric))
         else:
             native.append(metric)
     if objective is not None and not native and not evaluations:

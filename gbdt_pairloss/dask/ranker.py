@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from ..boosters.query_sets import read_data
+from ..boosters.query_sets import qid_column, read_data
 from ..boosters.ranker import score_metric
 from .rows import LABEL, QUERY, Features, da, dask, dd, distributed, pd, shuffled
 from .workers import STARTS, check, complaint, gather_training, one_per_process, placed_on, train
@@ -79,7 +79,7 @@ class DaskRankerMixin:
         where leaves are small.
         """
         self._refuse(fit_params)
-        if qid is None and not _has_qid_column(X):
+        if qid is None and qid_column(X) is None:
             raise ValueError("fit on a cluster needs qid=, one id per row, or a column qid of X")
         columns = {LABEL: y, QUERY: qid, "sample_weight": sample_weight, "loser_weight": loser_weight}
         columns["item_id"] = item_id
@@ -152,10 +152,10 @@ class DaskRankerMixin:
             If there are no query ids, or the data do not suit the metric.
         """
         evaluation = score_metric(metric or "ndcg")
-        if _has_qid_column(X):
-            if qid is not None:
-                raise ValueError("qid is given twice: as a column of X and as qid=")
-            qid = X["qid"]
+        name = qid_column(X)
+        if name is not None and qid is not None:
+            raise ValueError(f"qid is given twice: as the column {name!r} of X and as qid=")
+        qid = qid if name is None else X[name]
         if qid is None:
             raise ValueError("score ranks within queries: it needs qid=, or a column qid of X")
         with self.client_.as_current():
@@ -229,10 +229,6 @@ class DaskRankerMixin:
         if "_other_params" in state:
             state["_other_params"] = {name: v for name, v in state["_other_params"].items() if name != "client"}
         return state
-
-
-def _has_qid_column(X: Any) -> bool:
-    return isinstance(X, dd.DataFrame) and "qid" in X.columns
 
 
 def _predict_frame(frame: Any, ranker: Any, kwargs: dict[str, Any], dtype: Any) -> Any:

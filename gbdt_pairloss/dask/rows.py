@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
-from ..boosters.query_sets import Extras, read_data, take_qid_column
+from ..boosters.query_sets import Extras, qid_column, read_data, take_qid_column
 from ..objectives import PairwiseObjective
 
 
@@ -38,7 +38,7 @@ class Features:
 
     @classmethod
     def of(cls, X: Any) -> Features:
-        return cls([name for name in X.columns if name != "qid"] if isinstance(X, dd.DataFrame) else None)
+        return cls([name for name in X.columns if name != qid_column(X)] if isinstance(X, dd.DataFrame) else None)
 
     def pack(self, X: Any) -> Any:
         """Features as a frame, by names that no other column has."""
@@ -65,9 +65,9 @@ def _ids(values: NDArray[Any], name: str, meta: NDArray[Any] | None) -> NDArray[
     if values.dtype.kind == "O" and not all(isinstance(value, str) for value in values):
         kinds = sorted({type(value).__name__ for value in values})
         raise TypeError(f"{name} must be numbers, dates or strings on a cluster, got {', '.join(kinds)}")
-    if meta is None or values.dtype == meta.dtype or len(values) == 0:
-        return values if meta is None or len(values) else values.astype(meta.dtype)
-    if values.dtype.kind == "O" or meta.dtype.kind == "O" or (values != values.astype(meta.dtype)).any():
+    if meta is None or values.dtype == meta.dtype:
+        return values
+    if "O" in (values.dtype.kind, meta.dtype.kind) or (values != values.astype(meta.dtype)).any():
         raise TypeError(f"{name} is {values.dtype} here and {meta.dtype} in other partitions")
     return values.astype(meta.dtype)
 
