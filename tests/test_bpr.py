@@ -88,6 +88,7 @@ def times_drawn(y, v=None, *, winner_weight=None, group=None, n, **params):
 
 
 class TestExpectation:
+    @pytest.mark.slow
     @pytest.mark.parametrize("normalize", ["none", "query"])
     def test_draws_are_an_unbiased_estimate_of_all(self, normalize) -> None:
         rng = np.random.default_rng(1)

@@ -226,6 +226,7 @@ def test_hostile_scores(scores, labels, dtype) -> None:
     assert_matches_reference(objective, y, s, dtype, group=sizes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair_weight", ["uniform", "label_diff", "ndcg"])
 @pytest.mark.parametrize("labels", ["grades", "distinct"])
 @pytest.mark.parametrize("scale", [1e4, 1e30])
@@ -240,6 +241,7 @@ def test_a_long_query_of_scores_spread_widely(pair_weight, labels, scale) -> Non
         assert_matches_reference(objective, y, scores, dtype, sample_weight=weight)
 
 
+@pytest.mark.slow
 def test_all_pairs_in_order_and_far_apart() -> None:
     # The largest gradient is about 1e-9, and is right to 1e-6 of itself.
     for n in (40, 5000):
@@ -409,6 +411,7 @@ class TestThreads:
         assert hessian[5] == pytest.approx((wrong * (1 - wrong)).sum(), rel=1e-5)
         np.testing.assert_allclose(np.delete(gradient, 5), np.delete(wrong, 5), atol=1e-6)
 
+    @pytest.mark.slow
     def test_after_a_fork_and_in_joblibs_processes(self) -> None:
         program = (
             "import multiprocessing, numpy as np\n"

@@ -20,7 +20,10 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("number", range(len(BLOCKS)))
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(i, marks=pytest.mark.slow) if "LocalCluster" in BLOCKS[i] else i for i in range(len(BLOCKS))],
+)
 def test_a_block_runs_as_it_stands(number, tmp_path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", BLOCKS[number]], cwd=tmp_path, capture_output=True, text=True, check=False
