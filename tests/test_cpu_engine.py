@@ -31,7 +31,7 @@ def share_of_largest(error, exact, query):
     np.maximum.at(largest, query, np.abs(exact))
     worst = np.zeros(largest.size)
     np.maximum.at(worst, query, np.abs(error))
-    # Below float32's normal numbers every operation rounds to a multiple of the smallest: a loss, its factor, their sum.
+    # Below float32's normal numbers every operation rounds to a multiple of the smallest: loss, factor, sum.
     tiny = 3 * np.finfo(np.float32).smallest_subnormal
     return np.max(worst / np.maximum(largest, tiny / 1e-6), initial=0.0)
 
