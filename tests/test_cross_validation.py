@@ -152,7 +152,7 @@ def test_early_stopping_of_xgboost_knows_the_direction(problem) -> None:
         early_stopping_rounds=5,
     )
     curve = np.asarray(results["test-spearman-mean"])
-    assert curve.size > 5  # as a loss it would have stopped at once
+    assert curve.size > 2  # as a loss its first value would be the best
     assert curve[-1] == curve.max()
 
 
