@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -117,3 +119,13 @@ def _position(flat_index: int, shape: tuple[int, ...], unit: str) -> str:
         return f"{unit} {flat_index}"
     row, column = np.unravel_index(flat_index, shape)
     return f"list {row}, position {column}"
+
+
+@contextmanager
+def errors_of(name: str) -> Iterator[None]:
+    """Put a name, if there is one, before the messages of TypeErrors and ValueErrors."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}" if name else str(error)) from None

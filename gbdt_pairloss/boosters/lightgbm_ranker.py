@@ -24,7 +24,7 @@ from .lightgbm import (
 )
 from .lightgbm_columns import check_arrow_columns, check_column_names, without_qid_column
 from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, ranks_apart, read_ranks
-from .query_sets import Extras, QuerySet, column_names, joined, take_qid_column
+from .query_sets import Extras, QuerySet, column_names, joined, starts_of, take_qid_column
 from .ranker import (
     OWN_PARAMETERS,
     RankerMixin,
@@ -159,8 +159,10 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         Raises
         ------
         ValueError
-            If groups, labels, weights or pairs are malformed, or a parameter does not work with our objectives
-            (``bagging_by_query``, ``class_weight``).
+            If groups, labels, weights or pairs are malformed, an evaluation set has other columns, or a parameter does
+            not work with our objectives (``bagging_by_query``, ``class_weight``, those of LightGBM's own).
+        TypeError
+            For categorical columns in polars' or Arrow's form.
         """
         objective = self.pairwise_objective()
         if objective is not None:
@@ -194,8 +196,6 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         for query_set in sets:
             check_column_names(query_set.X, names, query_set.name)
         check_arrow_columns(train.X)
-        named = names is not None and all(isinstance(name, str) for name in names)
-        self._feature_names = names if named else None  # scikit-learn's rule
         in_use = self.objective if objective is None or plan is None else _gradients(self, objective, plan)
         with swapped(self, _objective=in_use):
             super().fit(
@@ -204,7 +204,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
                 sample_weight=train.row_weight,
                 init_score=train.take_scores(init_score, "init_score"),
                 group=train.data.groups.sizes,
-                **evaluation_arguments(sets, [init_score] if sets and sets[0].part is not None else eval_init_score),
+                **evaluation_arguments(sets, starts_of(sets, init_score, eval_init_score)),
                 eval_names=eval_names,
                 eval_metric=native or None,
                 eval_at=ranks,
@@ -217,6 +217,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         self._objective = trained_with
         if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
             self._warn_without_split(init_model is not None)
+        named = names is not None and all(isinstance(name, str) for name in names)
+        self._feature_names = names if named else None  # scikit-learn's rule
         self.n_queries_ = n_queries
         return self
 

@@ -17,7 +17,7 @@ from ..data import RankingData, split_weights
 from ..groups import item_codes, make_groups
 from ..objectives import PairwiseObjective
 from ..pairs import as_pairs
-from ..validation import as_vector, check_finite
+from ..validation import as_vector, check_finite, errors_of
 
 #: LightGBM makes this of a label or weight that is larger, infinite ones among them.
 LARGEST_VALUE = 1e38
@@ -168,14 +168,11 @@ def read_query_set(
     ValueError
         If something is malformed; the message begins with the set's name.
     """
-    try:
+    with errors_of(name):
         X, qid = take_qid_column(X, qid)
         given = read_data(X, y, qid, group, sample_weight, objective, extras)
         if objective is not None and is_own:
             given = objective.prepare(given)
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name}: {error}" if name else str(error)) from None
     groups = given.groups
     if group is None and qid is None and given.pairs is None:
         warnings.warn(
@@ -307,6 +304,18 @@ def read_evaluation_sets(
         is_train = same and (by_data_alone or query_set.given.equals(train.given))
         sets.append(train if is_train else query_set)
     return sets
+
+
+def starts_of(sets: list[QuerySet], start: Any, starts: Any) -> Any:
+    """The initial scores of the evaluation sets: of queries held out of the training set, those of its rows.
+
+    Parameters
+    ----------
+    sets : list of QuerySet
+    start, starts
+        What ``fit`` was given for the training set, and for the evaluation sets.
+    """
+    return [start] if sets and sets[0].part is not None else starts
 
 
 def joined(eval_set: Any, eval_X: Any, eval_y: Any) -> Any:

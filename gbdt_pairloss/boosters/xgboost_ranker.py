@@ -10,7 +10,7 @@ from ..objectives import PairwiseObjective, objective_names
 from ..plan import Plan
 from ..training import TrainingWatch
 from .evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
-from .query_sets import Extras, QuerySet, joined, paired, take_qid_column
+from .query_sets import Extras, QuerySet, joined, paired, starts_of, take_qid_column
 from .ranker import (
     NESTED,
     OWN_PARAMETERS,
@@ -137,7 +137,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         Raises
         ------
         ValueError
-            If groups, labels, weights or pairs are malformed.
+            If groups, labels, weights or pairs are malformed, or a parameter of XGBoost's own objectives is set that
+            ours would ignore.
         """
         objective = self.pairwise_objective()
         if objective is None and not (isinstance(self.objective, str) and self.objective.startswith("rank:")):
@@ -189,9 +190,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 base_margin=train.take_scores(base_margin, "base_margin"),
                 verbose=verbose,
                 xgb_model=xgb_model,
-                **_evaluation_arguments(
-                    sets, [base_margin] if sets and sets[0].part is not None else base_margin_eval_set, objective
-                ),
+                **_evaluation_arguments(sets, starts_of(sets, base_margin, base_margin_eval_set), objective),
                 **({} if feature_weights is None else {"feature_weights": feature_weights}),
             )
         if plan is not None and plan.has_weighted_pair and not self._sees_a_part:

@@ -12,6 +12,7 @@ from sklearn.utils import column_or_1d
 
 from ..boosters.query_sets import Extras, qid_column, read_data, take_qid_column
 from ..objectives import PairwiseObjective
+from ..validation import errors_of
 
 
 def _import(module: str) -> Any:
@@ -93,14 +94,11 @@ def _pack(
     if len(frame):
         extras = Extras(others.get("loser_weight"), others.get("item_id"))
         extras.check_objective(objective)
-        try:
+        with errors_of(f"partition {number}"):
             read_data(frame, others[LABEL], others[QUERY], None, others.get("sample_weight"), objective, extras)
             for name in _IDS:
                 if name in others:
                     others[name] = _ids(others[name], name, None if meta is None else meta[name].to_numpy())
-        except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"partition {number}: {error}") from None
     others[PLACE] = (np.int64(number) << np.int64(40)) + np.arange(len(frame), dtype=np.int64)
     return pd.concat([frame, pd.DataFrame(others)], axis=1)
 

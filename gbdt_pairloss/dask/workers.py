@@ -155,16 +155,17 @@ def gather_training(client: Any, tasks: dict[Any, str]) -> Any:
         distributed.wait(list(tasks), timeout=_PATIENCE)
     failed += [future for future in tasks if future.status in ("error", "lost", "cancelled") and future not in failed]
     errors = [future.exception() for future in failed if future.status == "error"]
-    waiting = [worker for future, worker in tasks.items() if future.status == "pending"]
+    waiting = {future: worker for future, worker in tasks.items() if future.status == "pending"}
     if waiting:
-        client.cancel([future for future, worker in tasks.items() if worker in waiting], force=True)
+        client.cancel(list(waiting), force=True)
         try:
-            client.restart_workers(waiting)
+            client.restart_workers(list(waiting.values()))
             done = "were restarted, and have lost what they held"
         except ValueError:  # without a nanny
             done = "have to be restarted"
+        names = ", ".join(waiting.values())
         warnings.warn(
-            f"the training failed; the workers {', '.join(waiting)} were still waiting for the others and {done}",
+            f"the training failed; the workers {names} were still waiting for the others and {done}",
             UserWarning,
             stacklevel=4,
         )
