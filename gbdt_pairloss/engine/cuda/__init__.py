@@ -1,0 +1,1 @@
+"""CUDA: the kernels' sources, and the device that runs them."""

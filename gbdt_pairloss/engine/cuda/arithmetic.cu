@@ -1,0 +1,118 @@
+// What the kernels are made of. It stands before each of the other files; REAL is float or double.
+//
+// Rows of a plan are known by their position in it, a 32-bit number. No sum depends on the order in which threads run.
+
+typedef REAL Real;
+
+#define TILE 128  // threads of every block
+#define WARP 32
+#define WHOLE_WARP 0xffffffffu
+
+// What is known of a query's scores.
+#define WIDE 1    // they span more than e^score can
+#define TIED 2    // they are all equal
+#define BEYOND 4  // they span more than these kernels take
+
+// Powers of two that a factor is cut at; what goes beyond is multiplied in the end, where it may underflow.
+template <class T> struct Powers;
+template <> struct Powers<float> { static const int most = 120; };
+template <> struct Powers<double> { static const int most = 1000; };
+
+__device__ inline double reciprocal(double x) { return 1.0 / x; }
+
+#ifdef __CUDA_ARCH__
+// One instruction, wrong by one unit in the last place, against eight for a correctly rounded quotient.
+__device__ inline float reciprocal(float x) {
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+#else
+__device__ inline float reciprocal(float x) { return 1.0f / x; }
+#endif
+
+__device__ inline void set_power_of_two(int power, float& out) { out = __int_as_float((power + 127) << 23); }
+
+__device__ inline void set_power_of_two(int power, double& out) {
+    out = __longlong_as_double((long long)(power + 1023) << 52);
+}
+
+// 2^power, cut at both ends.
+__device__ inline Real power_of_two(int power) {
+    Real out;
+    set_power_of_two(min(max(power, -Powers<Real>::most), Powers<Real>::most), out);
+    return out;
+}
+
+// A sum, and what rounding has taken off it (Knuth's two-sum).
+struct Total {
+    Real sum, rest;
+
+    __device__ Total() : sum(0), rest(0) {}
+
+    __device__ void add(Real x) {
+        Real next = sum + x;
+        Real part = next - sum;
+        rest += (sum - (next - part)) + (x - part);
+        sum = next;
+    }
+
+    __device__ double value() const { return (double)sum + (double)rest; }
+};
+
+// The sum over a warp's lanes, or over groups of so many of them, in every lane and in a fixed order.
+__device__ inline double sum_over_lanes(double value, int lanes = WARP) {
+    for (int step = lanes / 2; step > 0; step /= 2) value += __shfl_xor_sync(WHOLE_WARP, value, step);
+    return value;
+}
+
+// The sum over a block's threads, in a fixed order; ``partial`` is shared, one for each warp.
+__device__ inline double sum_over_block(double value, double* partial) {
+    value = sum_over_lanes(value);
+    if (threadIdx.x % WARP == 0) partial[threadIdx.x / WARP] = value;
+    __syncthreads();
+    double total = 0;
+    for (int warp = 0; warp < TILE / WARP; ++warp) total += partial[warp];
+    __syncthreads();
+    return total;
+}
+
+// What two scores' mantissas and powers come to as one ratio. Powers of two that both do not hold are ``rest``.
+struct Ratio {
+    Real winner, loser, rest;
+
+    template <bool IS_WIDE>
+    __device__ static Ratio of(Real winner, int winner_power, Real loser, int loser_power) {
+        Ratio ratio = {winner, loser, 1};
+        if (IS_WIDE) {
+            int difference = winner_power - loser_power;
+            ratio.winner *= power_of_two(difference);
+            ratio.rest = power_of_two(min(Powers<Real>::most - abs(difference), 0));
+        }
+        return ratio;
+    }
+};
+
+// sigma(-d) of a pair, how wrongly it is ordered, and sigma(d) sigma(-d), from e^score = mantissa 2^power of both.
+template <bool IS_WIDE>
+__device__ inline void curve(Real winner, int winner_power, Real loser, int loser_power, Real& wrong, Real& slope) {
+    Ratio e = Ratio::of<IS_WIDE>(winner, winner_power, loser, loser_power);
+    Real q = reciprocal(e.winner + e.loser);
+    wrong = e.loser * q;
+    slope = wrong * (e.winner * q);
+    if (IS_WIDE) {
+        slope *= e.rest;
+        if (winner_power > loser_power) wrong *= e.rest;
+    }
+}
+
+// softplus(-d) = max(-d, 0) + log1p(e^-|d|); ``above`` is -d.
+template <bool IS_WIDE>
+__device__ inline Real softplus(Real above, Real winner, int winner_power, Real loser, int loser_power) {
+    Ratio e = Ratio::of<IS_WIDE>(winner, winner_power, loser, loser_power);
+    Real small = e.winner < e.loser ? e.winner : e.loser;
+    Real large = e.winner < e.loser ? e.loser : e.winner;
+    Real less = small * reciprocal(large);
+    if (IS_WIDE) less *= e.rest;
+    return (above > 0 ? above : (Real)0) + log1p(less);
+}

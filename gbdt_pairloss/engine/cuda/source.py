@@ -1,0 +1,129 @@
+"""The kernels as text: what they are called, what they take, and how they are launched by the names of that."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+#: Threads of every block, TILE in arithmetic.cu.
+TILE = 128
+
+#: Lanes of a warp.
+WARP = 32
+
+_FOLDER = Path(__file__).parent
+_COMMON = "arithmetic.cu"
+
+_KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\w+\) )?(\w+)\(([^)]*)\)', re.DOTALL)
+
+
+class Parameter(NamedTuple):
+    """A parameter of a kernel; of a pointer the type that it points to."""
+
+    name: str
+    type: str
+    is_pointer: bool
+
+
+class Kernel(NamedTuple):
+    """A kernel of a file, and what its types and constants are.
+
+    Attributes
+    ----------
+    file, name : str
+    defines : tuple of (str, str)
+        Macros, such as ("REAL", "float").
+    """
+
+    file: str
+    name: str
+    defines: tuple[tuple[str, str], ...]
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return kernels_of(self.file)[self.name]
+
+    def dtype(self, parameter: Parameter) -> np.dtype[Any]:
+        """The type of a parameter as NumPy knows it."""
+        return np.dtype(_TYPES[dict(self.defines).get(parameter.type.upper(), parameter.type)])
+
+
+_TYPES = {"int": "int32", "long long": "int64", "float": "float32", "double": "float64"}
+
+
+class Device(Protocol):
+    """Memory and a processor of its own. Arrays are CuPy's, or like NumPy's."""
+
+    def upload(self, array: Any) -> Any:
+        """A NumPy array, or one of the device's own, on the device."""
+
+    def download(self, array: Any) -> Any:
+        """An array of the device's as NumPy's."""
+
+    def empty(self, shape: Any, dtype: Any) -> Any:
+        """An array of any contents."""
+
+    def zeros(self, shape: Any, dtype: Any) -> Any:
+        """An array of zeros."""
+
+    def run(self, kernel: Kernel, n_blocks: int, arguments: tuple[Any, ...]) -> None:
+        """Run so many blocks of TILE threads."""
+
+
+def launch(device: Device, kernel: Kernel, n_blocks: int, **arguments: Any) -> None:
+    """Run a kernel with arguments by name; None stands for an array that it will not read.
+
+    Raises
+    ------
+    TypeError
+        If an argument is missing or unknown, or an array of another type than the kernel's: on the device nobody
+        would notice.
+    """
+    parameters = kernel.parameters
+    unknown = arguments.keys() ^ {parameter.name for parameter in parameters}
+    if unknown:
+        raise TypeError(f"{kernel.name}: {', '.join(sorted(unknown))} is missing, or not a parameter")
+    ordered = []
+    for parameter in parameters:
+        value, dtype = arguments[parameter.name], kernel.dtype(parameter)
+        if not parameter.is_pointer:
+            ordered.append(dtype.type(value))
+            continue
+        if value is None:
+            value = device.empty(1, dtype)
+        if value.dtype != dtype:
+            raise TypeError(f"{kernel.name}: {parameter.name} has dtype {value.dtype}, not {dtype}")
+        ordered.append(value)
+    if n_blocks > 0:
+        device.run(kernel, n_blocks, tuple(ordered))
+
+
+@cache
+def kernels_of(file: str) -> dict[str, tuple[Parameter, ...]]:
+    """The kernels that a file defines, by name."""
+    found = {}
+    for name, parameters in _KERNEL.findall((_FOLDER / file).read_text()):
+        found[name] = tuple(_parameter(text) for text in parameters.split(","))
+    return found
+
+
+def _parameter(text: str) -> Parameter:
+    words = text.replace("const ", "").split()
+    kind, name = " ".join(words[:-1]), words[-1]
+    return Parameter(name, kind.rstrip("*").strip(), kind.endswith("*"))
+
+
+@cache
+def code_of(file: str) -> str:
+    """What a compiler is given: what all files share, and the file."""
+    parts = [f'#line 1 "{name}"\n{(_FOLDER / name).read_text()}' for name in (_COMMON, file)]
+    return "\n".join(parts)
+
+
+def files() -> list[str]:
+    """All files with kernels."""
+    return sorted(path.name for path in _FOLDER.glob("*.cu") if path.name != _COMMON)

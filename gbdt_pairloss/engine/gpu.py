@@ -1,0 +1,519 @@
+"""The GPU engine: CUDA kernels on arrays of the device's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..plan import Plan
+from ..table_plan import TablePlan
+from . import SMALLEST_DISTANCE, PairSum, check_range, get_engine
+from .charges import flows
+from .chebyshev import WIDTH, Table, table
+from .cuda.source import TILE, WARP, Device, Kernel, launch
+from .gpu_plan import Forest, GPUPlan
+
+#: The losses that there are kernels for, by name.
+PAIR_LOSSES = ("logistic",)
+
+# Of a query's scores, in temperatures: up to which e^score needs no exponent of its own, and what the kernels take.
+_NARROW = {"float32": 80.0, "float64": 600.0}
+_MOST = 1e8
+
+# Values beyond this leave no room in float32 for sums of their differences.
+_MOST_IN_FLOAT32 = 1e30
+
+# Panels of a query up to which empty ones are kept, and what moments and coefficients of all trees may take.
+_FEW_PANELS = 64
+_MOST_NUMBERS = 1 << 28
+
+# What stands in status, see queries.cu.
+_BAD_ROW, _SOME_BEYOND, _NOT_FINITE = range(3)
+
+_NORMALIZERS = {"none": 0, "query": 1, "log": 2}
+_UNIFORM, _DIFFERENCE, _TABLE, _DELTA_NDCG = range(4)
+_C_TYPES = {"float32": "float", "float64": "double"}
+
+
+def can_sum(pairs: PairSum) -> bool:
+    """Whether the engine sums these pairs."""
+    return pairs.pair_loss.name in PAIR_LOSSES and pairs.negatives is None
+
+
+class GPUEngine:
+    """Sums of the logistic loss over all pairs, at a cost per row that does not grow with the query.
+
+    With |delta NDCG|, and weights of pairs by a callable, the cost is that of all pairs.
+
+    Parameters
+    ----------
+    device : Device
+
+    Notes
+    -----
+    Scores may be NumPy's or the device's; results are the device's. Error bounds are the CPU engine's, and results are
+    the same, bit for bit, whenever they are computed again on a device: every sum has a fixed order.
+    """
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+
+    def gradient_hessian(self, plan: Plan, scores: Any, pairs: PairSum, dtype: Any) -> tuple[Any, Any]:
+        return self._sum(plan, scores, pairs, np.dtype(dtype), False)
+
+    def winner_loss(self, plan: Plan, scores: Any, pairs: PairSum, dtype: Any) -> tuple[Any, Any]:
+        return self._sum(plan, scores, pairs, np.dtype(dtype), True)
+
+    def _sum(self, plan: Plan, scores: Any, pairs: PairSum, dtype: np.dtype[Any], is_loss: bool) -> tuple[Any, Any]:
+        device = self.device
+        result_type = np.dtype(np.float64) if is_loss else dtype
+        if plan.rows.shape[0] == 0:
+            return device.zeros(plan.n_rows, result_type), device.zeros(plan.n_rows, result_type)
+        call = _Call(device, plan, GPUPlan.of(plan, device), device.upload(scores), pairs, dtype)
+        call.read()
+        # Panels are looked for on the host; then it may as well look at the scores first.
+        known = self._elsewhere(call, is_loss) if call.forest is not None else None
+        if known is not None:
+            return known
+        results = call.results(is_loss, result_type)
+        return self._elsewhere(call, is_loss, *results) or results
+
+    def _elsewhere(self, call: _Call, is_loss: bool, *results: Any) -> tuple[Any, Any] | None:
+        """What the kernels leave to others: messages, and scores too far apart, whose sums it returns."""
+        status = self.device.download(call.status)
+        if status[_BAD_ROW] < call.host_plan.n_rows:
+            call.host_plan.check_scores(self.device.download(call.scores))
+        if status[_SOME_BEYOND]:
+            engine = get_engine("cpu", None, call.host_plan, call.pairs)
+            sums = engine.winner_loss if is_loss else engine.gradient_hessian
+            found = sums(call.host_plan, self.device.download(call.scores), call.pairs, call.dtype)
+            return self.device.upload(found[0]), self.device.upload(found[1])
+        if status[_NOT_FINITE]:
+            check_range(*(self.device.download(result) for result in results))
+        return None
+
+
+@dataclass(eq=False)
+class _Call:
+    """One call."""
+
+    device: Device
+    host_plan: Plan
+    plan: GPUPlan
+    scores: Any
+    pairs: PairSum
+    dtype: np.dtype[Any]
+
+    @cached_property
+    def real(self) -> np.dtype[Any]:
+        """The type that pairs are summed in."""
+        delta = self.pairs.delta
+        by_distance = delta is not None and delta.by_distance  # float32 has no digits for distances of 0.01
+        wide = by_distance or self.host_plan.largest_value > _MOST_IN_FLOAT32
+        return np.dtype(np.float64) if wide else self.dtype
+
+    @cached_property
+    def status(self) -> Any:
+        return self.device.upload(np.array([np.iinfo(np.int32).max, 0, 0], dtype=np.int32))
+
+    @cached_property
+    def phi(self) -> int:
+        if self.pairs.delta is not None:
+            return _DELTA_NDCG
+        if isinstance(self.host_plan, TablePlan):
+            return _TABLE
+        return _UNIFORM if self.plan.value is None else _DIFFERENCE
+
+    @property
+    def forest(self) -> Forest | None:
+        """The trees of large queries, where phi is one that fast sums know."""
+        if self.phi not in (_UNIFORM, _DIFFERENCE) or self.plan.host["listed"] is not None:
+            return None
+        return self.plan.forest
+
+    @property
+    def counts_phi(self) -> bool:
+        """Whether the sum of phi is not known before the ranks are."""
+        return self.pairs.delta is not None and self.pairs.normalize == "query"
+
+    def read(self) -> None:
+        """Scores in the plan's order, and what is to be known of each query's."""
+        plan, n_queries = self.plan, self.plan.n_queries
+        self.x = self._doubles(plan.n)
+        extremes = {"piece_low": self._doubles(plan.n_pieces), "piece_high": self._doubles(plan.n_pieces)}
+        piece_begin, first_piece = plan.pieces["piece_begin"], plan.pieces["first_piece"]
+        self._run(
+            "queries.cu",
+            "read_scores",
+            plan.n_pieces * WARP,
+            n_pieces=plan.n_pieces,
+            piece_begin=piece_begin,
+            rows=plan.rows,
+            scores=self.scores,
+            x=self.x,
+            status=self.status,
+            **extremes,
+        )
+        self.centre, self.low, self.high = (self._doubles(n_queries) for _ in range(3))
+        self.flags = self.device.empty(n_queries, np.int32)
+        self._run(
+            "queries.cu",
+            "measure_queries",
+            n_queries * WARP,
+            n_queries=n_queries,
+            first_piece=first_piece,
+            temperature=self.pairs.temperature,
+            narrow=_NARROW[self.real.name],
+            most=_MOST,
+            centre=self.centre,
+            low_of=self.low,
+            high_of=self.high,
+            flags=self.flags,
+            status=self.status,
+            **extremes,
+        )
+
+    def results(self, is_loss: bool, dtype: np.dtype[Any]) -> tuple[Any, Any]:
+        """Gradients and Hessians, or losses and the weights of their pairs."""
+        pairs, plan = self.pairs, self.plan
+        # What a factor needs comes of the derivatives.
+        counts = pairs.normalize == "log" or self.counts_phi
+        mantissas = self._expand(is_loss)
+        ranks = self._rank()
+        sums = self._sums(False, mantissas, ranks) if counts or not is_loss else None
+        factor = self._factors(sums)
+        if sums is None or is_loss:
+            sums = self._sums(True, mantissas, ranks)
+        allocate = self.device.empty if plan.n == self.host_plan.n_rows else self.device.zeros
+        out = allocate(self.host_plan.n_rows, dtype), allocate(self.host_plan.n_rows, dtype)
+        scale = 1.0 if is_loss else 1.0 / pairs.temperature
+        self._run(
+            "queries.cu",
+            "write_results",
+            plan.n,
+            out=dtype,
+            n=plan.n,
+            rows=plan.rows,
+            range=plan.ranges.range,
+            range_query=plan.ranges.query,
+            factor=factor,
+            scale_first=scale,
+            scale_second=scale if is_loss else scale * scale * pairs.hessian_scale,
+            first=sums.first,
+            second=sums.second,
+            out_first=out[0],
+            out_second=out[1],
+            status=self.status,
+        )
+        return out
+
+    def _expand(self, with_places: bool) -> dict[str, Any]:
+        """e^score of all rows, and their scores in two parts where asked for."""
+        n, real = self.plan.n, self.real
+        out = {
+            "mantissa": self.device.empty(n, real),
+            "power": self.device.empty(n, np.int32),
+            "place": self.device.empty(n, real) if with_places else None,
+            "place_rest": self.device.empty(n, real) if with_places else None,
+        }
+        self._run(
+            "queries.cu",
+            "expand_rows",
+            n,
+            n=n,
+            range=self.plan.ranges.range,
+            range_query=self.plan.ranges.query,
+            flags=self.flags,
+            centre=self.centre,
+            temperature=self.pairs.temperature,
+            x=self.x,
+            with_places=with_places,
+            **out,
+        )
+        return out
+
+    def _rank(self) -> dict[str, Any]:
+        """Ranks and discounts, where phi is made of them."""
+        if self.pairs.delta is None:
+            return {"rank": None, "discount": None}
+        n, ranges = self.plan.n, self.plan.ranges
+        out = {"rank": self.device.empty(n, np.int32), "discount": self._doubles(n)}
+        self._run(
+            "ranking.cu",
+            "rank_rows",
+            n,
+            n=n,
+            range=ranges.range,
+            range_begin=ranges.begin,
+            range_end=ranges.end,
+            rows=self.plan.rows,
+            x=self.x,
+            **out,
+        )
+        return out
+
+    def _sums(self, is_loss: bool, mantissas: dict[str, Any], ranks: dict[str, Any]) -> _Sums:
+        """Sums of all rows, without their queries' factors."""
+        plan = self.plan
+        out = {name: self.device.empty(plan.n, self.real) for name in ("first", "second", "counted")}
+        common = {"n": plan.n, "flags": self.flags, **mantissas, **plan.weights, **out}
+        if plan.host["listed"] is not None:
+            self._run(
+                "listed.cu",
+                "sum_listed_pairs",
+                plan.n * 8,  # LANES
+                is_loss=is_loss,
+                range=plan.ranges.range,
+                range_query=plan.ranges.query,
+                weighted=plan.weighted,
+                **plan.listed,
+                **common,
+            )
+            return _Sums(out["first"], out["second"], out["counted"], None)
+        far = self._far(is_loss)
+        ranges = plan.ranges if far is None else far.forest.ranges
+        delta = self.pairs.delta
+        truncation = plan.n if delta is None or delta.truncation is None else min(delta.truncation, plan.n)
+        self._run(
+            "pairs.cu",
+            "sum_pairs",
+            plan.n,
+            is_loss=is_loss,
+            range=ranges.range,
+            range_begin=ranges.begin,
+            range_end=ranges.end,
+            range_query=ranges.query,
+            centre=self.centre,
+            value=plan.value if self.phi in (_DIFFERENCE, _DELTA_NDCG) else None,
+            x=self.x,
+            base=SMALLEST_DISTANCE if delta is not None and delta.by_distance else 1.0,
+            slope=float(delta is not None and delta.by_distance),
+            truncation=truncation,
+            counts_phi=self.counts_phi,
+            has_far=far is not None,
+            far_first=None if far is None else far.first,
+            far_second=None if far is None else far.second,
+            **plan.runs,
+            **plan.table,
+            **ranks,
+            **common,
+        )
+        return _Sums(out["first"], out["second"], out["counted"], far)
+
+    def _far(self, is_loss: bool) -> _Far | None:
+        """What rows sum over rows outside their leaf; None where no query has a tree that pays."""
+        if self.forest is None:
+            return None
+        expansion = table(8, 9, is_loss) if self.real == np.float32 else table(18, 18, is_loss)
+        return _Far.of(self, self.forest, expansion)
+
+    def _factors(self, sums: _Sums | None) -> Any:
+        """Weights of queries times their normalisers."""
+        plan, pairs = self.plan, self.pairs
+        piece_sum = self._doubles(max(plan.n_pieces, 1))
+        if sums is not None:
+            self._run(
+                "queries.cu",
+                "sum_pieces",
+                plan.n_pieces * WARP,
+                n_pieces=plan.n_pieces,
+                piece_begin=plan.pieces["piece_begin"],
+                counted=sums.counted,
+                piece_sum=piece_sum,
+            )
+        far = None if sums is None else sums.far
+        delta = pairs.delta
+        ideal = None if delta is None else self.host_plan.ideal_dcg(delta.truncation)
+        factor = self._doubles(plan.n_queries)
+        self._run(
+            "queries.cu",
+            "query_factors",
+            plan.n_queries * WARP,
+            n_queries=plan.n_queries,
+            first_piece=plan.pieces["first_piece"],
+            piece_sum=piece_sum,
+            first_node=plan.no_nodes if far is None else far.forest.query_first_node,
+            node_sum=None if far is None else far.node_sum,
+            per_ideal=plan.per_ideal(None if delta is None else delta.truncation, ideal),
+            normalize=_NORMALIZERS[pairs.normalize],
+            counts_phi=self.counts_phi,
+            temperature=pairs.temperature,
+            factor=factor,
+            **plan.of_queries,
+        )
+        return factor
+
+    def _doubles(self, n: int) -> Any:
+        return self.device.empty(n, np.float64)
+
+    def _run(
+        self,
+        file: str,
+        name: str,
+        n_threads: int,
+        is_loss: bool = False,
+        out: np.dtype[Any] | None = None,
+        **arguments: Any,
+    ) -> None:
+        """Run a kernel on at least so many threads."""
+        defines = {"REAL": _C_TYPES[self.real.name]}
+        if file == "queries.cu":
+            defines["SCORE"] = _C_TYPES[np.dtype(self.scores.dtype).name]
+            defines["OUT"] = _C_TYPES[(self.dtype if out is None else out).name]
+        elif file == "pairs.cu":
+            defines.update(PHI=str(self.phi), WEIGHTED=str(int(self.plan.weighted)), LOSS=str(int(is_loss)))
+        elif file == "listed.cu":
+            defines["LOSS"] = str(int(is_loss))
+        kernel = Kernel(file, name, tuple(defines.items()))
+        launch(self.device, kernel, -(-n_threads // TILE), **arguments)
+
+
+@dataclass(frozen=True, eq=False)
+class _Far:
+    """What rows of large queries sum over rows outside the leaf of their query's tree."""
+
+    forest: Forest
+    first: Any
+    second: Any
+    node_sum: Any
+
+    @classmethod
+    def of(cls, call: _Call, forest: Forest, expansion: Table) -> _Far | None:
+        """The sums, by moments from the leaves up and coefficients from the roots down; None if that costs more."""
+        device, plan, pairs = call.device, call.plan, call.pairs
+        powers = 1 if plan.value is None else 2
+        with_strength = pairs.normalize == "log" and not expansion.is_loss
+        flow = flows(powers, plan.weighted, with_strength, bool(expansion.is_loss))
+        n_channels = powers * ((3 if with_strength else 2) if plan.weighted else 1)
+        n_targets = powers * (2 if plan.weighted else 1)
+        terms = len(expansion.terms)
+        positions = _panels(call, forest)
+        n_panels = np.array([position.size for position in positions])
+        n_nodes = np.diff(forest.first_node)
+        n_moments, n_coefficients = n_nodes * n_channels * n_panels * terms, n_nodes * n_targets * n_panels * 2 * terms
+        translations = float((n_nodes * n_panels.astype(float) ** 2).sum()) * len(flow) * 2 * terms * terms
+        if translations > 20 * plan.host["n_pairs"][forest.query].sum(dtype=float) or (
+            n_moments.sum() + n_coefficients.sum() > _MOST_NUMBERS
+        ):
+            return None
+        moments, coefficients = call._doubles(int(n_moments.sum())), call._doubles(int(n_coefficients.sum()))
+        # Rows of queries without a tree add zeros.
+        first, second, node_sum = (device.zeros(int(size), np.float64) for size in (plan.n, plan.n, n_nodes.sum()))
+        trees = {
+            "node_tree": forest.nodes["node_tree"],
+            "first_node": forest.tree_first_node,
+            "panel_begin": device.upload(_starts(n_panels).astype(np.int32)),
+        }
+        panels = device.upload(np.concatenate(positions))
+        moment_begin = device.upload(_starts(n_moments))
+        coefficient_begin = device.upload(_starts(n_coefficients))
+        rows = {
+            "leaves": forest.leaves,
+            "node_begin": forest.nodes["node_begin"],
+            "node_end": forest.nodes["node_end"],
+            "tree_query": forest.tree_query,
+            "centre": call.centre,
+            "temperature": pairs.temperature,
+            "x": call.x,
+            "panels": panels,
+            "powers": powers,
+            "weighted": plan.weighted,
+            "value": plan.value,
+            **plan.weights,
+            **trees,
+        }
+
+        def run(name: str, n_blocks: int, **arguments: Any) -> None:
+            launch(
+                device, Kernel("expansion.cu", name, (("REAL", "double"), ("TERMS", str(terms)))), n_blocks, **arguments
+            )
+
+        n_leaves = forest.leaves.shape[0]
+        run("expand_leaves", n_leaves, moment_begin=moment_begin, n_channels=n_channels, moments=moments, **rows)
+        for nodes in reversed(forest.inner_by_depth):
+            run(
+                "add_children",
+                nodes.shape[0],
+                nodes=nodes,
+                left=forest.nodes["left"],
+                right=forest.nodes["right"],
+                moment_begin=moment_begin,
+                n_channels=n_channels,
+                moments=moments,
+                **trees,
+            )
+        constants = {
+            "flow": device.upload(flow.astype(np.int32)),
+            "kernels": device.upload(expansion.kernels),
+            "rising": device.upload(expansion.rising),
+            "falling": device.upload(expansion.falling),
+        }
+        for nodes in forest.by_depth:
+            run(
+                "pass_down",
+                nodes.shape[0],
+                nodes=nodes,
+                parent=forest.nodes["parent"],
+                sibling=forest.nodes["sibling"],
+                side=forest.nodes["side"],
+                panels=panels,
+                moment_begin=moment_begin,
+                coefficient_begin=coefficient_begin,
+                n_channels=n_channels,
+                n_targets=n_targets,
+                n_flows=flow.shape[0],
+                near=expansion.near,
+                is_loss=expansion.is_loss,
+                with_strength=with_strength,
+                moments=moments,
+                coefficients=coefficients,
+                node_sum=node_sum,
+                **constants,
+                **trees,
+            )
+        run(
+            "evaluate_leaves",
+            n_leaves,
+            coefficient_begin=coefficient_begin,
+            n_targets=n_targets,
+            coefficients=coefficients,
+            far_first=first,
+            far_second=second,
+            **rows,
+        )
+        return cls(forest, first, second, node_sum)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """What rows sum, without their queries' factors: see ``sum_pairs`` in pairs.cu."""
+
+    first: Any
+    second: Any
+    counted: Any
+    far: _Far | None
+
+
+def _starts(sizes: NDArray[Any]) -> NDArray[np.int64]:
+    return np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+
+
+def _panels(call: _Call, forest: Forest) -> list[NDArray[np.float64]]:
+    """The panels of each tree's scores, ascending; empty ones only where they are few."""
+    device = call.device
+    low = np.floor(device.download(call.low[forest.tree_query]) / WIDTH)
+    high = np.floor(device.download(call.high[forest.tree_query]) / WIDTH)
+    positions = []
+    for query, a, b in zip(forest.query, low, high, strict=True):
+        if b - a < _FEW_PANELS:
+            positions.append(np.arange(a, b + 1))
+            continue
+        begin, end = call.plan.host["ptr"][query : query + 2]
+        centre = device.download(call.centre[query : query + 1])
+        u = (device.download(call.x[begin:end]) - centre) / call.pairs.temperature
+        positions.append(np.unique(np.floor(u / WIDTH)))
+    return positions
