@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import to_host
 from .groups import Groups, IntArray, item_codes, make_groups
 from .pairs import Pairs, as_pairs
 from .validation import BoolArray, FloatArray, as_mask, as_numeric, as_vector, check_finite, check_weights
@@ -236,7 +237,7 @@ def _flat_ids(ids: Any, shape: tuple[int, ...]) -> Any:
     """Ids of lists one after another; a list of ids stays one, for an array may make "1" of 1."""
     if len(shape) == 1:
         return ids
-    array = np.asarray(ids)
+    array = np.asarray(to_host(ids))
     if array.shape != shape:
         raise ValueError(f"item_id has shape {array.shape}, but the scores have shape {shape}")
     return array.reshape(-1)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import to_host
+
 IntArray = NDArray[np.int64]
 
 
@@ -80,7 +82,7 @@ class Groups:
         ValueError
             If sizes are not integers, are negative, or do not sum to ``n_rows``.
         """
-        array = np.atleast_1d(np.asarray(sizes))
+        array = np.atleast_1d(np.asarray(to_host(sizes)))
         if array.ndim != 1 or array.dtype.kind not in "iuf":
             raise ValueError(f"{name} must be a one-dimensional array with the number of rows of each query")
         if array.dtype.kind == "f":
@@ -195,7 +197,7 @@ def _read_ids(ids: Any, n_rows: int | None, name: str, what: str, hint: str = ""
 def _as_ids(qid: Any) -> NDArray[Any]:
     """Ids as an array that keeps apart what is different: numpy makes "1" of a 1 that stands beside strings, and
     rounds whole numbers that fit no integer type."""
-    array = np.asarray(qid)
+    array = np.asarray(to_host(qid))
     if isinstance(qid, (list, tuple)) and array.ndim == 1:
         types = {type(value) for value in qid}
         if len(types) > 1 or (types == {int} and array.dtype.kind == "f"):

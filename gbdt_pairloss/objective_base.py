@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from .adapters import Adapter, adapter_of
+from .arrays import has_device, is_on_device, like, to_device, to_host
 from .data import RankingData, RankingInput, read_arrays
 from .engine import DeltaNDCG, Engine, PairSum, get_engine
 from .listed_plan import ListedPlan
@@ -96,7 +97,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
 
     # What the boosters call.
 
-    def __call__(self, preds: NDArray[Any], dataset: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __call__(self, preds: Any, dataset: Any) -> tuple[Any, ...]:
         """Gradient and Hessian for ``lgb.train`` and ``xgb.train``.
 
         Parameters
@@ -132,7 +133,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         self.check_learnable(cached.plan)
         if cached.watch is None:
             cached.watch = TrainingWatch(adapter.MIN_CHILD_HESSIAN)
-        return self.on_threads(adapter.number_of_threads(dataset)).boost(cached.plan, np.asarray(preds), cached.watch)
+        scores = self._scores(adapter, preds)
+        return self.on_threads(adapter.number_of_threads(dataset)).boost(cached.plan, scores, cached.watch)
 
     def metric(self, preds: NDArray[Any], dataset: Any) -> Any:
         """The mean loss of a pair, sum of omega l / sum of omega, for ``feval=`` and ``custom_metric=``.
@@ -146,7 +148,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         adapter.check_evaluable(dataset)
         data = adapter.read_dataset(dataset)
         plan = cached_plan(dataset, data, self.plan_key(), lambda data: self.plan(self.prepare(data, False))).plan
-        value = self.on_threads(adapter.number_of_threads(dataset)).mean_pair_loss(plan, np.asarray(preds))
+        scores = self._scores(adapter, preds)
+        value = self.on_threads(adapter.number_of_threads(dataset)).mean_pair_loss(plan, scores)
         return adapter.metric_result(self.name, value, False)
 
     # What anybody calls.
@@ -202,8 +205,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """
         rows = {"mask": mask, "sample_weight": sample_weight, "loser_weight": loser_weight, "item_id": item_id}
         given, plan = self._read(y_true, y_pred, group=group, qid=qid, pairs=pairs, **rows)
-        dtype = given.scores.dtype
-        gradient, hessian = self._gradient_hessian(plan, given.scores, dtype)
+        (scores,) = like(y_pred, given.scores)
+        gradient, hessian = self._gradient_hessian(plan, scores, given.scores.dtype)
         return gradient.reshape(given.shape), hessian.reshape(given.shape)
 
     def loss(
@@ -255,8 +258,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         check_choice(reduction, "reduction", REDUCTIONS)
         rows = {"mask": mask, "sample_weight": sample_weight, "loser_weight": loser_weight, "item_id": item_id}
         given, plan = self._read(y_true, y_pred, group=group, qid=qid, pairs=pairs, **rows)
-        summed = self._pairs()
-        loss, weight = self._engine(plan, summed).winner_loss(plan, given.scores, summed, given.scores.dtype)
+        (scores,) = like(y_pred, given.scores)
+        loss, weight = self._winner_loss(plan, scores, self._pairs(), given.scores.dtype)
         if reduction == "none":
             return loss.reshape(given.shape)
         divisor = {
@@ -283,10 +286,12 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         twin.n_threads = int(n_threads)
         return twin
 
-    def boost(
-        self, plan: Plan, scores: NDArray[Any], watch: TrainingWatch | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Gradient and Hessian of a checked plan as a booster takes them: float32, and watched.
+    def on_booster_device(self, on_cuda: Callable[[], bool]) -> bool:
+        """Whether to compute on a CUDA device because the booster does, and takes gradients from there."""
+        return self.device != "cpu" and has_device() and on_cuda()
+
+    def boost(self, plan: Plan, scores: Any, watch: TrainingWatch | None) -> tuple[Any, ...]:
+        """Gradient and Hessian of a checked plan as a booster takes them: float32, where the scores are, and watched.
 
         ``watch`` is None for a part of what is trained on, from which nothing follows for the whole.
         """
@@ -296,7 +301,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             watch.look(scores, gradient, hessian, self.pair_loss.smooth)
         return gradient, hessian
 
-    def mean_pair_loss(self, plan: Plan, scores: NDArray[Any]) -> float:
+    def mean_pair_loss(self, plan: Plan, scores: Any) -> float:
         """``loss`` with ``reduction="pair_weights"`` on a plan; of drawn pairs, its expectation.
 
         Raises
@@ -307,8 +312,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         self._check_shape(plan, scores)
         if not plan.has_weighted_pair:
             raise ValueError(f"{self.name} is undefined: {self._reason(plan)}, or all weights are 0")
-        pairs = replace(self._pairs(), negatives=None)
-        loss, weight = self._engine(plan, pairs).winner_loss(plan, scores, pairs, np.float32)
+        loss, weight = self._winner_loss(plan, scores, replace(self._pairs(), negatives=None), np.float32)
         total = float(weight.sum())
         return float(loss.sum()) / total if total > 0 else 0.0
 
@@ -406,9 +410,21 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             self.pair_weight != "uniform" and self.gain,
         )
 
-    def _gradient_hessian(self, plan: Plan, scores: NDArray[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _scores(self, adapter: Adapter, preds: Any) -> Any:
+        """What a booster hands over, and on the device where that takes gradients from there."""
+        scores = preds if is_on_device(preds) else np.asarray(preds)
+        return to_device(scores) if self.on_booster_device(adapter.trains_on_cuda) else scores
+
+    def _gradient_hessian(self, plan: Plan, scores: Any, dtype: Any) -> tuple[Any, ...]:
+        """Gradient and Hessian, where the scores are."""
         pairs = self._pairs()
-        return self._engine(plan, pairs).gradient_hessian(plan, scores, pairs, dtype)
+        engine, given = self._engine(plan, pairs, scores)
+        return like(scores, *engine.gradient_hessian(plan, given, pairs, dtype))
+
+    def _winner_loss(self, plan: Plan, scores: Any, pairs: PairSum, dtype: Any) -> tuple[Any, ...]:
+        """The loss of the pairs that each row wins, and their weights, where the scores are."""
+        engine, given = self._engine(plan, pairs, scores)
+        return like(scores, *engine.winner_loss(plan, given, pairs, dtype))
 
     def _pairs(self) -> PairSum:
         delta = None
@@ -416,8 +432,10 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             delta = DeltaNDCG(self.truncation, by_distance=self.pair_weight == "lambdarank")
         return PairSum(self.pair_loss, float(self.temperature), self.normalize, float(self.hessian_scale), delta)
 
-    def _engine(self, plan: Plan, pairs: PairSum) -> Engine:
-        return get_engine(self.device, self.n_threads, plan, pairs)
+    def _engine(self, plan: Plan, pairs: PairSum, scores: Any) -> tuple[Engine, Any]:
+        """An engine, and the scores as it takes them."""
+        engine = get_engine(self.device, self.n_threads, plan, pairs, is_on_device(scores))
+        return engine, scores if engine.takes_device_arrays else to_host(scores)
 
     def _adapter(self, dataset: Any) -> Adapter:
         adapter = adapter_of(dataset)
@@ -430,7 +448,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             )
         return adapter
 
-    def _check_shape(self, plan: Plan, scores: NDArray[Any]) -> None:
+    def _check_shape(self, plan: Plan, scores: Any) -> None:
         if scores.shape != (plan.n_rows,):
             raise ValueError(
                 f"scores have shape {scores.shape}, but the dataset has {plan.n_rows} rows: a ranking objective "

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import to_host
 from .plan import Plan
 
 
@@ -42,14 +43,14 @@ class TrainingWatch:
     def __init__(self, min_child_hessian: float) -> None:
         self.min_child_hessian = min_child_hessian
         self._begin: NDArray[Any] | None = None
-        self._first_gradient: NDArray[np.float32] | None = None
+        self._first_gradient: Any = None
 
-    def look(self, scores: NDArray[Any], gradient: NDArray[Any], hessian: NDArray[Any], smooth: bool = True) -> None:
+    def look(self, scores: Any, gradient: Any, hessian: Any, smooth: bool = True) -> None:
         """Warn in the first round if no split will be possible, in the second if none was made.
 
         ``smooth``: whether a pair's slope changes wherever its scores do.
         """
-        sample = scores[:: 1 + scores.shape[0] // 1024].copy()
+        sample = np.array(to_host(scores[:: 1 + scores.shape[0] // 1024]))
         # DART comes back to the first scores but for rounding.
         if self._begin is None or np.abs(sample - self._begin).max(initial=0.0) <= 1e-12:
             self._begin = sample

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import to_host
+
 FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -23,7 +25,7 @@ def as_numeric(values: Any, name: str) -> FloatArray:
         If the values are not real numbers, or are lists of unequal lengths.
     """
     try:
-        array = np.asarray(values)
+        array = np.asarray(to_host(values))
     except ValueError:
         raise ValueError(
             f"{name} is a ragged list of lists: give one flat array and the length of each list as group=, "
@@ -59,7 +61,7 @@ def as_vector(values: Any, name: str, n_rows: int | None = None) -> FloatArray:
 
 def as_mask(values: Any, name: str, shape: tuple[int, ...]) -> BoolArray:
     """Return ``values`` as a boolean array of the given shape (True: the row takes part)."""
-    array = np.asarray(values)
+    array = np.asarray(to_host(values))
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}, but the labels have shape {shape}")
     if array.dtype != np.bool_:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -10,7 +11,7 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,7 +26,7 @@ compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++
 class DeviceArray(np.ndarray):
     """An array that says that it is a device's, and is not read as NumPy's by accident."""
 
-    __cuda_array_interface__: Any = {}
+    __cuda_array_interface__: ClassVar[dict[str, Any]] = {}
 
     def get(self) -> np.ndarray:
         return np.array(self, subok=False)
@@ -45,6 +46,9 @@ class SimulatedDevice:
     def __init__(self, backwards: bool = False, flags: tuple[str, ...] = ()) -> None:
         self.backwards, self.flags = backwards, flags
         self.launched: list[str] = []
+
+    def selected(self) -> Any:
+        return contextlib.nullcontext()
 
     def upload(self, array: Any) -> Any:
         return np.array(array).view(DeviceArray)
@@ -98,8 +102,6 @@ def build(file: str, defines: tuple[tuple[str, str], ...], flags: tuple[str, ...
     if not library.exists():
         library.parent.mkdir(exist_ok=True)
         partial = library.with_suffix(f".{os.getpid()}")
-        subprocess.run(
-            [compiler, *options, "-x", "c++", "-", "-o", str(partial)], input=text, text=True, check=True
-        )
+        subprocess.run([compiler, *options, "-x", "c++", "-", "-o", str(partial)], input=text, text=True, check=True)
         partial.rename(library)
     return library

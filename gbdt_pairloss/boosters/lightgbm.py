@@ -121,6 +121,11 @@ def number_of_rows(dataset: Any) -> int | None:
         return None
 
 
+def trains_on_cuda() -> bool:
+    """LightGBM takes gradients from the host only, wherever it trains."""
+    return False
+
+
 def number_of_threads(dataset: Any) -> Any:
     """The threads that the Dataset's parameters name; ``lightgbm.train`` adds its own to them."""
     return threads_of(dataset.params or {})

@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
 from sklearn.utils.validation import _num_samples
 
+from ..arrays import is_on_device, to_device, to_host
 from ..data import RankingData, split_weights
 from ..groups import item_codes, make_groups
 from ..objectives import PairwiseObjective
@@ -188,6 +189,8 @@ def read_query_set(
 
 def _rows_of(X: Any, rows: NDArray[np.int64]) -> Any:
     """Rows of an array, a sparse matrix or a DataFrame."""
+    if is_on_device(X):
+        return X[to_device(rows)]
     taken = _safe_indexing(X, rows)
     return _readable(taken) if sparse.issparse(taken) else taken
 
@@ -217,7 +220,7 @@ def read_data(
         y = np.zeros(n_rows)
     if y is None:
         raise ValueError("y is None; a ranker needs a label for each row")
-    labels = as_vector(column_or_1d(y, warn=True), "y", n_rows)
+    labels = as_vector(column_or_1d(to_host(y), warn=True), "y", n_rows)
     check_finite(labels, "y")
     beyond = np.abs(labels) >= LARGEST_VALUE
     if beyond.any():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import weakref
 from typing import Any
 
@@ -93,6 +95,27 @@ def check_evaluable(dataset: Any) -> None:
 def number_of_rows(dataset: Any) -> int | None:
     """Rows of a DMatrix."""
     return int(dataset.num_row())
+
+
+def trains_on_cuda() -> bool:
+    """Whether the Booster among the callers trains on a CUDA device.
+
+    XGBoost hands a custom objective predictions of the host and a DMatrix that knows no device; that of the Booster,
+    whose method calls, decides where gradients are wanted.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, xgb.Booster):
+            return device_of(caller).startswith("cuda")
+        frame = frame.f_back
+    return False
+
+
+def device_of(booster: Any) -> str:
+    """The device that a Booster says it computes on: "cpu", "cuda:0", and so on."""
+    device: str = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
+    return device
 
 
 def number_of_threads(dataset: Any) -> Any:

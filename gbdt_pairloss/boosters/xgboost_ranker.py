@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..arrays import to_device
 from ..objectives import PairwiseObjective, objective_names
 from ..plan import Plan
 from ..training import TrainingWatch
@@ -166,7 +167,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         ours, native = sort_metrics(asked, ["ndcg"], objective, sets, is_native_metric, wrap=QueryFunction)
         check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
         plan = self._plan(objective, train)
-        gradients = None if objective is None or plan is None else _gradients(self, objective, plan)
+        on_device = objective is not None and objective.on_booster_device(self._trains_on_cuda)
+        gradients = None if objective is None or plan is None else _gradients(self, objective, plan, on_device)
         callbacks = as_list(self.callbacks if callbacks is None else callbacks)
         with swapped(
             self,
@@ -174,7 +176,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             eval_metric=native or None,
             early_stopping_rounds=None,
             callbacks=[
-                Injection(gradients, ours, sets),
+                Injection(gradients, ours, sets, on_device),
                 *_directed(callbacks, asked, ours, self.early_stopping_rounds),
             ],
             # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
@@ -201,6 +203,9 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     def check_native_data(self, train: QuerySet) -> None:
         """Raise a ValueError if XGBoost's own objective is chosen, and weights differ within a query."""
         _native_weight(train, self.pairwise_objective())
+
+    def _trains_on_cuda(self) -> bool:
+        return str(self.get_xgb_params().get("device")).startswith(("cuda", "gpu"))
 
     def _n_splits(self) -> float | None:
         if self.booster == "gblinear" or self.get_booster().num_boosted_rounds() == 0:
@@ -248,13 +253,13 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         return int(self.best_iteration)
 
 
-def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
+def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan, on_device: bool) -> Callable[..., Any]:
     """The objective on the training set's plan, as ``Booster.update`` calls it."""
     limit = MIN_CHILD_HESSIAN if ranker.min_child_weight is None else float(ranker.min_child_weight)
     watch = None if ranker._sees_a_part else TrainingWatch(0.0 if ranker.booster == "gblinear" else limit)
 
     def gradients(preds: Any, dtrain: Any) -> Any:
-        return objective.boost(plan, preds, watch)
+        return objective.boost(plan, to_device(preds) if on_device else preds, watch)
 
     return gradients
 

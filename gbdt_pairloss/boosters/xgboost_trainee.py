@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from ..arrays import to_device
 from .evaluation import Evaluation
 from .query_sets import QuerySet
 from .xgboost import xgb
@@ -29,6 +30,8 @@ class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
             return message  # a callback asks for another set
         for (dmatrix, name), query_set in zip(evals, injection.sets, strict=True):
             scores = self.predict(dmatrix, output_margin=True)
+            if injection.on_device:
+                scores = to_device(scores)
             for evaluation in injection.evaluations:
                 message += f"\t{name}-{evaluation.name}:{evaluation(query_set.data, scores)!r}"
         return message
@@ -38,13 +41,21 @@ class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
 
 
 class Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-defined]
-    """Makes a :class:`Trainee` of the Booster while it trains."""
+    """Makes a :class:`Trainee` of the Booster while it trains.
+
+    ``on_device``: whether gradients and metrics are computed on a CUDA device, from scores that are copied there.
+    """
 
     def __init__(
-        self, gradients: Callable[..., Any] | None, evaluations: list[Evaluation], sets: list[QuerySet]
+        self,
+        gradients: Callable[..., Any] | None,
+        evaluations: list[Evaluation],
+        sets: list[QuerySet],
+        on_device: bool = False,
     ) -> None:
         super().__init__()
         self.gradients, self.evaluations, self.sets = gradients, evaluations, sets
+        self.on_device = on_device
         self._dmatrices: list[Any] | None = None
 
     def before_training(self, model: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +114,15 @@ def check_range(gradient: NDArray[Any], hessian: NDArray[Any]) -> None:
 
 
 class Engine(Protocol):
-    """The interface of every engine. Arrays have one entry for each of the caller's rows, in the caller's order."""
+    """The interface of every engine. Arrays have one entry for each of the caller's rows, in the caller's order.
+
+    Attributes
+    ----------
+    takes_device_arrays : bool
+        Whether scores may be on a CUDA device; then results are.
+    """
+
+    takes_device_arrays: ClassVar[bool]
 
     def gradient_hessian(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any
@@ -135,16 +143,31 @@ class Engine(Protocol):
         """For each row, the weighted loss of the pairs that it wins, and the sum of these pairs' weights."""
 
 
-def get_engine(device: str, n_threads: int | None, plan: Plan, pairs: PairSum) -> Engine:
-    """The fastest engine on a device for a plan and a sum.
+def get_engine(device: str, n_threads: int | None, plan: Plan, pairs: PairSum, on_device: bool = False) -> Engine:
+    """The fastest engine for a plan and a sum.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda"}
+    on_device : bool
+        Whether the scores are on a CUDA device: where "auto" computes, if there is an engine for the sum.
 
     Raises
     ------
     ValueError
-        For ``device="cuda"``: there is no engine for it yet.
+        For ``device="cuda"``, if the engine there does not know the sum.
+    RuntimeError
+        For ``device="cuda"``, if there is no device.
     """
-    if device == "cuda":
-        raise ValueError('device="cuda" has no engine in this version; use device="auto" or "cpu"')
+    if device == "cuda" or (device == "auto" and on_device):
+        from .cuda.device import cuda_device
+        from .gpu import GPUEngine, why_not
+
+        missing = why_not(pairs)
+        if missing is None:
+            return GPUEngine(cuda_device())
+        if device == "cuda":
+            raise ValueError(f'device="cuda" does not know {missing}: use device="auto" or "cpu"')
     # Not before they are needed: these import Numba.
     from .blocks import BlocksEngine
     from .cpu import PAIR_LOSSES, CPUEngine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,8 @@ class CPUEngine:
     one, is summed by one task in a fixed order. Threads are Python's own and live for one call, so that forking,
     joblib's workers and nested parallelism are safe.
     """
+
+    takes_device_arrays: ClassVar[bool] = False
 
     def __init__(self, n_threads: int | None = None) -> None:
         self.n_threads = n_threads

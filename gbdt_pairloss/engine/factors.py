@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,8 @@ def scaled(
 
 class PlainEngine(PlainSums):
     """An engine made of plain sums."""
+
+    takes_device_arrays: ClassVar[bool] = False
 
     def gradient_hessian(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any

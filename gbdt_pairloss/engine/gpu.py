@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +39,11 @@ _UNIFORM, _DIFFERENCE, _TABLE, _DELTA_NDCG = range(4)
 _C_TYPES = {"float32": "float", "float64": "double"}
 
 
-def can_sum(pairs: PairSum) -> bool:
-    """Whether the engine sums these pairs."""
-    return pairs.pair_loss.name in PAIR_LOSSES and pairs.negatives is None
+def why_not(pairs: PairSum) -> str | None:
+    """What of these pairs the engine does not sum; None if it does."""
+    if pairs.pair_loss.name not in PAIR_LOSSES:
+        return f"the {pairs.pair_loss.name} loss"
+    return None if pairs.negatives is None else "drawn negatives"
 
 
 class GPUEngine:
@@ -59,14 +61,18 @@ class GPUEngine:
     the same, bit for bit, whenever they are computed again on a device: every sum has a fixed order.
     """
 
+    takes_device_arrays: ClassVar[bool] = True
+
     def __init__(self, device: Device) -> None:
         self.device = device
 
     def gradient_hessian(self, plan: Plan, scores: Any, pairs: PairSum, dtype: Any) -> tuple[Any, Any]:
-        return self._sum(plan, scores, pairs, np.dtype(dtype), False)
+        with self.device.selected():
+            return self._sum(plan, scores, pairs, np.dtype(dtype), False)
 
     def winner_loss(self, plan: Plan, scores: Any, pairs: PairSum, dtype: Any) -> tuple[Any, Any]:
-        return self._sum(plan, scores, pairs, np.dtype(dtype), True)
+        with self.device.selected():
+            return self._sum(plan, scores, pairs, np.dtype(dtype), True)
 
     def _sum(self, plan: Plan, scores: Any, pairs: PairSum, dtype: np.dtype[Any], is_loss: bool) -> tuple[Any, Any]:
         device = self.device

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ _TILE = 1 << 20
 
 class ReferenceEngine:
     """Sums over pairs as they are defined; O(pairs) time, O(n) memory."""
+
+    takes_device_arrays: ClassVar[bool] = False
 
     def gradient_hessian(
         self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any = np.float64

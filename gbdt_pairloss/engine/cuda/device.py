@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -13,16 +14,20 @@ class NoDevice(RuntimeError):
 
 
 class CudaDevice:
-    """CuPy's current device.
+    """One CUDA device.
 
     Parameters
     ----------
     cupy : module
+    ordinal : int
     """
 
-    def __init__(self, cupy: Any) -> None:
-        self._cupy = cupy
+    def __init__(self, cupy: Any, ordinal: int) -> None:
+        self._cupy, self._ordinal = cupy, ordinal
         self._module = cache(self._compile)
+
+    def selected(self) -> AbstractContextManager[Any]:
+        return self._cupy.cuda.Device(self._ordinal)  # type: ignore[no-any-return]
 
     def upload(self, array: Any) -> Any:
         return self._cupy.asarray(array)
@@ -37,7 +42,6 @@ class CudaDevice:
         return self._cupy.zeros(shape, dtype)
 
     def run(self, kernel: Kernel, n_blocks: int, arguments: tuple[Any, ...]) -> None:
-        # A RawModule compiles for, and is loaded on, each device that it is used on.
         function = self._module(kernel.file, kernel.defines).get_function(kernel.name)
         function((n_blocks,), (TILE,), arguments)
 
@@ -46,29 +50,42 @@ class CudaDevice:
         return self._cupy.RawModule(code=code_of(file), options=options)
 
 
-@cache
-def _connected() -> CudaDevice | str:
-    """The device, or why there is none."""
-    try:
-        import cupy
-    except ImportError as error:
-        return f'CuPy cannot be imported ({error}): pip install "gbdt_pairloss[cuda12]" or [cuda13], as the driver is'
-    try:
-        n_devices = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:  # no driver, or one that is too old
-        return f"CUDA does not start: {error}"
-    return CudaDevice(cupy) if n_devices > 0 else "there is no CUDA device"
-
-
-def cuda_device() -> Device:
-    """The device to compute on.
+def cuda_device(ordinal: int | None = None) -> Device:
+    """A device to compute on; None: CuPy's current one.
 
     Raises
     ------
     NoDevice
         If CuPy is not installed, there is no CUDA device, or its driver is too old.
     """
-    device = _connected()
-    if isinstance(device, str):
-        raise NoDevice(f'device="cuda" cannot be used: {device}')
-    return device
+    connected = _connected()
+    if isinstance(connected, str):
+        raise NoDevice(f"there is no CUDA device to compute on: {connected}")
+    return _device(connected.cuda.runtime.getDevice() if ordinal is None else ordinal)
+
+
+def is_there() -> bool:
+    """Whether there is a device to compute on."""
+    return not isinstance(_connected(), str)
+
+
+@cache
+def _connected() -> Any:
+    """CuPy, or why it cannot be used."""
+    try:
+        import cupy
+    except ImportError as error:
+        return (
+            f"CuPy cannot be imported ({error}). Install gbdt_pairloss[cuda12] or gbdt_pairloss[cuda13], the CUDA "
+            "version that the driver supports"
+        )
+    try:
+        n_devices = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:  # no driver, or one that is too old
+        return f"CUDA says {error}"
+    return cupy if n_devices > 0 else "the driver finds none"
+
+
+@cache
+def _device(ordinal: int) -> CudaDevice:
+    return CudaDevice(_connected(), ordinal)

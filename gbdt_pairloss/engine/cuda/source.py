@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -57,6 +58,9 @@ _TYPES = {"int": "int32", "long long": "int64", "float": "float32", "double": "f
 
 class Device(Protocol):
     """Memory and a processor of its own. Arrays are CuPy's, or like NumPy's."""
+
+    def selected(self) -> AbstractContextManager[Any]:
+        """While this lasts, what is made is made on this device."""
 
     def upload(self, array: Any) -> Any:
         """A NumPy array, or one of the device's own, on the device."""
