@@ -150,6 +150,16 @@ class GPUPlan:
         return None if self.host["value"] is None else self._double(self.host["value"])
 
     @cached_property
+    def gain(self) -> Any:
+        """Values as they are."""
+        return self._double(self.host["gain"])
+
+    @cached_property
+    def query_begin(self) -> Any:
+        """Where queries begin, and the end."""
+        return self._int(self.host["ptr"])
+
+    @cached_property
     def table(self) -> dict[str, Any]:
         """Weights of pairs by their labels."""
         table = self.host["table"]
@@ -276,6 +286,7 @@ def _host_arrays(plan: Plan) -> dict[str, Any]:
         "query_weight": plan.query_weight,
         "winner_weight": plan.winner_weight if weighted else None,
         "loser_weight": plan.loser_weight if weighted else None,
+        "gain": plan.values,
         "value": value,
         "table": table,
         "listed": listed,

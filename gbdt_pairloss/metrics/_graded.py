@@ -8,6 +8,7 @@ import numpy as np
 
 from ..data import RankingData
 from ..validation import Float64Array
+from ._device import dcg_on_device
 from ._ranking import compiled, rank_rows, ranks_within, ratio, rows_per_query
 from ._registry import evaluate, register
 
@@ -33,16 +34,25 @@ def _labels(data: RankingData, metric: str, largest: float, cure: str) -> Float6
     return labels
 
 
-def _ndcg(data: RankingData, scores: Any, *, k: int | None, gain: str, ties: str) -> Float64Array:
+def _gains(data: RankingData, gain: str) -> Float64Array:
+    """What the rows of checked labels count."""
     if gain == "exp2":
-        gains = np.exp2(_labels(data, "ndcg", _LARGEST_EXPONENT, 'use gain="linear", or smaller grades')) - 1.0
-    else:
-        gains = _labels(data, "ndcg", np.inf, "")
+        return np.exp2(_labels(data, "ndcg", _LARGEST_EXPONENT, 'use gain="linear", or smaller grades')) - 1.0
+    return _labels(data, "ndcg", np.inf, "")
+
+
+def _ndcg(data: RankingData, scores: Any, *, k: int | None, gain: str, ties: str) -> Float64Array:
+    gains = _gains(data, gain)
     by_score, by_gain = rank_rows(data, scores, ties), rank_rows(data, gains, "order")
     longest = int(rows_per_query(data).max(initial=0))
     discount = 1.0 / np.log2(np.arange(2, 2 + (longest if k is None else min(k, longest))))
     achieved, ideal = (compiled().dcg(ranking, gains[ranking.row], discount) for ranking in (by_score, by_gain))
     return np.minimum(ratio(achieved, ideal), 1.0)  # the mean of equal fractions may be an ulp larger than they are
+
+
+def _ndcg_on_device(data: RankingData, scores: Any, *, k: int | None, gain: str, ties: str) -> Float64Array | None:
+    found = dcg_on_device(data, gain, lambda: _gains(data, gain), scores, k, ties == "order")
+    return None if found is None else np.minimum(ratio(*found), 1.0)
 
 
 def _err(data: RankingData, scores: Any, *, k: int | None, max_label: float | None) -> Float64Array:
@@ -60,7 +70,12 @@ def _err(data: RankingData, scores: Any, *, k: int | None, max_label: float | No
     return values
 
 
-@register(kernel=_ndcg, needs="a label above 0", choices={"gain": ("exp2", "linear"), "ties": ("average", "order")})
+@register(
+    kernel=_ndcg,
+    device_kernel=_ndcg_on_device,
+    needs="a label above 0",
+    choices={"gain": ("exp2", "linear"), "ties": ("average", "order")},
+)
 def ndcg(
     y_true: Any,
     y_pred: Any,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..data import RankingData
 from ..pairs import Pairs
 from ..validation import Float64Array
+from ._device import pairs_on_device
 from ._ranking import compiled, rank_rows, ratio
 from ._registry import evaluate, register
 from ._relevance import relevant_rows
@@ -28,6 +29,11 @@ def _pair_accuracy(data: RankingData, scores: Any, *, ties: str) -> Float64Array
     if data.pairs is not None:
         return _share_of_given_pairs(data, data.pairs.checked(data.groups), scores, ties)
     return _share_of_pairs(data, data.labels, scores, ties)
+
+
+def _pair_accuracy_on_device(data: RankingData, scores: Any, *, ties: str) -> Float64Array | None:
+    found = None if data.pairs is not None else pairs_on_device(data, scores, 0.5 if ties == "average" else 0.0)
+    return None if found is None else ratio(*found)
 
 
 def _share_of_given_pairs(data: RankingData, pairs: Pairs, scores: Any, ties: str) -> Float64Array:
@@ -52,7 +58,12 @@ def _spearman(data: RankingData, scores: Any) -> Float64Array:
     return values
 
 
-@register(kernel=_pair_accuracy, needs="two different labels", choices={"ties": _TIES})
+@register(
+    kernel=_pair_accuracy,
+    device_kernel=_pair_accuracy_on_device,
+    needs="two different labels",
+    choices={"ties": _TIES},
+)
 def pair_accuracy(
     y_true: Any,
     y_pred: Any,

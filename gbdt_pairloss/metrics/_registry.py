@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..arrays import is_on_device, like, to_host
 from ..data import RankingData, read_arrays
 from ..validation import Float64Array, as_vector, check_choice, check_finite, check_positive
 from ._ranking import rows_per_query
@@ -39,6 +40,8 @@ class MetricDefinition:
         The options and their defaults, as in the function's signature.
     choices : mapping
         The values that an option may take, for those that have a list of them.
+    device_kernel : callable or None
+        As ``kernel`` with the scores on a CUDA device; None there too where it has no answer.
     """
 
     name: str
@@ -47,6 +50,7 @@ class MetricDefinition:
     needs: str
     defaults: Mapping[str, Any]
     choices: Mapping[str, tuple[str, ...]]
+    device_kernel: Callable[..., Float64Array | None] | None = None
 
     def complete(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """All options, checked, the ones not given at their defaults."""
@@ -64,7 +68,11 @@ class MetricDefinition:
     def per_query(self, data: RankingData, scores: Any, options: Mapping[str, Any]) -> Float64Array:
         """One value per query; NaN for the queries that are left out. ``options`` come from ``complete``."""
         kernel_options = {option: value for option, value in options.items() if option != "empty"}
-        values = self.kernel(data, scores, **kernel_options)
+        values = None
+        if is_on_device(scores) and self.device_kernel is not None:
+            values = self.device_kernel(data, scores, **kernel_options)
+        if values is None:
+            values = self.kernel(data, to_host(scores), **kernel_options)
         if options["empty"] != "skip":
             values[np.isnan(values) & (rows_per_query(data) > 0)] = options["empty"]
         return values
@@ -97,6 +105,7 @@ def register(
     kernel: Callable[..., Float64Array],
     needs: str,
     choices: Mapping[str, tuple[str, ...]] | None = None,
+    device_kernel: Callable[..., Float64Array | None] | None = None,
 ) -> Callable[[Function], Function]:
     """Enter the decorated public function under ``names``; its keyword defaults become the metric's options.
 
@@ -112,6 +121,7 @@ def register(
             needs=needs,
             defaults=MappingProxyType({p.name: p.default for p in parameters.values() if p.name not in _INPUT}),
             choices=MappingProxyType(dict(choices or {})),
+            device_kernel=device_kernel,
         )
         METRICS.update(dict.fromkeys((function.__name__, *names), definition))
         if function.__doc__:  # python -OO drops docstrings
@@ -141,12 +151,18 @@ def evaluate(
     data = given.data
     if query_weight is not None:
         data = replace(data, query_weight=as_vector(query_weight, "query_weight"))
-    values = definition.per_query(data, given.scores, options)
-    return values if per_query else definition.mean(values, data)
+    (scores,) = like(y_pred, given.scores)
+    values = definition.per_query(data, scores, options)
+    return like(y_pred, values)[0] if per_query else definition.mean(values, data)
 
 
 def check_scores(data: RankingData, scores: Any) -> Any:
-    """Scores from a booster as a float vector; a ValueError that names the row if one is NaN or infinite."""
+    """Scores from a booster as a float vector; a ValueError that names the row if one is NaN or infinite.
+
+    On a CUDA device they stay there; what reads them there looks at each.
+    """
+    if is_on_device(scores) and scores.shape == (data.groups.n_rows,):
+        return scores
     vector = as_vector(scores, "the score", data.groups.n_rows)
     check_finite(vector, "the score", data.mask)
     return vector

@@ -14,9 +14,7 @@ typedef REAL Real;
 #define BEYOND 4  // they span more than these kernels take
 
 // Powers of two that a factor is cut at; what goes beyond is multiplied in the end, where it may underflow.
-template <class T> struct Powers;
-template <> struct Powers<float> { static const int most = 120; };
-template <> struct Powers<double> { static const int most = 1000; };
+#define MOST_POWER (sizeof(Real) == 4 ? 120 : 1000)
 
 __device__ inline double reciprocal(double x) { return 1.0 / x; }
 
@@ -40,7 +38,7 @@ __device__ inline void set_power_of_two(int power, double& out) {
 // 2^power, cut at both ends.
 __device__ inline Real power_of_two(int power) {
     Real out;
-    set_power_of_two(min(max(power, -Powers<Real>::most), Powers<Real>::most), out);
+    set_power_of_two(min(max(power, -MOST_POWER), MOST_POWER), out);
     return out;
 }
 
@@ -87,7 +85,7 @@ struct Ratio {
         if (IS_WIDE) {
             int difference = winner_power - loser_power;
             ratio.winner *= power_of_two(difference);
-            ratio.rest = power_of_two(min(Powers<Real>::most - abs(difference), 0));
+            ratio.rest = power_of_two(min(MOST_POWER - abs(difference), 0));
         }
         return ratio;
     }
