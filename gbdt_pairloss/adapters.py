@@ -5,6 +5,7 @@ Each booster's module in ``boosters`` is an :class:`Adapter`; it is imported whe
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -30,6 +31,9 @@ class Adapter(Protocol):
 
     def read_dataset(self, dataset: Any) -> RankingData:
         """Labels, groups and weights that a dataset holds, attachments included."""
+
+    def version(self, dataset: Any) -> Hashable:
+        """Something that is the same as long as what ``read_dataset`` reads is; None: only reading tells."""
 
     def read_groups(self, dataset: Any) -> tuple[NDArray[Any], Groups]:
         """Labels and groups alone, of a dataset that need not be constructed."""

@@ -20,7 +20,7 @@ from .engine import DeltaNDCG, Engine, PairSum, get_engine
 from .listed_plan import ListedPlan
 from .pair_weights import DELTA_WEIGHTS, PAIR_WEIGHTS, value_function
 from .plan import Plan, build_plan
-from .plan_cache import cached_plan
+from .plan_cache import CachedPlan, cached_plan
 from .table_plan import TablePlan
 from .training import TrainingWatch, check_weights_of_pairs, warn_without_pairs
 from .validation import check_choice, check_positive
@@ -127,8 +127,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """
         adapter = self._adapter(dataset)
         adapter.check_trainable(dataset)
-        data = adapter.read_dataset(dataset)
-        cached = cached_plan(dataset, data, self.plan_key(), lambda data: self.plan(self.prepare(data)))
+        cached = self._cached_plan(adapter, dataset, is_own=True)
         self.check_plan(cached.plan)
         self.check_learnable(cached.plan)
         if cached.watch is None:
@@ -146,8 +145,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """
         adapter = self._adapter(dataset)
         adapter.check_evaluable(dataset)
-        data = adapter.read_dataset(dataset)
-        plan = cached_plan(dataset, data, self.plan_key(), lambda data: self.plan(self.prepare(data, False))).plan
+        plan = self._cached_plan(adapter, dataset, is_own=False).plan
         scores = self._scores(adapter, preds)
         value = self.on_threads(adapter.number_of_threads(dataset)).mean_pair_loss(plan, scores)
         return adapter.metric_result(self.name, value, False)
@@ -408,6 +406,16 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             self.item_weight,
             self.pair_weight if self.pair_weight != "lambdarank" else "ndcg",
             self.pair_weight != "uniform" and self.gain,
+        )
+
+    def _cached_plan(self, adapter: Adapter, dataset: Any, is_own: bool) -> CachedPlan:
+        """The plan of a booster's dataset."""
+        return cached_plan(
+            dataset,
+            lambda: adapter.read_dataset(dataset),
+            self.plan_key(),
+            lambda data: self.plan(self.prepare(data, is_own)),
+            adapter.version(dataset),
         )
 
     def _scores(self, adapter: Adapter, preds: Any) -> Any:

@@ -108,7 +108,11 @@ class PairwiseLogistic(PairwiseObjective):
         Threads to compute with; the results do not depend on it. None: as many as the booster is told to use, where
         that is known (a ranker's ``n_jobs``, LightGBM's ``num_threads``, a DMatrix's ``nthread``), else all cores.
     device : {"auto", "cpu", "cuda"}, default="auto"
-        Where the gradient is computed; there is no engine for "cuda" yet, and "auto" is the CPU.
+        Where the gradient is computed. "auto": on the CUDA device (by CuPy) if scores come from there or the booster
+        trains there and takes gradients from there (XGBoost's ``device="cuda"``), and the GPU knows the sum: the
+        logistic loss over all or explicit pairs, with any weights; else on the CPU. "cuda": on the device in any case,
+        or a RuntimeError if there is none, a ValueError if it does not know the sum. Results are where the scores are:
+        CuPy in, CuPy out.
 
     References
     ----------

@@ -141,7 +141,7 @@ class TestCache:
         return RankingData(**values)
 
     def plan(self, dataset, data, key="key"):
-        return cached_plan(dataset, data, key, PairwiseLogistic().plan)
+        return cached_plan(dataset, lambda: data, key, PairwiseLogistic().plan)
 
     def test_one_plan_as_long_as_nothing_changes(self) -> None:
         dataset = Dataset()

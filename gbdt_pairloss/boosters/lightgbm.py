@@ -121,6 +121,10 @@ def number_of_rows(dataset: Any) -> int | None:
         return None
 
 
+def version(dataset: Any) -> None:
+    """A Dataset's fields are read anew every round."""
+
+
 def trains_on_cuda() -> bool:
     """LightGBM takes gradients from the host only, wherever it trains."""
     return False

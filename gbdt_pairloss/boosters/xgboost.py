@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,36 @@ def read_dataset(dataset: Any) -> RankingData:
         item_id=attached.item_id,
         pairs=attached.pairs,
     )
+
+
+def version(dataset: Any) -> tuple[int, Attachment | None]:
+    """How often something was set since this was first asked, and what is attached.
+
+    XGBoost copies the labels for everybody who asks for them: of 10M rows, in more time than a GPU takes for all their
+    pairs.
+    """
+    if dataset not in _CHANGES:
+        _CHANGES[dataset] = 0
+        for name in _SETTERS:
+            setattr(dataset, name, _counted(dataset, name))
+    return _CHANGES[dataset], get_attachment(dataset)
+
+
+_CHANGES: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+_SETTERS = ("set_label", "set_weight", "set_group", "set_float_info", "set_float_info_npy2d", "set_uint_info")
+
+
+def _counted(dataset: Any, name: str) -> Callable[..., None]:
+    """A setter of the DMatrix that counts its calls."""
+    owner = weakref.ref(dataset)  # strong, it would keep the dataset alive in a cycle
+    setter = getattr(type(dataset), name)
+
+    def count(*args: Any, **kwargs: Any) -> None:
+        matrix = owner()
+        _CHANGES[matrix] += 1
+        setter(matrix, *args, **kwargs)
+
+    return count
 
 
 def read_groups(dataset: Any) -> tuple[NDArray[Any], Groups]:

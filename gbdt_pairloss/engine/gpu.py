@@ -21,7 +21,7 @@ from .gpu_plan import Forest, GPUPlan
 PAIR_LOSSES = ("logistic",)
 
 # Of a query's scores, in temperatures: up to which e^score needs no exponent of its own, and what the kernels take.
-_NARROW = {"float32": 80.0, "float64": 600.0}
+_NARROW = {np.dtype(np.float32): 80.0, np.dtype(np.float64): 600.0}
 _MOST = 1e8
 
 # Values beyond this leave no room in float32 for sums of their differences.
@@ -36,7 +36,7 @@ _BAD_ROW, _SOME_BEYOND, _NOT_FINITE = range(3)
 
 _NORMALIZERS = {"none": 0, "query": 1, "log": 2}
 _UNIFORM, _DIFFERENCE, _TABLE, _DELTA_NDCG = range(4)
-_C_TYPES = {"float32": "float", "float64": "double"}
+_C_TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
 
 def why_not(pairs: PairSum) -> str | None:
@@ -173,7 +173,7 @@ class _Call:
             n_queries=n_queries,
             first_piece=first_piece,
             temperature=self.pairs.temperature,
-            narrow=_NARROW[self.real.name],
+            narrow=_NARROW[self.real],
             most=_MOST,
             centre=self.centre,
             low_of=self.low,
@@ -366,10 +366,10 @@ class _Call:
         **arguments: Any,
     ) -> None:
         """Run a kernel on at least so many threads."""
-        defines = {"REAL": _C_TYPES[self.real.name]}
+        defines = {"REAL": _C_TYPES[self.real]}
         if file == "queries.cu":
-            defines["SCORE"] = _C_TYPES[np.dtype(self.scores.dtype).name]
-            defines["OUT"] = _C_TYPES[(self.dtype if out is None else out).name]
+            defines["SCORE"] = _C_TYPES[self.scores.dtype]
+            defines["OUT"] = _C_TYPES[self.dtype if out is None else out]
         elif file == "pairs.cu":
             defines.update(PHI=str(self.phi), WEIGHTED=str(int(self.plan.weighted)), LOSS=str(int(is_loss)))
         elif file == "listed.cu":
@@ -445,8 +445,8 @@ class _Far:
                 "add_children",
                 nodes.shape[0],
                 nodes=nodes,
-                left=forest.nodes["left"],
-                right=forest.nodes["right"],
+                first_child=forest.nodes["first_child"],
+                end_child=forest.nodes["end_child"],
                 moment_begin=moment_begin,
                 n_channels=n_channels,
                 moments=moments,
@@ -484,6 +484,7 @@ class _Far:
         run(
             "evaluate_leaves",
             n_leaves,
+            summed_by=forest.nodes["summed_by"],
             coefficient_begin=coefficient_begin,
             n_targets=n_targets,
             coefficients=coefficients,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -22,9 +23,12 @@ from .cuda.source import Device
 # Rows that a warp sums.
 _PIECE = 1024
 
-# A query of more rows has a tree; a leaf has so many at most, or as many as a block expands if it has one label
-# (MOST_ROWS in expansion.cu). Chosen by the operations that they take, not yet by a clock.
-_TREE_FROM, _LEAF, _LEAF_OF_ONE_LABEL = 4096, 1024, 2048
+# A query of more rows has a tree; a leaf of several labels has so many at most. Chosen by the operations that they
+# take, not yet by a clock.
+_TREE_FROM, _LEAF = 4096, 1024
+
+# What a block expands of a node of one label, MOST_ROWS in expansion.cu.
+_CHUNK = 2048
 
 
 class Ranges(NamedTuple):
@@ -48,6 +52,9 @@ class Ranges(NamedTuple):
 class Forest(NamedTuple):
     """The trees of large queries: nodes are tree after tree, and depth after depth in each. Arrays on the device.
 
+    A node of several labels has two children, winners and losers of each other, or is a leaf. A long one of one label
+    has chunks as children, which are leaves for the sake of size only: their rows sum what the node does.
+
     Attributes
     ----------
     query : int64 array of shape (n_trees,)
@@ -55,10 +62,11 @@ class Forest(NamedTuple):
     first_node : int64 array of shape (n_trees + 1,)
         On the host.
     nodes : dict of int32 arrays of shape (n_nodes,)
-        Their begin, end, parent, sibling, left and right child (-1: none), side (0: winners, 1: losers, of their
-        sibling; -1: neither) and tree.
+        Their begin, end, parent (-1: none), sibling (-1: none), children from the first to the end, side (0: winners,
+        1: losers, of their sibling; -1: neither), tree, and the node whose sums are theirs.
     leaves : int32 array
     by_depth, inner_by_depth : lists of int32 arrays
+        Nodes that have sums of their own, and those that have children.
     tree_query, tree_first_node : int32 arrays
     query_first_node : int32 array of shape (n_queries + 1,)
     ranges : Ranges
@@ -222,20 +230,22 @@ class GPUPlan:
         links = nodes[:, 2:6]  # numbers within the tree
         links[links >= 0] += np.repeat(first_node[:-1], np.diff(first_node))[np.nonzero(links >= 0)[0]]
         tree = np.repeat(np.arange(query.size), np.diff(first_node))
-        depth, is_leaf = nodes[:, 7], nodes[:, 4] < 0
+        depth, is_leaf, is_chunk = nodes[:, 7], nodes[:, 4] < 0, (nodes[:, 6] < 0) & (nodes[:, 2] >= 0)
         leaves = np.flatnonzero(is_leaf)
+        summed_by = np.where(is_chunk, nodes[:, 2], np.arange(depth.size))
         others = np.setdiff1d(np.flatnonzero(sizes), query)
         begin = np.concatenate((nodes[leaves, 0], ptr[others]))
         order = np.argsort(begin)
         query_first_node = np.zeros(sizes.size + 1, dtype=np.int64)
         query_first_node[query + 1] = np.diff(first_node)
-        names = ("node_begin", "node_end", "parent", "sibling", "left", "right", "side")
+        names = ("node_begin", "node_end", "parent", "sibling", "first_child", "end_child", "side")
+        columns = {name: self._int(nodes[:, i]) for i, name in enumerate(names)}
         return Forest(
             query=query,
             first_node=first_node,
-            nodes={**{name: self._int(nodes[:, i]) for i, name in enumerate(names)}, "node_tree": self._int(tree)},
+            nodes={**columns, "node_tree": self._int(tree), "summed_by": self._int(summed_by)},
             leaves=self._int(leaves),
-            by_depth=[self._int(np.flatnonzero(depth == d)) for d in range(depth.max() + 1)],
+            by_depth=[self._int(np.flatnonzero((depth == d) & ~is_chunk)) for d in range(depth[~is_chunk].max() + 1)],
             inner_by_depth=[self._int(np.flatnonzero((depth == d) & ~is_leaf)) for d in range(depth.max())],
             tree_query=self._int(query),
             tree_first_node=self._int(first_node[:-1]),
@@ -303,27 +313,29 @@ def _middles(plan: Plan) -> NDArray[np.float64]:
 
 
 def _grow(begin: int, end: int, run_begin: IntArray, run_end: IntArray) -> IntArray:
-    """The tree of a query, split at label boundaries nearest the middle; stretches of one label, wherever it is long.
+    """The tree of a query, split at label boundaries nearest the middle.
 
     Returns
     -------
     nodes : int64 array of shape (n_nodes, 8)
-        Begin, end, parent, sibling, left, right, side and depth; depth after depth.
+        Begin, end, parent, sibling, first child, end of children, side and depth; depth after depth.
     """
     nodes = [[begin, end, -1, -1, -1, -1, -1, 0]]
     for number, node in enumerate(nodes):  # which grows
         first, last = node[:2]
         one_label = run_end[first] >= last
-        if last - first <= (_LEAF_OF_ONE_LABEL if one_label else _LEAF):
+        is_chunk = number > 0 and node[6] < 0
+        if is_chunk or last - first <= (_CHUNK if one_label else _LEAF):
             continue
-        middle = (first + last) // 2
-        if not one_label:
+        child, depth = len(nodes), node[7] + 1
+        if one_label:
+            bounds = [*range(first, last, _CHUNK), last]
+            nodes += [[a, b, number, -1, -1, -1, -1, depth] for a, b in pairwise(bounds)]
+        else:
+            middle = (first + last) // 2
             before, after = int(run_begin[middle]), int(run_end[middle])
             middle = before if before > first and (after >= last or middle - before <= after - middle) else after
-        left = len(nodes)
-        node[4:6] = left, left + 1
-        sides = (-1, -1) if one_label else (0, 1)
-        depth = node[7] + 1
-        nodes.append([first, middle, number, left + 1, -1, -1, sides[0], depth])
-        nodes.append([middle, last, number, left, -1, -1, sides[1], depth])
+            nodes.append([first, middle, number, child + 1, -1, -1, 0, depth])
+            nodes.append([middle, last, number, child, -1, -1, 1, depth])
+        node[4:6] = child, len(nodes)
     return np.array(nodes, dtype=np.int64)

@@ -99,16 +99,26 @@ extern "C" __global__ void __launch_bounds__(TILE) expand_leaves(
     }
 }
 
-// A block for each of the inner nodes of a depth: its moments are those of its children.
+// A block for each of the inner nodes of a depth: its moments are those of its children. Of two children each thread
+// has a number to add up; of many chunks a warp has.
 extern "C" __global__ void __launch_bounds__(TILE) add_children(
-    const int* nodes, const int* left, const int* right, const int* node_tree, const int* first_node,
+    const int* nodes, const int* first_child, const int* end_child, const int* node_tree, const int* first_node,
     const int* panel_begin, const long long* moment_begin, int n_channels, double* moments
 ) {
     int node = nodes[blockIdx.x], tree = node_tree[node], first = first_node[tree];
     long long size = (long long)n_channels * (panel_begin[tree + 1] - panel_begin[tree]) * TERMS;
     double* own = moments + moment_begin[tree];
-    for (long long i = threadIdx.x; i < size; i += TILE)
-        own[(node - first) * size + i] = own[(left[node] - first) * size + i] + own[(right[node] - first) * size + i];
+    const double* children = own + (first_child[node] - first) * size;
+    int n_children = end_child[node] - first_child[node];
+    int share = n_children > 2 ? WARP : 1;
+    for (long long start = 0; start < size; start += TILE / share) {  // together: lanes add up what they have
+        long long i = start + threadIdx.x / share;
+        double total = 0;
+        if (i < size)
+            for (int child = threadIdx.x % share; child < n_children; child += share) total += children[child * size + i];
+        if (share > 1) total = sum_over_lanes(total);
+        if (i < size && threadIdx.x % share == 0) own[(node - first) * size + i] = total;
+    }
 }
 
 struct Expansion {
@@ -202,16 +212,16 @@ extern "C" __global__ void __launch_bounds__(TILE) pass_down(
 
 // A block for each leaf: what its rows sum over the rows outside it.
 extern "C" __global__ void __launch_bounds__(TILE) evaluate_leaves(
-    const int* leaves, const int* node_begin, const int* node_end, const int* node_tree, const int* first_node,
-    const int* tree_query, const double* centre, double temperature, const double* x, const int* panel_begin,
-    const double* panels, const long long* coefficient_begin, int n_targets, int powers, int weighted,
+    const int* leaves, const int* node_begin, const int* node_end, const int* node_tree, const int* summed_by,
+    const int* first_node, const int* tree_query, const double* centre, double temperature, const double* x,
+    const int* panel_begin, const double* panels, const long long* coefficient_begin, int n_targets, int powers, int weighted,
     const double* winner_weight, const double* loser_weight, const double* value, const double* coefficients,
     double* far_first, double* far_second
 ) {
     int node = leaves[blockIdx.x], tree = node_tree[node];
     Panels own = {panels + panel_begin[tree], panel_begin[tree + 1] - panel_begin[tree]};
     const double* all = coefficients + coefficient_begin[tree] +
-        (long long)(node - first_node[tree]) * n_targets * own.n * 2 * TERMS;
+        (long long)(summed_by[node] - first_node[tree]) * n_targets * own.n * 2 * TERMS;
     for (int p = node_begin[node] + threadIdx.x; p < node_end[node]; p += TILE) {
         double local;
         int panel = place_row((x[p] - centre[tree_query[tree]]) / temperature, own, local);

@@ -44,14 +44,6 @@ class Kernel(NamedTuple):
     name: str
     defines: tuple[tuple[str, str], ...]
 
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        return kernels_of(self.file)[self.name]
-
-    def dtype(self, parameter: Parameter) -> np.dtype[Any]:
-        """The type of a parameter as NumPy knows it."""
-        return np.dtype(_TYPES[dict(self.defines).get(parameter.type.upper(), parameter.type)])
-
 
 _TYPES = {"int": "int32", "long long": "int64", "float": "float32", "double": "float64"}
 
@@ -87,23 +79,32 @@ def launch(device: Device, kernel: Kernel, n_blocks: int, **arguments: Any) -> N
         If an argument is missing or unknown, or an array of another type than the kernel's: on the device nobody
         would notice.
     """
-    parameters = kernel.parameters
-    unknown = arguments.keys() ^ {parameter.name for parameter in parameters}
-    if unknown:
-        raise TypeError(f"{kernel.name}: {', '.join(sorted(unknown))} is missing, or not a parameter")
+    parameters = _signature(kernel)
+    if arguments.keys() != parameters.keys():
+        unknown = ", ".join(sorted(arguments.keys() ^ parameters.keys()))
+        raise TypeError(f"{kernel.name}: {unknown} is missing, or not a parameter")
     ordered = []
-    for parameter in parameters:
-        value, dtype = arguments[parameter.name], kernel.dtype(parameter)
-        if not parameter.is_pointer:
-            ordered.append(dtype.type(value))
-            continue
-        if value is None:
+    for name, (dtype, is_pointer) in parameters.items():
+        value = arguments[name]
+        if not is_pointer:
+            value = dtype.type(value)
+        elif value is None:
             value = device.empty(1, dtype)
-        if value.dtype != dtype:
-            raise TypeError(f"{kernel.name}: {parameter.name} has dtype {value.dtype}, not {dtype}")
+        elif value.dtype != dtype:
+            raise TypeError(f"{kernel.name}: {name} has dtype {value.dtype}, not {dtype}")
         ordered.append(value)
     if n_blocks > 0:
         device.run(kernel, n_blocks, tuple(ordered))
+
+
+@cache
+def _signature(kernel: Kernel) -> dict[str, tuple[np.dtype[Any], bool]]:
+    """The type of each parameter as NumPy knows it, and whether it is an array; in order."""
+    defined = dict(kernel.defines)
+    return {
+        parameter.name: (np.dtype(_TYPES[defined.get(parameter.type.upper(), parameter.type)]), parameter.is_pointer)
+        for parameter in kernels_of(kernel.file)[kernel.name]
+    }
 
 
 @cache
