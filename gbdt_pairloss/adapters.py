@@ -50,8 +50,8 @@ class Adapter(Protocol):
     def number_of_rows(self, dataset: Any) -> int | None:
         """Rows of a dataset; None where it does not know yet."""
 
-    def trains_on_cuda(self) -> bool:
-        """Whether the Booster that calls trains on a CUDA device and takes gradients from there."""
+    def training_device(self) -> int | None:
+        """The CUDA device that the Booster which calls trains on, if it takes gradients from there."""
 
     def number_of_threads(self, dataset: Any) -> Any:
         """The threads that a dataset says its booster is to use; None or below 1: it does not say."""

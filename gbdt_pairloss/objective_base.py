@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from .adapters import Adapter, adapter_of
-from .arrays import has_device, is_on_device, like, to_device, to_host
+from .arrays import beside, has_device, is_on_device, like, to_device, to_host
 from .data import RankingData, RankingInput, read_arrays
 from .engine import DeltaNDCG, Engine, PairSum, get_engine
 from .listed_plan import ListedPlan
@@ -260,15 +260,16 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         loss, weight = self._winner_loss(plan, scores, self._pairs(), given.scores.dtype)
         if reduction == "none":
             return loss.reshape(given.shape)
+        total, weight_total = _sums(scores, loss, weight)
         divisor = {
             "sum": 1.0,
             "mean": float(given.scores.size),
             "sum_over_batch_size": float(given.scores.size),
             "mean_with_sample_weight": given.sum_of_weights,
             "pairs": float(plan.n_pairs.sum()),
-            "pair_weights": float(weight.sum()),
+            "pair_weights": weight_total,
         }[reduction]
-        return float(loss.sum()) / divisor if divisor > 0 else 0.0
+        return total / divisor if divisor > 0 else 0.0
 
     # What the rankers call, with plans of their own making.
 
@@ -284,9 +285,10 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         twin.n_threads = int(n_threads)
         return twin
 
-    def on_booster_device(self, on_cuda: Callable[[], bool]) -> bool:
-        """Whether to compute on a CUDA device because the booster does, and takes gradients from there."""
-        return self.device != "cpu" and has_device() and on_cuda()
+    def on_booster_device(self, training_device: Callable[[], int | None]) -> int | None:
+        """The CUDA device to compute on because the booster does, and takes gradients from there; None: no matter."""
+        ordinal = None if self.device == "cpu" else training_device()
+        return ordinal if ordinal is not None and has_device() else None
 
     def boost(self, plan: Plan, scores: Any, watch: TrainingWatch | None) -> tuple[Any, ...]:
         """Gradient and Hessian of a checked plan as a booster takes them: float32, where the scores are, and watched.
@@ -296,7 +298,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         self._check_shape(plan, scores)
         gradient, hessian = self._gradient_hessian(plan, scores, np.float32)
         if plan.has_weighted_pair and watch is not None:
-            watch.look(scores, gradient, hessian, self.pair_loss.smooth)
+            with beside(scores):
+                watch.look(scores, gradient, hessian, self.pair_loss.smooth)
         return gradient, hessian
 
     def mean_pair_loss(self, plan: Plan, scores: Any) -> float:
@@ -311,8 +314,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         if not plan.has_weighted_pair:
             raise ValueError(f"{self.name} is undefined: {self._reason(plan)}, or all weights are 0")
         loss, weight = self._winner_loss(plan, scores, replace(self._pairs(), negatives=None), np.float32)
-        total = float(weight.sum())
-        return float(loss.sum()) / total if total > 0 else 0.0
+        total, weight_total = _sums(scores, loss, weight)
+        return total / weight_total if weight_total > 0 else 0.0
 
     def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
         """A dataset with what the objective itself knows of its rows, which stand as its caller has them.
@@ -421,7 +424,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     def _scores(self, adapter: Adapter, preds: Any) -> Any:
         """What a booster hands over, and on the device where that takes gradients from there."""
         scores = preds if is_on_device(preds) else np.asarray(preds)
-        return to_device(scores) if self.on_booster_device(adapter.trains_on_cuda) else scores
+        ordinal = self.on_booster_device(adapter.training_device)
+        return scores if ordinal is None else to_device(scores, ordinal)
 
     def _gradient_hessian(self, plan: Plan, scores: Any, dtype: Any) -> tuple[Any, ...]:
         """Gradient and Hessian, where the scores are."""
@@ -442,7 +446,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
 
     def _engine(self, plan: Plan, pairs: PairSum, scores: Any) -> tuple[Engine, Any]:
         """An engine, and the scores as it takes them."""
-        engine = get_engine(self.device, self.n_threads, plan, pairs, is_on_device(scores))
+        engine = get_engine(self.device, self.n_threads, plan, pairs, scores)
         return engine, scores if engine.takes_device_arrays else to_host(scores)
 
     def _adapter(self, dataset: Any) -> Adapter:
@@ -484,3 +488,9 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             raise ValueError(
                 'truncation belongs to pair_weight="ndcg" and "lambdarank": other pair weights know no ranks'
             )
+
+
+def _sums(scores: Any, *arrays: Any) -> tuple[float, ...]:
+    """The sums of arrays that are where the scores are."""
+    with beside(scores):
+        return tuple(float(array.sum()) for array in arrays)

@@ -28,6 +28,16 @@ class DeviceArray(np.ndarray):
 
     __cuda_array_interface__: ClassVar[dict[str, Any]] = {}
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        for array in inputs:
+            if isinstance(array, np.ndarray) and not isinstance(array, DeviceArray) and array.ndim > 0:
+                raise TypeError("an array of the host's and one of the device's")
+        plain = [array.view(np.ndarray) if isinstance(array, DeviceArray) else array for array in inputs]
+        if "out" in kwargs:
+            kwargs["out"] = tuple(array.view(np.ndarray) for array in kwargs["out"])
+        result = getattr(ufunc, method)(*plain, **kwargs)
+        return result.view(DeviceArray) if isinstance(result, np.ndarray) else result
+
     def get(self) -> np.ndarray:
         return np.array(self, subok=False)
 
@@ -51,6 +61,8 @@ class SimulatedDevice:
         return contextlib.nullcontext()
 
     def upload(self, array: Any) -> Any:
+        if isinstance(array, DeviceArray):
+            return np.ascontiguousarray(array).view(DeviceArray)
         return np.array(array).view(DeviceArray)
 
     def download(self, array: Any) -> Any:

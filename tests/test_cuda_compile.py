@@ -13,6 +13,9 @@ from gbdt_pairloss.engine.cuda.source import code_of, files, kernels_of
 
 pytestmark = pytest.mark.slow
 
+#: Ours, and what CuPy adds.
+CUPY = ["-std=c++14", "-ftz=true", "--device-as-default-execution-space"]
+
 #: CUDA 13 does not know sm_70 any more.
 ARCHITECTURES = {12: ["sm_70", "sm_75", "sm_80", "sm_90"], 13: ["sm_75", "sm_80", "sm_90"]}
 
@@ -66,7 +69,7 @@ def test_every_file_is_compiled() -> None:
 def test_kernels_compile(version, architecture, file) -> None:
     nvrtc = library(version)
     for defines in VARIANTS[file]:
-        options = ["-std=c++14", f"--gpu-architecture={architecture}", *(f"-D{n}={v}" for n, v in defines.items())]
+        options = [*CUPY, f"--gpu-architecture={architecture}", *(f"-D{n}={v}" for n, v in defines.items())]
         binary, said = compile_kernels(nvrtc, file, options)
         said = "\n".join(line for line in said.splitlines() if "are deprecated" not in line)  # of sm_70
         assert said.strip("\n\0 ") == "", f"{defines}: {said}"

@@ -11,6 +11,7 @@ from simulator import SimulatedDevice, compiler
 
 from gbdt_pairloss import BPR, LGBMRanker, PairwiseLogistic, XGBRanker, attach
 from gbdt_pairloss.arrays import has_device, is_on_device
+from gbdt_pairloss.data import read_arrays
 from gbdt_pairloss.engine.cuda import device as cuda
 from gbdt_pairloss.metrics import ndcg, pair_accuracy, spearman
 
@@ -20,7 +21,9 @@ pytestmark = pytest.mark.skipif(compiler is None, reason="no C++ compiler for th
 @pytest.fixture
 def device(monkeypatch):
     simulated = SimulatedDevice()
-    monkeypatch.setattr(cuda, "cuda_device", lambda ordinal=None: simulated)
+    simulated.asked = []
+    monkeypatch.setattr(cuda, "cuda_device", lambda ordinal=None: simulated.asked.append(ordinal) or simulated)
+    monkeypatch.setattr(cuda, "device_of", lambda array: simulated)
     monkeypatch.setattr(cuda, "is_there", lambda: True)
     return simulated
 
@@ -55,6 +58,24 @@ def test_arrays_of_the_device_give_arrays_of_the_device(device, problem, dtype) 
         assert objective.loss(up(y), up(scores), **given) == pytest.approx(objective.loss(y, scores, **given), rel=1e-6)
     one = {"group": problem.sizes, "reduction": "none"}
     assert_close([objective.loss(y, up(scores), **one)], [objective.loss(y, scores, **one)])
+
+
+def test_scores_that_do_not_stand_together_or_are_no_floats(device, problem) -> None:
+    objective, plan = PairwiseLogistic(), None
+    scores = np.round(problem.scores)
+    plan = objective.plan(read_arrays(problem.y, scores, group=problem.sizes).data)
+    expected = objective.boost(plan, scores, None)
+    apart = device.zeros((scores.size, 2), np.float64)
+    apart[:, 0] = scores
+    assert_close(objective.boost(plan, apart[:, 0], None), expected)
+    assert_close(objective.boost(plan, device.upload(scores.astype(np.int64)), None), expected)
+
+
+def test_long_queries_of_every_pair_are_the_hosts_with_auto(device) -> None:
+    y, scores = np.arange(20_000) % 3, np.linspace(0, 1, 20_000)
+    objective = PairwiseLogistic(pair_weight="ndcg", truncation=5)
+    assert is_on_device(objective.gradient_hessian(y, device.upload(scores))[0])
+    assert device.launched == []
 
 
 def test_arrays_of_the_host_give_arrays_of_the_host(device, problem) -> None:
@@ -143,7 +164,7 @@ def on_cuda(device, monkeypatch):
     """XGBoost says that it trains on CUDA; gradients are brought back to the host on the way to it."""
     xgb = pytest.importorskip("xgboost")
     adapter = pytest.importorskip("gbdt_pairloss.boosters.xgboost")
-    monkeypatch.setattr(adapter, "device_of", lambda booster: "cuda:0")
+    monkeypatch.setattr(adapter, "device_of", lambda booster: "cuda:1")
     if not hasattr(xgb.core, "_grad_arrinf"):
         pytest.skip("this XGBoost looks at gradients elsewhere")
     seen, kept = [], []
@@ -166,6 +187,7 @@ def test_train_with_xgboost_on_cuda(device, on_cuda, problem) -> None:
     results, models = [], []
     for objective in (PairwiseLogistic(), PairwiseLogistic(device="cpu")):
         device.launched.clear()
+        device.asked.clear()
         result: dict = {}
         models.append(
             xgb.train(
@@ -182,27 +204,31 @@ def test_train_with_xgboost_on_cuda(device, on_cuda, problem) -> None:
         results.append(result["train"]["pairwise_logistic"])
         assert all(on_cuda) == (objective.device == "auto")
         assert len(on_cuda) == 10
+        assert (1 in device.asked) == (objective.device == "auto")  # the Booster's ordinal
         on_cuda.clear()
         assert device.launched.count("sum_pairs") == (0 if objective.device == "cpu" else 5 + 2 * 5)
     np.testing.assert_allclose(*models, atol=1e-4)
     np.testing.assert_allclose(*results, rtol=1e-5)
 
 
-def test_rankers_train_on_cuda(device, on_cuda, problem, monkeypatch) -> None:
-    monkeypatch.setattr(XGBRanker, "_trains_on_cuda", lambda self: True)
+def first_label_of_the_best(y_true, y_pred) -> float:
+    assert not is_on_device(y_pred)
+    return float(y_true[np.argmax(y_pred)])
+
+
+def test_rankers_train_on_cuda(device, on_cuda, problem) -> None:
     given = {"group": problem.sizes, "eval_set": [(problem.X, problem.y)], "eval_group": [problem.sizes]}
     fitted = []
     for where in ("auto", "cpu"):
-        ranker = XGBRanker(
-            n_estimators=5, max_depth=3, objective__device=where, eval_metric=["ndcg@5", "pair_accuracy"]
-        )
+        metrics = ["ndcg@5", "pair_accuracy", "spearman", first_label_of_the_best]
+        ranker = XGBRanker(n_estimators=5, max_depth=3, objective__device=where, eval_metric=metrics)
         fitted.append(ranker.fit(problem.X, problem.y, **given))
         assert all(on_cuda) == (where == "auto")
         assert bool(device.launched) == (where == "auto")
         on_cuda.clear()
         device.launched.clear()
     np.testing.assert_allclose(*(ranker.predict(problem.X) for ranker in fitted), atol=1e-4)
-    for metric in ("ndcg@5", "pair_accuracy"):
+    for metric in ("ndcg@5", "pair_accuracy", "spearman", "first_label_of_the_best"):
         np.testing.assert_allclose(*(r.evals_result()["validation_0"][metric] for r in fitted), rtol=1e-6)
 
 

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import to_host
 from ..data import RankingData
 from ..metrics import METRICS, Feval, Metric, get_metric
 from ..objectives import PairwiseObjective, get_objective, objective_names
@@ -74,6 +75,7 @@ class QueryFunction:
         self.name = getattr(plain, "__name__", type(plain).__name__)
 
     def __call__(self, data: RankingData, scores: NDArray[Any]) -> float:
+        scores = to_host(scores)  # which the caller's function will not expect elsewhere
         ptr, order = data.groups.ptr, data.groups.order
         weight = data.evaluation_weight()
         values, weights = [], []

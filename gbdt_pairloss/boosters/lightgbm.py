@@ -125,9 +125,8 @@ def version(dataset: Any) -> None:
     """A Dataset's fields are read anew every round."""
 
 
-def trains_on_cuda() -> bool:
+def training_device() -> None:
     """LightGBM takes gradients from the host only, wherever it trains."""
-    return False
 
 
 def number_of_threads(dataset: Any) -> Any:

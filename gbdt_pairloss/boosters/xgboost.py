@@ -128,8 +128,8 @@ def number_of_rows(dataset: Any) -> int | None:
     return int(dataset.num_row())
 
 
-def trains_on_cuda() -> bool:
-    """Whether the Booster among the callers trains on a CUDA device.
+def training_device() -> int | None:
+    """The CUDA device that the Booster among the callers trains on.
 
     XGBoost hands a custom objective predictions of the host and a DMatrix that knows no device; that of the Booster,
     whose method calls, decides where gradients are wanted.
@@ -138,9 +138,10 @@ def trains_on_cuda() -> bool:
     while frame is not None:
         caller = frame.f_locals.get("self")
         if isinstance(caller, xgb.Booster):
-            return device_of(caller).startswith("cuda")
+            name, _, ordinal = device_of(caller).partition(":")
+            return int(ordinal or 0) if name == "cuda" else None
         frame = frame.f_back
-    return False
+    return None
 
 
 def device_of(booster: Any) -> str:

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..arrays import to_device
 from ..objectives import PairwiseObjective, objective_names
 from ..plan import Plan
 from ..training import TrainingWatch
@@ -26,7 +25,7 @@ from .ranker import (
     swapped,
 )
 from .xgboost import MIN_CHILD_HESSIAN, is_native_metric, xgb
-from .xgboost_trainee import Injection
+from .xgboost_trainee import Injection, scores_beside
 
 _INSTEAD = {
     "lambdarank_pair_method": "all pairs count (BPR(negatives=n) draws some)",
@@ -167,8 +166,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         ours, native = sort_metrics(asked, ["ndcg"], objective, sets, is_native_metric, wrap=QueryFunction)
         check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
         plan = self._plan(objective, train)
-        on_device = objective is not None and objective.on_booster_device(self._trains_on_cuda)
-        gradients = None if objective is None or plan is None else _gradients(self, objective, plan, on_device)
+        gradients = None if objective is None or plan is None else _gradients(self, objective, plan)
         callbacks = as_list(self.callbacks if callbacks is None else callbacks)
         with swapped(
             self,
@@ -176,7 +174,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             eval_metric=native or None,
             early_stopping_rounds=None,
             callbacks=[
-                Injection(gradients, ours, sets, on_device),
+                Injection(gradients, ours, sets, objective),
                 *_directed(callbacks, asked, ours, self.early_stopping_rounds),
             ],
             # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
@@ -203,9 +201,6 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     def check_native_data(self, train: QuerySet) -> None:
         """Raise a ValueError if XGBoost's own objective is chosen, and weights differ within a query."""
         _native_weight(train, self.pairwise_objective())
-
-    def _trains_on_cuda(self) -> bool:
-        return str(self.get_xgb_params().get("device")).startswith(("cuda", "gpu"))
 
     def _n_splits(self) -> float | None:
         if self.booster == "gblinear" or self.get_booster().num_boosted_rounds() == 0:
@@ -253,13 +248,13 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         return int(self.best_iteration)
 
 
-def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan, on_device: bool) -> Callable[..., Any]:
+def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
     """The objective on the training set's plan, as ``Booster.update`` calls it."""
     limit = MIN_CHILD_HESSIAN if ranker.min_child_weight is None else float(ranker.min_child_weight)
     watch = None if ranker._sees_a_part else TrainingWatch(0.0 if ranker.booster == "gblinear" else limit)
 
     def gradients(preds: Any, dtrain: Any) -> Any:
-        return objective.boost(plan, to_device(preds) if on_device else preds, watch)
+        return objective.boost(plan, scores_beside(objective, preds), watch)
 
     return gradients
 

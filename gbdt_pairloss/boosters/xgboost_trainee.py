@@ -7,9 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from ..arrays import to_device
+from ..objectives import PairwiseObjective
 from .evaluation import Evaluation
 from .query_sets import QuerySet
-from .xgboost import xgb
+from .xgboost import training_device, xgb
+
+
+def scores_beside(objective: PairwiseObjective | None, scores: Any) -> Any:
+    """Scores on the CUDA device that the Booster which calls trains on, if the objective is to compute there."""
+    ordinal = None if objective is None else objective.on_booster_device(training_device)
+    return scores if ordinal is None else to_device(scores, ordinal)
 
 
 class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
@@ -29,9 +36,7 @@ class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
         if injection is None or not injection.is_of_fit([dmatrix for dmatrix, _ in evals]):
             return message  # a callback asks for another set
         for (dmatrix, name), query_set in zip(evals, injection.sets, strict=True):
-            scores = self.predict(dmatrix, output_margin=True)
-            if injection.on_device:
-                scores = to_device(scores)
+            scores = scores_beside(injection.objective, self.predict(dmatrix, output_margin=True))
             for evaluation in injection.evaluations:
                 message += f"\t{name}-{evaluation.name}:{evaluation(query_set.data, scores)!r}"
         return message
@@ -43,7 +48,7 @@ class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
 class Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-defined]
     """Makes a :class:`Trainee` of the Booster while it trains.
 
-    ``on_device``: whether gradients and metrics are computed on a CUDA device, from scores that are copied there.
+    Metrics are computed where the objective's gradients are.
     """
 
     def __init__(
@@ -51,11 +56,11 @@ class Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-define
         gradients: Callable[..., Any] | None,
         evaluations: list[Evaluation],
         sets: list[QuerySet],
-        on_device: bool = False,
+        objective: PairwiseObjective | None,
     ) -> None:
         super().__init__()
         self.gradients, self.evaluations, self.sets = gradients, evaluations, sets
-        self.on_device = on_device
+        self.objective = objective
         self._dmatrices: list[Any] | None = None
 
     def before_training(self, model: Any) -> Any:

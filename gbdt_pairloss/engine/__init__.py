@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import is_on_device
 from ..listed_plan import ListedPlan
 from ..plan import Plan
 from ..table_plan import TablePlan
@@ -143,14 +144,14 @@ class Engine(Protocol):
         """For each row, the weighted loss of the pairs that it wins, and the sum of these pairs' weights."""
 
 
-def get_engine(device: str, n_threads: int | None, plan: Plan, pairs: PairSum, on_device: bool = False) -> Engine:
+def get_engine(device: str, n_threads: int | None, plan: Plan, pairs: PairSum, scores: Any = None) -> Engine:
     """The fastest engine for a plan and a sum.
 
     Parameters
     ----------
     device : {"auto", "cpu", "cuda"}
-    on_device : bool
-        Whether the scores are on a CUDA device: where "auto" computes, if there is an engine for the sum.
+    scores : array, optional
+        Where they are on a CUDA device, "auto" computes there, if that has an engine for the sum that pays.
 
     Raises
     ------
@@ -159,13 +160,14 @@ def get_engine(device: str, n_threads: int | None, plan: Plan, pairs: PairSum, o
     RuntimeError
         For ``device="cuda"``, if there is no device.
     """
+    on_device = is_on_device(scores)
     if device == "cuda" or (device == "auto" and on_device):
-        from .cuda.device import cuda_device
-        from .gpu import GPUEngine, why_not
+        from .cuda.device import cuda_device, device_of
+        from .gpu import GPUEngine, pays, why_not
 
         missing = why_not(pairs)
-        if missing is None:
-            return GPUEngine(cuda_device())
+        if missing is None and (device == "cuda" or pays(plan, pairs)):
+            return GPUEngine(device_of(scores) if on_device else cuda_device())
         if device == "cuda":
             raise ValueError(f'device="cuda" does not know {missing}: use device="auto" or "cpu"')
     # Not before they are needed: these import Numba.

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ..plan import Plan
 from ..table_plan import TablePlan
 from . import SMALLEST_DISTANCE, PairSum, check_range, get_engine
-from .charges import flows
-from .chebyshev import WIDTH, Table, table
-from .cuda.source import TILE, WARP, Device, Kernel, launch
+from .chebyshev import table
+from .cuda.source import C_TYPES, TILE, WARP, Device, Kernel, launch, scores_on
 from .gpu_plan import Forest, GPUPlan
+from .gpu_trees import Far, find_panels
 
 #: The losses that there are kernels for, by name.
 PAIR_LOSSES = ("logistic",)
@@ -27,16 +27,17 @@ _MOST = 1e8
 # Values beyond this leave no room in float32 for sums of their differences.
 _MOST_IN_FLOAT32 = 1e30
 
-# Panels of a query up to which empty ones are kept, and what moments and coefficients of all trees may take.
-_FEW_PANELS = 64
-_MOST_NUMBERS = 1 << 28
+# Rows of a query up to which every pair of it is summed with device="auto". Not measured.
+_LONGEST_OF_EVERY_PAIR = 1 << 14
+
+# Of a row of explicit pairs, LANES in listed.cu.
+_LANES = 8
 
 # What stands in status, see queries.cu.
 _BAD_ROW, _SOME_BEYOND, _NOT_FINITE = range(3)
 
 _NORMALIZERS = {"none": 0, "query": 1, "log": 2}
 _UNIFORM, _DIFFERENCE, _TABLE, _DELTA_NDCG = range(4)
-_C_TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
 
 def why_not(pairs: PairSum) -> str | None:
@@ -44,6 +45,15 @@ def why_not(pairs: PairSum) -> str | None:
     if pairs.pair_loss.name not in PAIR_LOSSES:
         return f"the {pairs.pair_loss.name} loss"
     return None if pairs.negatives is None else "drawn negatives"
+
+
+def pays(plan: Plan, pairs: PairSum) -> bool:
+    """Whether the engine may be expected to be faster than the CPU's.
+
+    Of |delta NDCG| and of weights by a callable it sums all pairs, which the CPU does not for long queries.
+    """
+    every_pair = pairs.delta is not None or isinstance(plan, TablePlan)
+    return not every_pair or int(np.diff(plan.ptr).max(initial=0)) <= _LONGEST_OF_EVERY_PAIR
 
 
 class GPUEngine:
@@ -57,8 +67,9 @@ class GPUEngine:
 
     Notes
     -----
-    Scores may be NumPy's or the device's; results are the device's. Error bounds are the CPU engine's, and results are
-    the same, bit for bit, whenever they are computed again on a device: every sum has a fixed order.
+    Scores may be NumPy's or the device's; results are the device's. Error bounds are the CPU engine's, but that float32
+    below 1.2e-38 is 0 (CuPy compiles so). Results are the same, bit for bit, whenever they are computed again on a
+    device: every sum has a fixed order. Scores that span more than 1e8 temperatures go to the CPU.
     """
 
     takes_device_arrays: ClassVar[bool] = True
@@ -79,7 +90,7 @@ class GPUEngine:
         result_type = np.dtype(np.float64) if is_loss else dtype
         if plan.rows.shape[0] == 0:
             return device.zeros(plan.n_rows, result_type), device.zeros(plan.n_rows, result_type)
-        call = _Call(device, plan, GPUPlan.of(plan, device), device.upload(scores), pairs, dtype)
+        call = _Call(device, plan, GPUPlan.of(plan, device), scores_on(device, scores), pairs, dtype)
         call.read()
         # Panels are looked for on the host; then it may as well look at the scores first.
         known = self._elsewhere(call, is_loss) if call.forest is not None else None
@@ -141,6 +152,12 @@ class _Call:
             return None
         return self.plan.forest
 
+    @cached_property
+    def panels(self) -> list[NDArray[np.float64]]:
+        """The panels of each tree's scores."""
+        assert self.forest is not None
+        return find_panels(self, self.forest)
+
     @property
     def counts_phi(self) -> bool:
         """Whether the sum of phi is not known before the ranks are."""
@@ -149,8 +166,8 @@ class _Call:
     def read(self) -> None:
         """Scores in the plan's order, and what is to be known of each query's."""
         plan, n_queries = self.plan, self.plan.n_queries
-        self.x = self._doubles(plan.n)
-        extremes = {"piece_low": self._doubles(plan.n_pieces), "piece_high": self._doubles(plan.n_pieces)}
+        self.x = self.doubles(plan.n)
+        extremes = {"piece_low": self.doubles(plan.n_pieces), "piece_high": self.doubles(plan.n_pieces)}
         piece_begin, first_piece = plan.pieces["piece_begin"], plan.pieces["first_piece"]
         self._run(
             "queries.cu",
@@ -164,7 +181,7 @@ class _Call:
             status=self.status,
             **extremes,
         )
-        self.centre, self.low, self.high = (self._doubles(n_queries) for _ in range(3))
+        self.centre, self.low, self.high = (self.doubles(n_queries) for _ in range(3))
         self.flags = self.device.empty(n_queries, np.int32)
         self._run(
             "queries.cu",
@@ -247,7 +264,7 @@ class _Call:
         if self.pairs.delta is None:
             return {"rank": None, "discount": None}
         n, ranges = self.plan.n, self.plan.ranges
-        out = {"rank": self.device.empty(n, np.int32), "discount": self._doubles(n)}
+        out = {"rank": self.device.empty(n, np.int32), "discount": self.doubles(n)}
         self._run(
             "ranking.cu",
             "rank_rows",
@@ -271,7 +288,7 @@ class _Call:
             self._run(
                 "listed.cu",
                 "sum_listed_pairs",
-                plan.n * 8,  # LANES
+                plan.n * _LANES,
                 is_loss=is_loss,
                 range=plan.ranges.range,
                 range_query=plan.ranges.query,
@@ -304,23 +321,23 @@ class _Call:
             far_first=None if far is None else far.first,
             far_second=None if far is None else far.second,
             **plan.runs,
-            **plan.table,
+            **plan.table(self.real),
             **ranks,
             **common,
         )
         return _Sums(out["first"], out["second"], out["counted"], far)
 
-    def _far(self, is_loss: bool) -> _Far | None:
+    def _far(self, is_loss: bool) -> Far | None:
         """What rows sum over rows outside their leaf; None where no query has a tree that pays."""
         if self.forest is None:
             return None
         expansion = table(8, 9, is_loss) if self.real == np.float32 else table(18, 18, is_loss)
-        return _Far.of(self, self.forest, expansion)
+        return Far.of(self, self.forest, expansion)
 
     def _factors(self, sums: _Sums | None) -> Any:
         """Weights of queries times their normalisers."""
         plan, pairs = self.plan, self.pairs
-        piece_sum = self._doubles(max(plan.n_pieces, 1))
+        piece_sum = self.doubles(max(plan.n_pieces, 1))
         if sums is not None:
             self._run(
                 "queries.cu",
@@ -334,7 +351,7 @@ class _Call:
         far = None if sums is None else sums.far
         delta = pairs.delta
         ideal = None if delta is None else self.host_plan.ideal_dcg(delta.truncation)
-        factor = self._doubles(plan.n_queries)
+        factor = self.doubles(plan.n_queries)
         self._run(
             "queries.cu",
             "query_factors",
@@ -344,6 +361,7 @@ class _Call:
             piece_sum=piece_sum,
             first_node=plan.no_nodes if far is None else far.forest.query_first_node,
             node_sum=None if far is None else far.node_sum,
+            n_shares=1 if far is None else far.n_shares,
             per_ideal=plan.per_ideal(None if delta is None else delta.truncation, ideal),
             normalize=_NORMALIZERS[pairs.normalize],
             counts_phi=self.counts_phi,
@@ -353,7 +371,7 @@ class _Call:
         )
         return factor
 
-    def _doubles(self, n: int) -> Any:
+    def doubles(self, n: int) -> Any:
         return self.device.empty(n, np.float64)
 
     def _run(
@@ -366,10 +384,10 @@ class _Call:
         **arguments: Any,
     ) -> None:
         """Run a kernel on at least so many threads."""
-        defines = {"REAL": _C_TYPES[self.real]}
+        defines = {"REAL": C_TYPES[self.real]}
         if file == "queries.cu":
-            defines["SCORE"] = _C_TYPES[self.scores.dtype]
-            defines["OUT"] = _C_TYPES[self.dtype if out is None else out]
+            defines["SCORE"] = C_TYPES[self.scores.dtype]
+            defines["OUT"] = C_TYPES[self.dtype if out is None else out]
         elif file == "pairs.cu":
             defines.update(PHI=str(self.phi), WEIGHTED=str(int(self.plan.weighted)), LOSS=str(int(is_loss)))
         elif file == "listed.cu":
@@ -379,148 +397,10 @@ class _Call:
 
 
 @dataclass(frozen=True, eq=False)
-class _Far:
-    """What rows of large queries sum over rows outside the leaf of their query's tree."""
-
-    forest: Forest
-    first: Any
-    second: Any
-    node_sum: Any
-
-    @classmethod
-    def of(cls, call: _Call, forest: Forest, expansion: Table) -> _Far | None:
-        """The sums, by moments from the leaves up and coefficients from the roots down; None if that costs more."""
-        device, plan, pairs = call.device, call.plan, call.pairs
-        powers = 1 if plan.value is None else 2
-        with_strength = pairs.normalize == "log" and not expansion.is_loss
-        flow = flows(powers, plan.weighted, with_strength, bool(expansion.is_loss))
-        n_channels = powers * ((3 if with_strength else 2) if plan.weighted else 1)
-        n_targets = powers * (2 if plan.weighted else 1)
-        terms = len(expansion.terms)
-        positions = _panels(call, forest)
-        n_panels = np.array([position.size for position in positions])
-        n_nodes = np.diff(forest.first_node)
-        n_moments, n_coefficients = n_nodes * n_channels * n_panels * terms, n_nodes * n_targets * n_panels * 2 * terms
-        translations = float((n_nodes * n_panels.astype(float) ** 2).sum()) * len(flow) * 2 * terms * terms
-        if translations > 20 * plan.host["n_pairs"][forest.query].sum(dtype=float) or (
-            n_moments.sum() + n_coefficients.sum() > _MOST_NUMBERS
-        ):
-            return None
-        moments, coefficients = call._doubles(int(n_moments.sum())), call._doubles(int(n_coefficients.sum()))
-        # Rows of queries without a tree add zeros.
-        first, second, node_sum = (device.zeros(int(size), np.float64) for size in (plan.n, plan.n, n_nodes.sum()))
-        trees = {
-            "node_tree": forest.nodes["node_tree"],
-            "first_node": forest.tree_first_node,
-            "panel_begin": device.upload(_starts(n_panels).astype(np.int32)),
-        }
-        panels = device.upload(np.concatenate(positions))
-        moment_begin = device.upload(_starts(n_moments))
-        coefficient_begin = device.upload(_starts(n_coefficients))
-        rows = {
-            "leaves": forest.leaves,
-            "node_begin": forest.nodes["node_begin"],
-            "node_end": forest.nodes["node_end"],
-            "tree_query": forest.tree_query,
-            "centre": call.centre,
-            "temperature": pairs.temperature,
-            "x": call.x,
-            "panels": panels,
-            "powers": powers,
-            "weighted": plan.weighted,
-            "value": plan.value,
-            **plan.weights,
-            **trees,
-        }
-
-        def run(name: str, n_blocks: int, **arguments: Any) -> None:
-            launch(
-                device, Kernel("expansion.cu", name, (("REAL", "double"), ("TERMS", str(terms)))), n_blocks, **arguments
-            )
-
-        n_leaves = forest.leaves.shape[0]
-        run("expand_leaves", n_leaves, moment_begin=moment_begin, n_channels=n_channels, moments=moments, **rows)
-        for nodes in reversed(forest.inner_by_depth):
-            run(
-                "add_children",
-                nodes.shape[0],
-                nodes=nodes,
-                first_child=forest.nodes["first_child"],
-                end_child=forest.nodes["end_child"],
-                moment_begin=moment_begin,
-                n_channels=n_channels,
-                moments=moments,
-                **trees,
-            )
-        constants = {
-            "flow": device.upload(flow.astype(np.int32)),
-            "kernels": device.upload(expansion.kernels),
-            "rising": device.upload(expansion.rising),
-            "falling": device.upload(expansion.falling),
-        }
-        for nodes in forest.by_depth:
-            run(
-                "pass_down",
-                nodes.shape[0],
-                nodes=nodes,
-                parent=forest.nodes["parent"],
-                sibling=forest.nodes["sibling"],
-                side=forest.nodes["side"],
-                panels=panels,
-                moment_begin=moment_begin,
-                coefficient_begin=coefficient_begin,
-                n_channels=n_channels,
-                n_targets=n_targets,
-                n_flows=flow.shape[0],
-                near=expansion.near,
-                is_loss=expansion.is_loss,
-                with_strength=with_strength,
-                moments=moments,
-                coefficients=coefficients,
-                node_sum=node_sum,
-                **constants,
-                **trees,
-            )
-        run(
-            "evaluate_leaves",
-            n_leaves,
-            summed_by=forest.nodes["summed_by"],
-            coefficient_begin=coefficient_begin,
-            n_targets=n_targets,
-            coefficients=coefficients,
-            far_first=first,
-            far_second=second,
-            **rows,
-        )
-        return cls(forest, first, second, node_sum)
-
-
-@dataclass(frozen=True, eq=False)
 class _Sums:
     """What rows sum, without their queries' factors: see ``sum_pairs`` in pairs.cu."""
 
     first: Any
     second: Any
     counted: Any
-    far: _Far | None
-
-
-def _starts(sizes: NDArray[Any]) -> NDArray[np.int64]:
-    return np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
-
-
-def _panels(call: _Call, forest: Forest) -> list[NDArray[np.float64]]:
-    """The panels of each tree's scores, ascending; empty ones only where they are few."""
-    device = call.device
-    low = np.floor(device.download(call.low[forest.tree_query]) / WIDTH)
-    high = np.floor(device.download(call.high[forest.tree_query]) / WIDTH)
-    positions = []
-    for query, a, b in zip(forest.query, low, high, strict=True):
-        if b - a < _FEW_PANELS:
-            positions.append(np.arange(a, b + 1))
-            continue
-        begin, end = call.plan.host["ptr"][query : query + 2]
-        centre = device.download(call.centre[query : query + 1])
-        u = (device.download(call.x[begin:end]) - centre) / call.pairs.temperature
-        positions.append(np.unique(np.floor(u / WIDTH)))
-    return positions
+    far: Far | None

@@ -8,13 +8,11 @@ import numpy as np
 
 from ..plan import Plan
 from ..validation import Float64Array
-from .cuda.source import TILE, WARP, Device, Kernel, launch
+from .cuda.source import C_TYPES, TILE, WARP, Device, Kernel, launch, scores_on
 from .gpu_plan import GPUPlan
 
 #: Rows of a query up to which counting takes less time than a copy to the host and a sort there.
-MOST_ROWS = 1 << 16
-
-_TYPES = {"float32": "float", "float64": "double"}
+MOST_ROWS = 1 << 14
 
 
 def achieved_dcg(device: Device, plan: Plan, scores: Any, k: int | None, by_order: bool) -> Float64Array:
@@ -59,7 +57,7 @@ def _count(
     with device.selected():
         on_device = GPUPlan.of(plan, device)
         n, n_pieces, n_queries = on_device.n, on_device.n_pieces, plan.n_queries
-        scores = device.upload(scores)
+        scores = scores_on(device, scores)
         x, extremes, piece_sum, total = (device.empty(size, np.float64) for size in (n, n_pieces, n_pieces, n_queries))
         status = device.upload(np.array([np.iinfo(np.int32).max, 0, 0], dtype=np.int32))
         right = device.empty(n, np.float64)
@@ -68,7 +66,7 @@ def _count(
         def run(file: str, name: str, n_threads: int, **arguments: Any) -> None:
             defines = {"REAL": "double"}
             if file == "queries.cu":
-                defines.update(SCORE=_TYPES[scores.dtype.name], OUT="double")
+                defines.update(SCORE=C_TYPES[scores.dtype], OUT="double")
             launch(device, Kernel(file, name, tuple(defines.items())), -(-n_threads // TILE), **arguments)
 
         run(

@@ -94,6 +94,7 @@ class GPUPlan:
     n_queries: int
     host: dict[str, Any]
     _ideals: dict[int | None, Any] = field(default_factory=dict)
+    _tables: dict[np.dtype[Any], dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plan: Plan, device: Device) -> GPUPlan:
@@ -167,14 +168,16 @@ class GPUPlan:
         """Where queries begin, and the end."""
         return self._int(self.host["ptr"])
 
-    @cached_property
-    def table(self) -> dict[str, Any]:
-        """Weights of pairs by their labels."""
-        table = self.host["table"]
-        if table is None:
-            return {"table": None, "as_winner": None, "as_loser": None}
-        weights, as_winner, as_loser = table
-        return {"table": self._double(weights), "as_winner": self._int(as_winner), "as_loser": self._int(as_loser)}
+    def table(self, real: np.dtype[Any]) -> dict[str, Any]:
+        """Weights of pairs by their labels, in a precision."""
+        if real not in self._tables:
+            weights, as_winner, as_loser = self.host["table"] or (None,) * 3
+            self._tables[real] = {
+                "table": None if weights is None else self.device.upload(np.ascontiguousarray(weights, dtype=real)),
+                "as_winner": None if weights is None else self._int(as_winner),
+                "as_loser": None if weights is None else self._int(as_loser),
+            }
+        return self._tables[real]
 
     @cached_property
     def listed(self) -> dict[str, Any]:
@@ -285,6 +288,8 @@ def _host_arrays(plan: Plan) -> dict[str, Any]:
         assert weights is not None
         table = (weights.table, weights.row, weights.column)
     if isinstance(plan, ListedPlan):
+        if plan.winner.shape[0] >= 2**31:
+            raise ValueError(f'device="cuda" takes fewer than 2^31 pairs, got {plan.winner.shape[0]}: use device="cpu"')
         listed = (plan.winner, plan.loser, plan.pair_weight)
     return {
         "rows": plan.rows,

@@ -24,16 +24,16 @@ class CudaDevice:
 
     def __init__(self, cupy: Any, ordinal: int) -> None:
         self._cupy, self._ordinal = cupy, ordinal
-        self._module = cache(self._compile)
+        self._module, self._function = cache(self._compile), cache(self._find)
 
     def selected(self) -> AbstractContextManager[Any]:
         return self._cupy.cuda.Device(self._ordinal)  # type: ignore[no-any-return]
 
     def upload(self, array: Any) -> Any:
-        return self._cupy.asarray(array)
+        return self._cupy.ascontiguousarray(self._cupy.asarray(array))
 
     def download(self, array: Any) -> Any:
-        return self._cupy.asnumpy(array)
+        return self._cupy.asnumpy(self._cupy.asarray(array))
 
     def empty(self, shape: Any, dtype: Any) -> Any:
         return self._cupy.empty(shape, dtype)
@@ -42,8 +42,10 @@ class CudaDevice:
         return self._cupy.zeros(shape, dtype)
 
     def run(self, kernel: Kernel, n_blocks: int, arguments: tuple[Any, ...]) -> None:
-        function = self._module(kernel.file, kernel.defines).get_function(kernel.name)
-        function((n_blocks,), (TILE,), arguments)
+        self._function(kernel)((n_blocks,), (TILE,), arguments)
+
+    def _find(self, kernel: Kernel) -> Any:
+        return self._module(kernel.file, kernel.defines).get_function(kernel.name)
 
     def _compile(self, file: str, defines: tuple[tuple[str, str], ...]) -> Any:
         options = ("-std=c++14", *(f"-D{name}={value}" for name, value in defines))
@@ -64,6 +66,18 @@ def cuda_device(ordinal: int | None = None) -> Device:
     return _device(connected.cuda.runtime.getDevice() if ordinal is None else ordinal)
 
 
+def device_of(array: Any) -> Device:
+    """The device that an array is on.
+
+    Raises
+    ------
+    NoDevice
+        As ``cuda_device``.
+    """
+    connected = _connected()
+    return cuda_device(None if isinstance(connected, str) else int(connected.asarray(array).device.id))
+
+
 def is_there() -> bool:
     """Whether there is a device to compute on."""
     return not isinstance(_connected(), str)
@@ -74,16 +88,21 @@ def _connected() -> Any:
     """CuPy, or why it cannot be used."""
     try:
         import cupy
+
+        if cupy.cuda.runtime.is_hip:
+            return "this CuPy is for ROCm, and the kernels are for warps of 32"
+        if cupy.cuda.runtime.getDeviceCount() == 0:
+            return "the driver finds none"
+        # CuPy alone has no compiler and no headers of CUDA's.
+        cupy.RawKernel('extern "C" __global__ void nothing() {}', "nothing").compile()
     except ImportError as error:
         return (
             f"CuPy cannot be imported ({error}). Install gbdt_pairloss[cuda12] or gbdt_pairloss[cuda13], the CUDA "
             "version that the driver supports"
         )
-    try:
-        n_devices = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:  # no driver, or one that is too old
-        return f"CUDA says {error}"
-    return cupy if n_devices > 0 else "the driver finds none"
+    except Exception as error:  # no driver or an old one, no compiler, another NumPy's CuPy: all of it is a reason
+        return f"CuPy says {type(error).__name__}: {error}"
+    return cupy
 
 
 @cache

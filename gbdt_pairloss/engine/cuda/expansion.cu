@@ -44,6 +44,20 @@ __device__ inline double role_weight(
     return role == 0 ? winner_weight[p] : loser_weight[p];
 }
 
+// A block for each leaf: mark the panels that hold a score, counted from the tree's first, where the tree has slots.
+extern "C" __global__ void __launch_bounds__(TILE) mark_panels(
+    const int* leaves, const int* node_begin, const int* node_end, const int* node_tree, const int* tree_query,
+    const double* centre, double temperature, const double* x, const double* first_panel, const long long* slot_begin,
+    int* marks
+) {
+    int node = leaves[blockIdx.x], tree = node_tree[node];
+    if (slot_begin[tree] == slot_begin[tree + 1]) return;
+    for (int p = node_begin[node] + threadIdx.x; p < node_end[node]; p += TILE) {
+        double u = (x[p] - centre[tree_query[tree]]) / temperature;
+        marks[slot_begin[tree] + (long long)(floor(u / WIDTH) - first_panel[tree])] = 1;
+    }
+}
+
 // A block for each leaf: the moments of its rows.
 extern "C" __global__ void __launch_bounds__(TILE) expand_leaves(
     const int* leaves, const int* node_begin, const int* node_end, const int* node_tree, const int* first_node,
@@ -165,17 +179,18 @@ __device__ inline double translated(
     return total;
 }
 
-// A block for each node of a depth: its parent's coefficients, and what its rows sum over its sibling's. Its strength
+// Some blocks for each node of a depth: its parent's coefficients, and what its rows sum over its sibling's. Its strength
 // is the sum of phi sigma(-d) over these pairs, once for both siblings.
 extern "C" __global__ void __launch_bounds__(TILE) pass_down(
-    const int* nodes, const int* parent, const int* sibling, const int* side, const int* node_tree,
+    const int* nodes, int n_shares, const int* parent, const int* sibling, const int* side, const int* node_tree,
     const int* first_node, const int* panel_begin, const double* panels, const long long* moment_begin,
     const long long* coefficient_begin, int n_channels, int n_targets, int n_flows, const int* flow,
     const double* kernels, const double* rising, const double* falling, int near, int is_loss, int with_strength,
     const double* moments, double* coefficients, double* node_sum
 ) {
     __shared__ double partial[TILE / WARP];
-    int node = nodes[blockIdx.x], tree = node_tree[node], first = first_node[tree];
+    int share = blockIdx.x % n_shares, start = share * TILE + threadIdx.x, step = n_shares * TILE;
+    int node = nodes[blockIdx.x / n_shares], tree = node_tree[node], first = first_node[tree];
     Panels own = {panels + panel_begin[tree], panel_begin[tree + 1] - panel_begin[tree]};
     const Expansion expansion = {kernels, rising, falling, near, is_loss};
     int channel_size = own.n * TERMS, target_size = own.n * 2 * TERMS;
@@ -185,7 +200,7 @@ extern "C" __global__ void __launch_bounds__(TILE) pass_down(
     double* out = coefficients + coefficient_begin[tree] + (long long)(node - first) * n_targets * target_size;
     const double* above =
         coefficients + coefficient_begin[tree] + (long long)(max(parent[node], first) - first) * n_targets * target_size;
-    for (int i = threadIdx.x; i < n_targets * target_size; i += TILE) {
+    for (int i = start; i < n_targets * target_size; i += step) {
         int target = i / target_size, panel = i % target_size / (2 * TERMS), l = i % (2 * TERMS);
         double total = parent[node] < 0 ? 0.0 : above[i];
         for (int f = 0; f < n_flows; ++f) {
@@ -202,12 +217,12 @@ extern "C" __global__ void __launch_bounds__(TILE) pass_down(
         const int* row = flow + f * FLOW;
         if (row[FLOW_SIDE] != side[node] || row[FLOW_DUAL] < 0) continue;
         const double* dual = all + ((long long)(node - first) * n_channels + row[FLOW_DUAL]) * channel_size;
-        for (int i = threadIdx.x; i < channel_size; i += TILE)
+        for (int i = start; i < channel_size; i += step)
             strength += row[FLOW_DUAL_SIGN] * dual[i] *
                 translated(from + row[FLOW_CHANNEL] * channel_size, own, i / TERMS, i % TERMS, side[node], expansion);
     }
     strength = sum_over_block(strength, partial);
-    if (threadIdx.x == 0) node_sum[node] = strength;
+    if (threadIdx.x == 0) node_sum[node * n_shares + share] = strength;
 }
 
 // A block for each leaf: what its rows sum over the rows outside it.

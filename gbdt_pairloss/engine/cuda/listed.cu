@@ -33,7 +33,7 @@ extern "C" __global__ void __launch_bounds__(TILE) sum_listed_pairs(
     int weighted, const double* winner_weight, const double* loser_weight, const Real* mantissa, const int* power,
     const Real* place, const Real* place_rest, Real* first, Real* second, Real* counted
 ) {
-    int p = (blockIdx.x * TILE + threadIdx.x) / LANES, lane = threadIdx.x % LANES;
+    int p = blockIdx.x * (TILE / LANES) + threadIdx.x / LANES, lane = threadIdx.x % LANES;
     Listed won, lost;
     if (p < n) {
         bool wide = flags[range_query[range[p]]] & WIDE;

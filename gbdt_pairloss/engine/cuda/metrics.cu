@@ -45,7 +45,7 @@ extern "C" __global__ void __launch_bounds__(TILE) count_rows(
 
 // The sum of each query's pieces.
 extern "C" __global__ void sum_queries(int n_queries, const int* first_piece, const double* piece_sum, double* sum) {
-    int q = (blockIdx.x * TILE + threadIdx.x) / WARP;
+    int q = blockIdx.x * (TILE / WARP) + threadIdx.x / WARP;
     if (q >= n_queries) return;
     double total = 0;
     for (int piece = first_piece[q] + threadIdx.x % WARP; piece < first_piece[q + 1]; piece += WARP)

@@ -29,7 +29,7 @@ struct Rows {
 };
 
 struct Weighing {
-    const double* table;
+    const Real* table;
     int truncation;
     Real base, slope;
 };
@@ -134,11 +134,11 @@ struct Columns {
 
 __device__ inline Real phi(const Item& winner, const Item& loser, const Weighing& by) {
     if (PHI == DIFFERENCE) return winner.value - loser.value;
-    if (PHI == TABLE) return (Real)by.table[winner.as_winner + loser.as_loser];
+    if (PHI == TABLE) return by.table[winner.as_winner + loser.as_loser];
     if (PHI == DELTA_NDCG) {
         if (min(winner.rank, loser.rank) >= by.truncation) return 0;
         Real exchange = (winner.value - loser.value) * fabs(winner.discount - loser.discount);
-        return exchange / (by.base + by.slope * fabs(winner.x - loser.x));
+        return by.slope == 0 ? exchange : exchange / (by.base + by.slope * fabs(winner.x - loser.x));
     }
     return 1;
 }
@@ -162,6 +162,7 @@ __device__ inline void meet(
             const Item& winner = WINS ? row : column;
             const Item& loser = WINS ? column : row;
             Real share = phi(winner, loser, by);
+            if (PHI == DELTA_NDCG && share == 0) continue;  // most pairs, if few ranks count
             Real weight = share;
             if (WEIGHTED) weight *= WINS ? column.loser_weight : column.winner_weight;
             if (LOSS) {
@@ -197,7 +198,7 @@ extern "C" __global__ void __launch_bounds__(TILE) sum_pairs(
     int n, const int* range, const int* range_begin, const int* range_end, const int* range_query,
     const int* run_begin, const int* run_end, const int* flags, const double* centre, const Real* mantissa,
     const int* power, const Real* place, const Real* place_rest, const double* winner_weight,
-    const double* loser_weight, const double* value, const int* as_winner, const int* as_loser, const double* table,
+    const double* loser_weight, const double* value, const int* as_winner, const int* as_loser, const Real* table,
     const double* discount, const int* rank, const double* x, double base, double slope, int truncation,
     int counts_phi, int has_far, const double* far_first, const double* far_second, Real* first, Real* second,
     Real* counted

@@ -25,7 +25,7 @@ extern "C" __global__ void read_scores(
     int n_pieces, const int* piece_begin, const int* rows, const Score* scores, double* x, double* piece_low,
     double* piece_high, int* status
 ) {
-    int piece = (blockIdx.x * TILE + threadIdx.x) / WARP;
+    int piece = blockIdx.x * (TILE / WARP) + threadIdx.x / WARP;
     if (piece >= n_pieces) return;
     double low = LARGEST, high = -LARGEST;
     for (int p = piece_begin[piece] + threadIdx.x % WARP; p < piece_begin[piece + 1]; p += WARP) {
@@ -51,7 +51,7 @@ extern "C" __global__ void measure_queries(
     int n_queries, const int* first_piece, const double* piece_low, const double* piece_high, double temperature,
     double narrow, double most, double* centre, double* low_of, double* high_of, int* flags, int* status
 ) {
-    int q = (blockIdx.x * TILE + threadIdx.x) / WARP;
+    int q = blockIdx.x * (TILE / WARP) + threadIdx.x / WARP;
     if (q >= n_queries) return;
     double low = LARGEST, high = -LARGEST;
     for (int piece = first_piece[q] + threadIdx.x % WARP; piece < first_piece[q + 1]; piece += WARP) {
@@ -103,7 +103,7 @@ extern "C" __global__ void expand_rows(
 }
 
 extern "C" __global__ void sum_pieces(int n_pieces, const int* piece_begin, const Real* counted, double* piece_sum) {
-    int piece = (blockIdx.x * TILE + threadIdx.x) / WARP;
+    int piece = blockIdx.x * (TILE / WARP) + threadIdx.x / WARP;
     if (piece >= n_pieces) return;
     double total = 0;
     for (int p = piece_begin[piece] + threadIdx.x % WARP; p < piece_begin[piece + 1]; p += WARP) total += counted[p];
@@ -111,20 +111,20 @@ extern "C" __global__ void sum_pieces(int n_pieces, const int* piece_begin, cons
     if (threadIdx.x % WARP == 0) piece_sum[piece] = total;
 }
 
-// Weight of each query times its normaliser. What was counted, of pieces and of nodes of its tree, is the sum of
+// Weight of each query times its normaliser. What was counted, of pieces and of shares of its tree's nodes, is the sum of
 // phi sigma(-d) or, with ``counts_phi``, that of phi; else that of phi is known.
 extern "C" __global__ void query_factors(
-    int n_queries, const int* first_piece, const double* piece_sum, const int* first_node, const double* node_sum,
-    const int* sizes, const double* sum_of_phi, const double* per_ideal, const double* query_weight, int normalize,
+    int n_queries, const int* first_piece, const double* piece_sum, const int* first_node, int n_shares,
+    const double* node_sum, const int* sizes, const double* sum_of_phi, const double* per_ideal, const double* query_weight, int normalize,
     int counts_phi, double temperature, double* factor
 ) {
-    int q = (blockIdx.x * TILE + threadIdx.x) / WARP;
+    int q = blockIdx.x * (TILE / WARP) + threadIdx.x / WARP;
     if (q >= n_queries) return;
     double total = 0;
     if (normalize == BY_STRENGTH || counts_phi) {
         int lane = threadIdx.x % WARP;
         for (int piece = first_piece[q] + lane; piece < first_piece[q + 1]; piece += WARP) total += piece_sum[piece];
-        for (int node = first_node[q] + lane; node < first_node[q + 1]; node += WARP) total += node_sum[node];
+        for (int i = first_node[q] * n_shares + lane; i < first_node[q + 1] * n_shares; i += WARP) total += node_sum[i];
         total = sum_over_lanes(total) * per_ideal[q];
     }
     if (threadIdx.x % WARP != 0) return;

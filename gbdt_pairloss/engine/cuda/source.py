@@ -16,6 +16,9 @@ TILE = 128
 #: Lanes of a warp.
 WARP = 32
 
+#: Types of floats as C++ names them.
+C_TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+
 _FOLDER = Path(__file__).parent
 _COMMON = "arithmetic.cu"
 
@@ -68,6 +71,12 @@ class Device(Protocol):
 
     def run(self, kernel: Kernel, n_blocks: int, arguments: tuple[Any, ...]) -> None:
         """Run so many blocks of TILE threads."""
+
+
+def scores_on(device: Device, scores: Any) -> Any:
+    """Scores on a device, one after another, as floats that the kernels know."""
+    there = device.upload(scores)
+    return there if there.dtype in C_TYPES else there.astype(np.float64)
 
 
 def launch(device: Device, kernel: Kernel, n_blocks: int, **arguments: Any) -> None:
