@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <ucontext.h>
 #include <vector>
 
@@ -46,7 +45,8 @@ inline std::vector<Thread> threads;
 inline int current;
 inline Index thread_index, block_index;
 inline jmp_buf scheduler;
-inline std::function<void()> body;
+inline void (*body)(const void*) = nullptr;
+inline const void* captured = nullptr;
 
 [[noreturn]] inline void fail(const char* what) {
     std::fprintf(stderr, "simulated block %u: %s\n", block_index.x, what);
@@ -59,7 +59,7 @@ inline void wait(State state) {
 }
 
 inline void enter() {
-    body();
+    body(captured);
     threads[current].state = DONE;
     _longjmp(scheduler, 1);
 }
@@ -123,13 +123,16 @@ inline void run_block(int n_threads, bool backwards) {
     }
 }
 
-inline void run(int n_blocks, int n_threads, bool backwards, std::function<void()> kernel) {
+template <class Kernel>
+void run(int n_blocks, int n_threads, bool backwards, const Kernel& kernel) {
     threads.resize(n_threads);
-    body = kernel;
+    body = [](const void* what) { (*static_cast<const Kernel*>(what))(); };
+    captured = &kernel;
     for (int block = 0; block < n_blocks; ++block) {
         block_index.x = backwards ? n_blocks - 1 - block : block;
         run_block(n_threads, backwards);
     }
+    captured = nullptr;
 }
 
 }  // namespace simulator

@@ -99,11 +99,6 @@ def test_unknown_reduction() -> None:
         PairwiseLogistic().loss(Y, S, reduction="average")
 
 
-def test_cuda_says_that_it_is_not_there() -> None:
-    with pytest.raises(ValueError, match='device="cuda" has no engine in this version'):
-        PairwiseLogistic(device="cuda").gradient_hessian(Y, S)
-
-
 def test_arrays_from_a_boosters_own_ranker_are_refused() -> None:
     with pytest.raises(TypeError, match=r"gbdt_pairloss\.LGBMRanker or gbdt_pairloss\.XGBRanker"):
         PairwiseLogistic()(np.array(Y), np.array(S))

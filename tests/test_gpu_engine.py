@@ -48,7 +48,7 @@ DTYPES = [np.float32, *slow(np.float64)]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize("labels", ["grades", "distinct", *slow(*LABELS[1:3], *LABELS[4:])])
 def test_every_size_of_query(device, labels, dtype) -> None:
     rng = np.random.default_rng(0)
     y = labels_of(labels, sum(SIZES), rng)
@@ -57,7 +57,9 @@ def test_every_size_of_query(device, labels, dtype) -> None:
     assert_matches_reference(GPUEngine(device), objective, y, scores, dtype, group=SIZES)
 
 
-WEIGHTS = list(itertools.product(["uniform", "label_diff", "gain_diff"], ["log", "query", "none"]))
+WEIGHTS: list = [("uniform", "log"), ("label_diff", "query")]
+_ALL_WEIGHTS = itertools.product(["uniform", "label_diff", "gain_diff"], ["log", "query", "none"])
+WEIGHTS += [pytest.param(*both, marks=pytest.mark.slow) for both in _ALL_WEIGHTS if both not in WEIGHTS]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -79,7 +81,7 @@ def test_weights(device, pair_weight, normalize, weighted, dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("normalize", ["log", "query", "none"])
+@pytest.mark.parametrize("normalize", ["query", *slow("log", "none")])
 @pytest.mark.parametrize(
     "delta",
     [
@@ -107,7 +109,7 @@ def weight_of_labels(winner: float, loser: float) -> float:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("normalize", ["log", "query", "none"])
+@pytest.mark.parametrize("normalize", ["log", *slow("query", "none")])
 def test_weights_of_pairs_by_a_callable(device, normalize, dtype) -> None:
     rng = np.random.default_rng(3)
     y = rng.integers(0, 5, sum(SIZES)).astype(float)
@@ -118,7 +120,7 @@ def test_weights_of_pairs_by_a_callable(device, normalize, dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("normalize", ["log", "query", "none"])
+@pytest.mark.parametrize("normalize", ["log", *slow("query", "none")])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("scale", [1.0, 1e4])
 def test_explicit_pairs(device, normalize, weighted, scale, dtype) -> None:
@@ -142,18 +144,10 @@ def test_explicit_pairs(device, normalize, weighted, scale, dtype) -> None:
     assert_matches(ListedEngine(), GPUEngine(device), objective, plan, scores, dtype)
 
 
-SCORES = [
-    "equal",
-    "ties",
-    "20 apart",
-    "1000 apart",
-    "outlier",
-    "far outlier",
-    "tiny",
-    "huge",
-    "widths",
-    "far from zero",
-]
+#: Those that the default run has, and the others.
+USUAL = ["ties", "1000 apart", "far outlier"]
+UNUSUAL = ["equal", "20 apart", "outlier", "tiny", "huge", "widths", "far from zero"]
+SCORES = [*USUAL, *slow(*UNUSUAL)]
 
 
 def scores_of(kind: str, n: int, rng) -> np.ndarray:
