@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from .adapters import Adapter, adapter_of
 from .arrays import beside, has_device, is_on_device, like, to_device, to_host
 from .data import RankingData, RankingInput, read_arrays
-from .engine import DeltaNDCG, Engine, PairSum, get_engine
+from .engine import DeltaNDCG, Engine, PairSum, get_engine, unknown_to_gpu
 from .listed_plan import ListedPlan
 from .pair_weights import DELTA_WEIGHTS, PAIR_WEIGHTS, value_function
 from .plan import Plan, build_plan
@@ -127,12 +127,12 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """
         adapter = self._adapter(dataset)
         adapter.check_trainable(dataset)
-        cached = self._cached_plan(adapter, dataset, is_own=True)
+        scores = self._scores(adapter, preds)
+        cached = self._cached_plan(adapter, dataset, scores, is_own=True)
         self.check_plan(cached.plan)
         self.check_learnable(cached.plan)
         if cached.watch is None:
             cached.watch = TrainingWatch(adapter.MIN_CHILD_HESSIAN)
-        scores = self._scores(adapter, preds)
         return self.on_threads(adapter.number_of_threads(dataset)).boost(cached.plan, scores, cached.watch)
 
     def metric(self, preds: NDArray[Any], dataset: Any) -> Any:
@@ -145,8 +145,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """
         adapter = self._adapter(dataset)
         adapter.check_evaluable(dataset)
-        plan = self._cached_plan(adapter, dataset, is_own=False).plan
         scores = self._scores(adapter, preds)
+        plan = self._cached_plan(adapter, dataset, scores, is_own=False).plan
         value = self.on_threads(adapter.number_of_threads(dataset)).mean_pair_loss(plan, scores)
         return adapter.metric_result(self.name, value, False)
 
@@ -287,7 +287,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
 
     def on_booster_device(self, training_device: Callable[[], int | None]) -> int | None:
         """The CUDA device to compute on because the booster does, and takes gradients from there; None: no matter."""
-        ordinal = None if self.device == "cpu" else training_device()
+        known = self.device == "cuda" or (self.device == "auto" and unknown_to_gpu(self._pairs()) is None)
+        ordinal = training_device() if known else None
         return ordinal if ordinal is not None and has_device() else None
 
     def boost(self, plan: Plan, scores: Any, watch: TrainingWatch | None) -> tuple[Any, ...]:
@@ -411,14 +412,14 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             self.pair_weight != "uniform" and self.gain,
         )
 
-    def _cached_plan(self, adapter: Adapter, dataset: Any, is_own: bool) -> CachedPlan:
-        """The plan of a booster's dataset."""
+    def _cached_plan(self, adapter: Adapter, dataset: Any, scores: Any, is_own: bool) -> CachedPlan:
+        """The plan of a booster's dataset, which the host can afford to read anew every time."""
         return cached_plan(
             dataset,
             lambda: adapter.read_dataset(dataset),
             self.plan_key(),
             lambda data: self.plan(self.prepare(data, is_own)),
-            adapter.version(dataset),
+            adapter.version(dataset) if is_on_device(scores) else None,
         )
 
     def _scores(self, adapter: Adapter, preds: Any) -> Any:

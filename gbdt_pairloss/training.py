@@ -54,14 +54,14 @@ class TrainingWatch:
         # DART comes back to the first scores but for rounding.
         if self._begin is None or np.abs(sample - self._begin).max(initial=0.0) <= 1e-12:
             self._begin = sample
-            self._first_gradient = gradient.astype(np.float32)
+            self._first_gradient = np.array(to_host(gradient), dtype=np.float32)
             self._check_hessian(float(hessian.sum(dtype=np.float64)))
         elif self._first_gradient is not None:
             first, self._first_gradient = self._first_gradient, None
             moved = sample - self._begin
             alike = np.ptp(moved) <= 1e-6 * np.abs(moved).max(initial=0.0)
             # The gradient sees differences of scores only: a tree of one leaf leaves it as it was.
-            if (smooth or alike) and gradient.any() and np.allclose(gradient, first, rtol=1e-6, atol=0.0):
+            if (smooth or alike) and gradient.any() and np.allclose(to_host(gradient), first, rtol=1e-6, atol=0.0):
                 warnings.warn(
                     "the first tree moved all scores of a query alike, although the gradient is not zero: it seems to "
                     "have no split. Look at min_child_weight / min_sum_hessian_in_leaf, min_data_in_leaf, the "

@@ -24,7 +24,7 @@ compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++
 
 
 class DeviceArray(np.ndarray):
-    """An array that says that it is a device's, and is not read as NumPy's by accident."""
+    """An array that says that it is a device's, and does not meet NumPy's in arithmetic."""
 
     __cuda_array_interface__: ClassVar[dict[str, Any]] = {}
 

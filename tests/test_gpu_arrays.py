@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import sys
+import weakref
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +17,7 @@ from gbdt_pairloss import BPR, LGBMRanker, PairwiseLogistic, XGBRanker, attach
 from gbdt_pairloss.arrays import has_device, is_on_device
 from gbdt_pairloss.data import read_arrays
 from gbdt_pairloss.engine.cuda import device as cuda
-from gbdt_pairloss.metrics import ndcg, pair_accuracy, spearman
+from gbdt_pairloss.metrics import get_metric, ndcg, pair_accuracy, spearman
 
 pytestmark = pytest.mark.skipif(compiler is None, reason="no C++ compiler for the simulator")
 
@@ -61,8 +65,7 @@ def test_arrays_of_the_device_give_arrays_of_the_device(device, problem, dtype) 
 
 
 def test_scores_that_do_not_stand_together_or_are_no_floats(device, problem) -> None:
-    objective, plan = PairwiseLogistic(), None
-    scores = np.round(problem.scores)
+    objective, scores = PairwiseLogistic(), np.round(problem.scores)
     plan = objective.plan(read_arrays(problem.y, scores, group=problem.sizes).data)
     expected = objective.boost(plan, scores, None)
     apart = device.zeros((scores.size, 2), np.float64)
@@ -151,6 +154,15 @@ def test_metrics_that_only_the_host_knows(device, problem) -> None:
     assert spearman(device.upload(problem.y), device.upload(problem.scores), group=problem.sizes) == expected
 
 
+@pytest.mark.parametrize("name", ["ndcg", "pair_accuracy", "map", "spearman"])
+def test_bad_scores_are_named_by_metrics_wherever_they_are_computed(device, problem, name) -> None:
+    data = read_arrays((problem.y > 1).astype(float), problem.scores, group=problem.sizes).data
+    scores = problem.scores.copy()
+    scores[7] = np.nan
+    with pytest.raises(ValueError, match="the score is nan at row 7"):
+        get_metric(name)(data, device.upload(scores))
+
+
 def test_bad_scores_of_the_device_are_named(device, problem) -> None:
     scores = problem.scores.copy()
     scores[[5, 9]] = np.nan
@@ -209,6 +221,73 @@ def test_train_with_xgboost_on_cuda(device, on_cuda, problem) -> None:
         assert device.launched.count("sum_pairs") == (0 if objective.device == "cpu" else 5 + 2 * 5)
     np.testing.assert_allclose(*models, atol=1e-4)
     np.testing.assert_allclose(*results, rtol=1e-5)
+
+
+def test_labels_are_read_again_when_they_change(device, on_cuda, problem, monkeypatch) -> None:
+    import xgboost as xgb
+
+    train = xgb.DMatrix(problem.X, problem.y, group=problem.sizes)
+    objective = PairwiseLogistic()
+    read = []
+    get_label = xgb.DMatrix.get_label
+    monkeypatch.setattr(xgb.DMatrix, "get_label", lambda self: read.append(self) or get_label(self))
+    scores = device.upload(problem.scores.astype(np.float32))
+    y = problem.y[::-1].copy()
+    weight = np.linspace(1, 2, problem.sizes.size)
+    changes = [
+        (lambda: None, {}),
+        (lambda: train.set_label(y), {}),
+        (lambda: train.set_info(label=problem.y), {}),
+        (lambda: train.set_float_info("label", y), {}),
+        (lambda: train.set_weight(weight), {"sample_weight": weight}),
+        (lambda: train.set_info(group=problem.sizes[::-1].copy()), {"group": problem.sizes[::-1]}),
+        (lambda: attach(train, item_weight=np.arange(1.0, y.size + 1)), None),
+    ]
+    given = {"group": problem.sizes}
+    for change, more in changes:
+        change()
+        read.clear()
+        ours = objective(scores, train)
+        assert len(read) == 1
+        read.clear()
+        for one, again in zip(ours, objective(scores, train), strict=True):
+            np.testing.assert_array_equal(one.get(), again.get())
+        assert read == []
+        if more is None:
+            return
+        given.update(more)
+        expected = objective.gradient_hessian(get_label(train), problem.scores.astype(np.float32), **given)
+        assert_close(ours, expected)
+
+
+def test_a_training_may_go_on_elsewhere(device, problem) -> None:
+    import xgboost as xgb
+
+    train = xgb.DMatrix(problem.X, problem.y, group=problem.sizes)
+    objective, scores = PairwiseLogistic(), problem.scores.astype(np.float32)
+    objective(scores, train)
+    objective(device.upload(2 * scores), train)
+    objective(device.upload(scores), train)
+    objective(2 * scores, train)
+
+
+def test_rounds_leave_nothing_behind(problem) -> None:
+    xgb = pytest.importorskip("xgboost")
+    arrays = []
+
+    def objective(preds, dtrain):
+        gradient, hessian = PairwiseLogistic()(preds, dtrain)
+        arrays.append(weakref.ref(gradient))
+        return gradient, hessian
+
+    train = xgb.DMatrix(problem.X, problem.y, group=problem.sizes)
+    gc.collect()
+    gc.disable()
+    try:
+        xgb.train({"base_score": 0.0, "disable_default_eval_metric": True}, train, 10, obj=objective)
+        assert sum(array() is not None for array in arrays) <= 1
+    finally:
+        gc.enable()
 
 
 def first_label_of_the_best(y_true, y_pred) -> float:
@@ -274,8 +353,46 @@ def test_objectives_pickle_wherever_they_compute() -> None:
     assert pickle.loads(pickle.dumps(objective)).get_params() == objective.get_params()
 
 
+class Fails(Exception):
+    pass
+
+
+def fail(*arguments):
+    raise Fails("as it happens")
+
+
+def cupy_that(**functions):
+    runtime = SimpleNamespace(is_hip=False, getDeviceCount=lambda: 1)
+    vars(runtime).update({name: value for name, value in functions.items() if name != "compile"})
+    kernel = SimpleNamespace(compile=functions.get("compile", lambda: None))
+    module = ModuleType("cupy")
+    vars(module).update(cuda=SimpleNamespace(runtime=runtime), RawKernel=lambda code, name: kernel)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("cupy", "reason"),
+    [
+        (None, r"CuPy cannot be imported .* Install gbdt_pairloss\[cuda12\] or gbdt_pairloss\[cuda13\]"),
+        (cupy_that(getDeviceCount=lambda: 0), "the driver finds none"),
+        (cupy_that(getDeviceCount=fail), "CuPy says Fails: as it happens"),
+        (cupy_that(compile=fail), "CuPy says Fails: as it happens"),
+        (cupy_that(is_hip=True), "this CuPy is for ROCm"),
+    ],
+)
+def test_without_a_device(cupy, reason, problem, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    cuda._connected.cache_clear()
+    try:
+        with pytest.raises(RuntimeError, match=f"there is no CUDA device to compute on: {reason}"):
+            PairwiseLogistic(device="cuda").gradient_hessian(problem.y, problem.scores, group=problem.sizes)
+        PairwiseLogistic(device="auto").gradient_hessian(problem.y, problem.scores, group=problem.sizes)
+        assert not has_device()
+    finally:
+        cuda._connected.cache_clear()
+
+
 @pytest.mark.skipif(has_device(), reason="there is a CUDA device")
-def test_without_a_device(problem) -> None:
+def test_as_this_machine_is(problem) -> None:
     with pytest.raises(RuntimeError, match="there is no CUDA device to compute on: "):
         PairwiseLogistic(device="cuda").gradient_hessian(problem.y, problem.scores, group=problem.sizes)
-    PairwiseLogistic(device="auto").gradient_hessian(problem.y, problem.scores, group=problem.sizes)

@@ -222,6 +222,12 @@ def test_large_queries_in_order_and_far_apart(device) -> None:
         assert_matches_reference(GPUEngine(device), PairwiseLogistic(normalize="none"), labels, scores)
 
 
+@pytest.mark.parametrize("distance", [81.0, 85.0])
+def test_gradients_next_to_the_smallest_number(device, distance) -> None:
+    scores = np.array([distance, 0.0])
+    assert_matches_reference(GPUEngine(device), PairwiseLogistic(normalize="none"), [1, 0], scores)
+
+
 def test_a_large_query_among_many(device) -> None:
     # Tiles of rows that belong to many queries, and to a tree's last leaf.
     rng = np.random.default_rng(11)

@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
 from sklearn.utils.validation import _num_samples
 
-from ..arrays import is_on_device, to_device, to_host
+from ..arrays import is_on_device, like, to_host
 from ..data import RankingData, split_weights
 from ..groups import item_codes, make_groups
 from ..objectives import PairwiseObjective
@@ -190,7 +190,7 @@ def read_query_set(
 def _rows_of(X: Any, rows: NDArray[np.int64]) -> Any:
     """Rows of an array, a sparse matrix or a DataFrame."""
     if is_on_device(X):
-        return X[to_device(rows)]
+        return X[like(X, rows)[0]]
     taken = _safe_indexing(X, rows)
     return _readable(taken) if sparse.issparse(taken) else taken
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import json
+import sys
 import weakref
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def read_dataset(dataset: Any) -> RankingData:
 
 
 def version(dataset: Any) -> tuple[int, Attachment | None]:
-    """How often something was set since this was first asked, and what is attached.
+    """How often something was set, by the DMatrix's own methods, since this was first asked, and what is attached.
 
     XGBoost copies the labels for everybody who asks for them: of 10M rows, in more time than a GPU takes for all their
     pairs.
@@ -84,10 +85,13 @@ def _counted(dataset: Any, name: str) -> Callable[..., None]:
     owner = weakref.ref(dataset)  # strong, it would keep the dataset alive in a cycle
     setter = getattr(type(dataset), name)
 
+    @wraps(getattr(dataset, name))
     def count(*args: Any, **kwargs: Any) -> None:
         matrix = owner()
-        _CHANGES[matrix] += 1
-        setter(matrix, *args, **kwargs)
+        try:
+            setter(matrix, *args, **kwargs)
+        finally:  # who reads meanwhile reads again
+            _CHANGES[matrix] += 1
 
     return count
 
@@ -134,14 +138,21 @@ def training_device() -> int | None:
     XGBoost hands a custom objective predictions of the host and a DMatrix that knows no device; that of the Booster,
     whose method calls, decides where gradients are wanted.
     """
-    frame = inspect.currentframe()
+    # Not from this frame on: a frame's locals that hold the frame itself keep all of its callers' alive.
+    frame = sys._getframe(1)
     while frame is not None:
-        caller = frame.f_locals.get("self")
-        if isinstance(caller, xgb.Booster):
-            name, _, ordinal = device_of(caller).partition(":")
-            return int(ordinal or 0) if name == "cuda" else None
-        frame = frame.f_back
+        if "self" in frame.f_code.co_varnames:  # to ask for a frame's locals keeps them for a while
+            caller = frame.f_locals.get("self")
+            if isinstance(caller, xgb.Booster):
+                return ordinal_of(caller)
+        frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def ordinal_of(booster: Any) -> int | None:
+    """The CUDA device that a Booster computes on; None: it does not."""
+    name, _, ordinal = device_of(booster).partition(":")
+    return int(ordinal or 0) if name == "cuda" else None
 
 
 def device_of(booster: Any) -> str:

@@ -249,12 +249,12 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
 
 def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
-    """The objective on the training set's plan, as ``Booster.update`` calls it."""
+    """The objective on the training set's plan, as :class:`Injection` takes it."""
     limit = MIN_CHILD_HESSIAN if ranker.min_child_weight is None else float(ranker.min_child_weight)
     watch = None if ranker._sees_a_part else TrainingWatch(0.0 if ranker.booster == "gblinear" else limit)
 
-    def gradients(preds: Any, dtrain: Any) -> Any:
-        return objective.boost(plan, scores_beside(objective, preds), watch)
+    def gradients(booster: Any, preds: Any, dtrain: Any) -> Any:
+        return objective.boost(plan, scores_beside(booster, objective, preds), watch)
 
     return gradients
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..arrays import to_device
 from ..objectives import PairwiseObjective
 from .evaluation import Evaluation
 from .query_sets import QuerySet
-from .xgboost import training_device, xgb
+from .xgboost import ordinal_of, xgb
 
 
-def scores_beside(objective: PairwiseObjective | None, scores: Any) -> Any:
-    """Scores on the CUDA device that the Booster which calls trains on, if the objective is to compute there."""
-    ordinal = None if objective is None else objective.on_booster_device(training_device)
+def scores_beside(booster: Any, objective: PairwiseObjective | None, scores: Any) -> Any:
+    """Scores on the CUDA device that a Booster trains on, if the objective is to compute there."""
+    ordinal = None if objective is None else objective.on_booster_device(lambda: ordinal_of(booster))
     return scores if ordinal is None else to_device(scores, ordinal)
 
 
@@ -28,7 +29,9 @@ class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
 
     def update(self, dtrain: Any, iteration: int, fobj: Any = None) -> None:
         injection = _INJECTIONS.get(self)
-        super().update(dtrain, iteration, fobj=fobj if injection is None else injection.gradients)
+        if injection is not None and injection.gradients is not None:
+            fobj = partial(injection.gradients, self)
+        super().update(dtrain, iteration, fobj=fobj)
 
     def eval_set(self, evals: Any, iteration: int = 0, feval: Any = None, output_margin: bool = True) -> str:
         message: str = super().eval_set(evals, iteration, feval, output_margin)
@@ -36,7 +39,7 @@ class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
         if injection is None or not injection.is_of_fit([dmatrix for dmatrix, _ in evals]):
             return message  # a callback asks for another set
         for (dmatrix, name), query_set in zip(evals, injection.sets, strict=True):
-            scores = scores_beside(injection.objective, self.predict(dmatrix, output_margin=True))
+            scores = scores_beside(self, injection.objective, self.predict(dmatrix, output_margin=True))
             for evaluation in injection.evaluations:
                 message += f"\t{name}-{evaluation.name}:{evaluation(query_set.data, scores)!r}"
         return message
@@ -48,7 +51,7 @@ class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
 class Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-defined]
     """Makes a :class:`Trainee` of the Booster while it trains.
 
-    Metrics are computed where the objective's gradients are.
+    Gradients are a function of Booster, predictions and DMatrix. Metrics are computed where the gradients are.
     """
 
     def __init__(

@@ -144,6 +144,13 @@ class Engine(Protocol):
         """For each row, the weighted loss of the pairs that it wins, and the sum of these pairs' weights."""
 
 
+def unknown_to_gpu(pairs: PairSum) -> str | None:
+    """What of a sum the GPU engine does not know; None if it knows it."""
+    if pairs.pair_loss.name != "logistic":
+        return f"the {pairs.pair_loss.name} loss"
+    return None if pairs.negatives is None else "drawn negatives"
+
+
 def get_engine(device: str, n_threads: int | None, plan: Plan, pairs: PairSum, scores: Any = None) -> Engine:
     """The fastest engine for a plan and a sum.
 
@@ -163,11 +170,11 @@ def get_engine(device: str, n_threads: int | None, plan: Plan, pairs: PairSum, s
     on_device = is_on_device(scores)
     if device == "cuda" or (device == "auto" and on_device):
         from .cuda.device import cuda_device, device_of
-        from .gpu import GPUEngine, pays, why_not
+        from .gpu import GPUEngine, pays
 
-        missing = why_not(pairs)
+        missing = unknown_to_gpu(pairs)
         if missing is None and (device == "cuda" or pays(plan, pairs)):
-            return GPUEngine(device_of(scores) if on_device else cuda_device())
+            return GPUEngine(device_of(scores) if on_device else cuda_device(), n_threads)
         if device == "cuda":
             raise ValueError(f'device="cuda" does not know {missing}: use device="auto" or "cpu"')
     # Not before they are needed: these import Numba.

@@ -15,10 +15,7 @@ from . import SMALLEST_DISTANCE, PairSum, check_range, get_engine
 from .chebyshev import table
 from .cuda.source import C_TYPES, TILE, WARP, Device, Kernel, launch, scores_on
 from .gpu_plan import Forest, GPUPlan
-from .gpu_trees import Far, find_panels
-
-#: The losses that there are kernels for, by name.
-PAIR_LOSSES = ("logistic",)
+from .gpu_trees import Far, TooManyPairs, find_panels
 
 # Of a query's scores, in temperatures: up to which e^score needs no exponent of its own, and what the kernels take.
 _NARROW = {np.dtype(np.float32): 80.0, np.dtype(np.float64): 600.0}
@@ -40,13 +37,6 @@ _NORMALIZERS = {"none": 0, "query": 1, "log": 2}
 _UNIFORM, _DIFFERENCE, _TABLE, _DELTA_NDCG = range(4)
 
 
-def why_not(pairs: PairSum) -> str | None:
-    """What of these pairs the engine does not sum; None if it does."""
-    if pairs.pair_loss.name not in PAIR_LOSSES:
-        return f"the {pairs.pair_loss.name} loss"
-    return None if pairs.negatives is None else "drawn negatives"
-
-
 def pays(plan: Plan, pairs: PairSum) -> bool:
     """Whether the engine may be expected to be faster than the CPU's.
 
@@ -64,18 +54,21 @@ class GPUEngine:
     Parameters
     ----------
     device : Device
+    n_threads : int or None
+        Of the CPU engine, for what goes to it.
 
     Notes
     -----
     Scores may be NumPy's or the device's; results are the device's. Error bounds are the CPU engine's, but that float32
     below 1.2e-38 is 0 (CuPy compiles so). Results are the same, bit for bit, whenever they are computed again on a
-    device: every sum has a fixed order. Scores that span more than 1e8 temperatures go to the CPU.
+    device: every sum has a fixed order. Scores that span more than 1e8 temperatures go to the CPU, and those of large
+    queries that lie in too many panels for trees.
     """
 
     takes_device_arrays: ClassVar[bool] = True
 
-    def __init__(self, device: Device) -> None:
-        self.device = device
+    def __init__(self, device: Device, n_threads: int | None = None) -> None:
+        self.device, self.n_threads = device, n_threads
 
     def gradient_hessian(self, plan: Plan, scores: Any, pairs: PairSum, dtype: Any) -> tuple[Any, Any]:
         with self.device.selected():
@@ -96,7 +89,10 @@ class GPUEngine:
         known = self._elsewhere(call, is_loss) if call.forest is not None else None
         if known is not None:
             return known
-        results = call.results(is_loss, result_type)
+        try:
+            results = call.results(is_loss, result_type)
+        except TooManyPairs:
+            return self._on_host(call, is_loss)
         return self._elsewhere(call, is_loss, *results) or results
 
     def _elsewhere(self, call: _Call, is_loss: bool, *results: Any) -> tuple[Any, Any] | None:
@@ -105,13 +101,17 @@ class GPUEngine:
         if status[_BAD_ROW] < call.host_plan.n_rows:
             call.host_plan.check_scores(self.device.download(call.scores))
         if status[_SOME_BEYOND]:
-            engine = get_engine("cpu", None, call.host_plan, call.pairs)
-            sums = engine.winner_loss if is_loss else engine.gradient_hessian
-            found = sums(call.host_plan, self.device.download(call.scores), call.pairs, call.dtype)
-            return self.device.upload(found[0]), self.device.upload(found[1])
+            return self._on_host(call, is_loss)
         if status[_NOT_FINITE]:
             check_range(*(self.device.download(result) for result in results))
         return None
+
+    def _on_host(self, call: _Call, is_loss: bool) -> tuple[Any, Any]:
+        """The sums, by the CPU engine."""
+        engine = get_engine("cpu", self.n_threads, call.host_plan, call.pairs)
+        sums = engine.winner_loss if is_loss else engine.gradient_hessian
+        found = sums(call.host_plan, self.device.download(call.scores), call.pairs, call.dtype)
+        return self.device.upload(found[0]), self.device.upload(found[1])
 
 
 @dataclass(eq=False)

@@ -21,6 +21,14 @@ _FEW_PANELS, _MOST_MARKED = 64, 4096
 _MOST_NUMBERS, _TRANSLATION = 1 << 28, 0.25
 
 
+# Pairs that are summed one by one where trees do not pay.
+_MOST_PAIRS = 1e12
+
+
+class TooManyPairs(Exception):
+    """Trees do not pay, and there are too many pairs for anything else."""
+
+
 class Call(Protocol):
     """What a call of the engine knows once it has read the scores; arrays of queries and rows are on the device.
 
@@ -75,6 +83,8 @@ class Far:
         translations = float((n_nodes * n_panels.astype(float) ** 2).sum()) * len(flow) * 2 * terms * terms
         pairs_of_trees = plan.host["n_pairs"][forest.query].sum(dtype=float)
         if _TRANSLATION * translations > pairs_of_trees or n_moments.sum() + n_coefficients.sum() > _MOST_NUMBERS:
+            if pairs_of_trees > _MOST_PAIRS:
+                raise TooManyPairs
             return None
         # Blocks that share a node, so that a few nodes of many panels keep the device busy.
         n_shares = int(min(1 + n_targets * n_panels.max() * 2 * terms // (4 * TILE), 64))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import is_on_device
 from ..data import RankingData
 from ..validation import Float64Array
 from ._registry import METRICS, check_scores
@@ -107,7 +108,7 @@ class Feval:
             )
         adapter.check_evaluable(dataset)
         data = adapter.read_dataset(dataset)
-        scores = np.asarray(preds)
+        scores = preds if is_on_device(preds) else np.asarray(preds)
         return [adapter.metric_result(m.name, m(data, scores), m.maximize) for m in self.metrics]
 
 

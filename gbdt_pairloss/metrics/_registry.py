@@ -72,7 +72,7 @@ class MetricDefinition:
         if is_on_device(scores) and self.device_kernel is not None:
             values = self.device_kernel(data, scores, **kernel_options)
         if values is None:
-            values = self.kernel(data, to_host(scores), **kernel_options)
+            values = self.kernel(data, check_scores(data, to_host(scores)), **kernel_options)
         if options["empty"] != "skip":
             values[np.isnan(values) & (rows_per_query(data) > 0)] = options["empty"]
         return values
@@ -159,7 +159,7 @@ def evaluate(
 def check_scores(data: RankingData, scores: Any) -> Any:
     """Scores from a booster as a float vector; a ValueError that names the row if one is NaN or infinite.
 
-    On a CUDA device they stay there; what reads them there looks at each.
+    On a CUDA device they stay there; who reads them there, or brings them here, looks at each.
     """
     if is_on_device(scores) and scores.shape == (data.groups.n_rows,):
         return scores
