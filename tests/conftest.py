@@ -32,12 +32,20 @@ from gbdt_pairloss import PairwiseLogistic
 labels, scores = np.arange(3000.0) % 3, np.linspace(0, 1e5, 3000)
 for pair_weight, dtype in (("ndcg", "f4"), ("ndcg", "f8"), ("uniform", "f8"), ("uniform", "f4")):
     PairwiseLogistic(pair_weight=pair_weight, n_threads=1).gradient_hessian(labels, scores.astype(dtype))
+PairwiseLogistic(pair_weight="lambdarank", truncation=32, n_threads=1).gradient_hessian(labels, scores.astype("f4"))
+large = np.linspace(0, 5, 70_000)
+PairwiseLogistic(pair_weight="ndcg", n_threads=1).gradient_hessian(np.round(large), large.astype("f4"))
+
+import simulator
+
+simulator.build_usual()
 """
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     if not Path(os.environ["NUMBA_CACHE_DIR"]).exists():
-        session.config.stash[_compiling] = subprocess.Popen([sys.executable, "-c", _COMPILE])
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+        session.config.stash[_compiling] = subprocess.Popen([sys.executable, "-c", _COMPILE], env=environment)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -92,6 +92,24 @@ class SimulatedDevice:
         )
 
 
+def build_usual() -> None:
+    """What most tests need."""
+    if compiler is None:
+        return
+    queries = {"REAL": "float", "SCORE": "double"}
+    usual = [("queries.cu", {**queries, "OUT": out}) for out in ("float", "double")]
+    for loss in "01":
+        usual += [
+            ("pairs.cu", {"REAL": "float", "PHI": phi, "WEIGHTED": weighted, "LOSS": loss})
+            for phi in "0123"
+            for weighted in "01"
+        ]
+        usual.append(("listed.cu", {"REAL": "float", "LOSS": loss}))
+    usual += [("expansion.cu", {"REAL": "double", "TERMS": "8"}), ("ranking.cu", {"REAL": "float"})]
+    for file, defines in usual:
+        build(file, tuple(defines.items()))
+
+
 @cache
 def _library(file: str, defines: tuple[tuple[str, str], ...], flags: tuple[str, ...]) -> ctypes.CDLL:
     return ctypes.CDLL(str(build(file, defines, flags)))

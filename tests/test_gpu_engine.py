@@ -88,7 +88,7 @@ def test_weights(device, pair_weight, normalize, weighted, dtype) -> None:
         {"pair_weight": "ndcg"},
         *slow({"pair_weight": "ndcg", "gain": "linear", "truncation": 10}),
         *slow({"pair_weight": "lambdarank"}),
-        {"pair_weight": "lambdarank", "truncation": 30, "temperature": 0.5},
+        *slow({"pair_weight": "lambdarank", "truncation": 30, "temperature": 0.5}),
     ],
 )
 def test_delta_ndcg(device, delta, normalize, dtype) -> None:
