@@ -11,6 +11,11 @@ def is_on_device(array: Any) -> bool:
     return hasattr(array, "__cuda_array_interface__")
 
 
+def may_have_device() -> bool:
+    """Whether it is worth asking for a CUDA device."""
+    return _cuda().is_installed()  # type: ignore[no-any-return]
+
+
 def has_device() -> bool:
     """Whether there is a CUDA device to compute on, and CuPy."""
     return _cuda().is_there()  # type: ignore[no-any-return]

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from .adapters import Adapter, adapter_of
-from .arrays import beside, has_device, is_on_device, like, to_device, to_host
+from .arrays import beside, has_device, is_on_device, like, may_have_device, to_device, to_host
 from .data import RankingData, RankingInput, read_arrays
 from .engine import DeltaNDCG, Engine, PairSum, get_engine, unknown_to_gpu
 from .listed_plan import ListedPlan
@@ -288,7 +288,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     def on_booster_device(self, training_device: Callable[[], int | None]) -> int | None:
         """The CUDA device to compute on because the booster does, and takes gradients from there; None: no matter."""
         known = self.device == "cuda" or (self.device == "auto" and unknown_to_gpu(self._pairs()) is None)
-        ordinal = training_device() if known else None
+        ordinal = training_device() if known and may_have_device() else None
         return ordinal if ordinal is not None and has_device() else None
 
     def boost(self, plan: Plan, scores: Any, watch: TrainingWatch | None) -> tuple[Any, ...]:

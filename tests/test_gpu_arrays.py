@@ -29,6 +29,7 @@ def device(monkeypatch):
     monkeypatch.setattr(cuda, "cuda_device", lambda ordinal=None: simulated.asked.append(ordinal) or simulated)
     monkeypatch.setattr(cuda, "device_of", lambda array: simulated)
     monkeypatch.setattr(cuda, "is_there", lambda: True)
+    monkeypatch.setattr(cuda, "is_installed", lambda: True)
     return simulated
 
 
@@ -271,8 +272,10 @@ def test_a_training_may_go_on_elsewhere(device, problem) -> None:
     objective(2 * scores, train)
 
 
-def test_rounds_leave_nothing_behind(problem) -> None:
+def test_rounds_leave_nothing_behind(problem, monkeypatch) -> None:
     xgb = pytest.importorskip("xgboost")
+    monkeypatch.setattr(cuda, "is_installed", lambda: True)
+    monkeypatch.setattr(cuda, "is_there", lambda: False)
     arrays = []
 
     def objective(preds, dtrain):

@@ -50,6 +50,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     - ``eval_metric`` takes our metrics by name, several callables too, and early stopping knows their direction. A
       callable ``f(y_true, y_pred)`` sees one query at a time; the mean over queries (of two rows or more) counts
       each by its weight, not by its size.
+    - With ``device="cuda"`` our objectives and metrics are computed on the GPU, too, if CuPy is installed
+      (``objective__device="cpu"``: on the host).
     - With our objectives scores start at 0 (``base_score``), not at 0.5.
     - ``score`` takes ``qid`` and ``metric``; ``load_model`` leaves an objective of ours in place.
 

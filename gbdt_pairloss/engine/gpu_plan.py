@@ -5,6 +5,7 @@ All of this follows from labels and weights, is made on the host once for each p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -93,8 +94,7 @@ class GPUPlan:
     n: int
     n_queries: int
     host: dict[str, Any]
-    _ideals: dict[int | None, Any] = field(default_factory=dict)
-    _tables: dict[np.dtype[Any], dict[str, Any]] = field(default_factory=dict)
+    _kept: dict[Any, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plan: Plan, device: Device) -> GPUPlan:
@@ -103,6 +103,12 @@ class GPUPlan:
         if id(device) not in known:
             known[id(device)] = cls(device, plan.rows.shape[0], plan.n_queries, _host_arrays(plan))
         return known[id(device)]
+
+    def kept(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What was made when a key was first asked for."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
 
     def _int(self, array: Any) -> Any:
         return self.device.upload(np.ascontiguousarray(array, dtype=np.int32))
@@ -170,14 +176,14 @@ class GPUPlan:
 
     def table(self, real: np.dtype[Any]) -> dict[str, Any]:
         """Weights of pairs by their labels, in a precision."""
-        if real not in self._tables:
-            weights, as_winner, as_loser = self.host["table"] or (None,) * 3
-            self._tables[real] = {
-                "table": None if weights is None else self.device.upload(np.ascontiguousarray(weights, dtype=real)),
-                "as_winner": None if weights is None else self._int(as_winner),
-                "as_loser": None if weights is None else self._int(as_loser),
-            }
-        return self._tables[real]
+        if self.host["table"] is None:
+            return {"table": None, "as_winner": None, "as_loser": None}
+        weights, as_winner, as_loser = self.host["table"]
+        return {
+            "table": self.kept(("table", real), lambda: self.device.upload(np.ascontiguousarray(weights, dtype=real))),
+            "as_winner": self.kept("as_winner", lambda: self._int(as_winner)),
+            "as_loser": self.kept("as_loser", lambda: self._int(as_loser)),
+        }
 
     @cached_property
     def listed(self) -> dict[str, Any]:
@@ -199,9 +205,8 @@ class GPUPlan:
         """1 over the ideal DCG of each query, 0 where that is 0; or 1 without one."""
         if ideal is None:
             return self._ones
-        if key not in self._ideals:
-            self._ideals[key] = self._double(np.divide(1.0, ideal, out=np.zeros_like(ideal), where=ideal > 0))
-        return self._ideals[key]
+        out = np.zeros_like(ideal)
+        return self.kept(("per_ideal", key), lambda: self._double(np.divide(1.0, ideal, out=out, where=ideal > 0)))
 
     @cached_property
     def _ones(self) -> Any:

@@ -20,7 +20,6 @@ _FEW_PANELS, _MOST_MARKED = 64, 4096
 # What moments and coefficients of all trees may take, and how much of a pair's work a panel's term is to another's.
 _MOST_NUMBERS, _TRANSLATION = 1 << 28, 0.25
 
-
 # Pairs that are summed one by one where trees do not pay.
 _MOST_PAIRS = 1e12
 
@@ -136,12 +135,15 @@ class Far:
                 moments=moments,
                 **trees,
             )
-        constants = {
-            "flow": device.upload(flow.astype(np.int32)),
-            "kernels": device.upload(expansion.kernels),
-            "rising": device.upload(expansion.rising),
-            "falling": device.upload(expansion.falling),
-        }
+        constants = plan.kept(
+            ("expansion", terms, expansion.is_loss, with_strength),
+            lambda: {
+                "flow": device.upload(flow.astype(np.int32)),
+                "kernels": device.upload(expansion.kernels),
+                "rising": device.upload(expansion.rising),
+                "falling": device.upload(expansion.falling),
+            },
+        )
         for nodes in forest.by_depth:
             run(
                 "pass_down",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from .source import TILE, Device, Kernel, code_of
@@ -81,6 +82,12 @@ def device_of(array: Any) -> Device:
 def is_there() -> bool:
     """Whether there is a device to compute on."""
     return not isinstance(_connected(), str)
+
+
+@cache
+def is_installed() -> bool:
+    """Whether there is a CuPy to import, which takes a while and wakes the device."""
+    return find_spec("cupy") is not None
 
 
 @cache
