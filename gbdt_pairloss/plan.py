@@ -193,6 +193,11 @@ class Plan:
         return result
 
     @cached_property
+    def has_row_weights(self) -> bool:
+        """Whether any row has another weight than 1."""
+        return bool((self.winner_weight != 1).any() or (self.loser_weight != 1).any())
+
+    @cached_property
     def has_weighted_pair(self) -> bool:
         """Whether any pair has a weight above 0."""
         query = self.query_of_positions

@@ -52,7 +52,7 @@ class BlocksEngine(PlainEngine):
             level.add(np.where(wins, -curve, curve) * pairs.temperature, gradient)
             level.add(curve * pairs.hessian_scale, hessian)
             if pairs.normalize == "log":
-                if (level.plan.winner_weight != 1).any() or (level.plan.loser_weight != 1).any():
+                if level.plan.has_row_weights:
                     _, curve = self._logistic(_unweighted(level.plan), x[level.owner], pairs)
                 query = level.query[level.plan.query_of_positions]
                 strengths += np.bincount(query, curve * wins, minlength=plan.n_queries) * pairs.temperature

@@ -83,6 +83,11 @@ def flows(powers: int, weighted: bool, strength: bool, loss: bool = False) -> ND
     return np.array(table, dtype=np.int64)
 
 
+def count_channels(powers: int, weighted: bool, strength: bool) -> tuple[int, int]:
+    """How many channels and targets the translations of ``flows`` have."""
+    return powers * ((3 if strength else 2) if weighted else 1), powers * (2 if weighted else 1)
+
+
 @leaf
 def role_weight(p, role, rows):
     if rows.winner_weight.size == 0 or role == 2:

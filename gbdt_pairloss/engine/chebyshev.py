@@ -86,6 +86,11 @@ def table(terms: int, near: int, is_loss: bool = False) -> Table:
     )
 
 
+def table_of(dtype: np.dtype, is_loss: bool) -> Table:
+    """Expansions for sums in a type: errors of 1e-7 and 1e-14 of what is summed."""
+    return table(8, 9, is_loss) if dtype == np.float32 else table(18, 18, is_loss)
+
+
 @helper
 def find_panels(x, low, high):
     """The panels that hold a score: their whole-number positions, ascending, and a table of slots (or an empty one).

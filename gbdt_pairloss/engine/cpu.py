@@ -24,7 +24,7 @@ from .ndcg_direct import Exchange
 from .query_sums import sum_queries
 from .reference import ReferenceEngine
 from .threads import TASKS, Threads
-from .work import Work
+from .work import Work, precision
 
 #: The losses that there are kernels for, by name.
 PAIR_LOSSES = ("logistic",)
@@ -35,9 +35,6 @@ _WORTH_THREADS = 2.5e6
 
 # ns of work that each thread gets at least.
 _PER_THREAD = 5e5
-
-# Values beyond this leave no room in float32 for sums of their differences.
-_MOST_IN_FLOAT32 = 1e30
 
 
 class CPUEngine:
@@ -122,8 +119,7 @@ class CPUEngine:
 
         ``strengths`` of the queries are written with the gradients and read with the losses.
         """
-        if (pairs.delta is not None and pairs.delta.by_distance) or plan.largest_value > _MOST_IN_FLOAT32:
-            dtype = np.dtype(np.float64)  # float32 has no digits for distances of 0.01 of scores in the tens
+        dtype = precision(plan, pairs, dtype)
         work = Work.of(plan, scores, pairs, dtype, strengths, is_loss)
         with Threads(self.n_threads) as threads:
             finite = _sum_separable(work, threads) if pairs.delta is None else _sum_ndcg(work, pairs.delta, threads)

@@ -12,17 +12,15 @@ from numpy.typing import NDArray
 from ..plan import Plan
 from ..table_plan import TablePlan
 from . import SMALLEST_DISTANCE, PairSum, check_range, get_engine
-from .chebyshev import table
+from .chebyshev import table_of
 from .cuda.source import C_TYPES, TILE, WARP, Device, Kernel, launch, scores_on
 from .gpu_plan import Forest, GPUPlan
 from .gpu_trees import Far, TooManyPairs, find_panels
+from .work import NORMALIZERS, precision
 
 # Of a query's scores, in temperatures: up to which e^score needs no exponent of its own, and what the kernels take.
 _NARROW = {np.dtype(np.float32): 80.0, np.dtype(np.float64): 600.0}
 _MOST = 1e8
-
-# Values beyond this leave no room in float32 for sums of their differences.
-_MOST_IN_FLOAT32 = 1e30
 
 # Rows of a query up to which every pair of it is summed with device="auto". Not measured.
 _LONGEST_OF_EVERY_PAIR = 1 << 14
@@ -33,7 +31,6 @@ _LANES = 8
 # What stands in status, see queries.cu.
 _BAD_ROW, _SOME_BEYOND, _NOT_FINITE = range(3)
 
-_NORMALIZERS = {"none": 0, "query": 1, "log": 2}
 _UNIFORM, _DIFFERENCE, _TABLE, _DELTA_NDCG = range(4)
 
 
@@ -128,10 +125,7 @@ class _Call:
     @cached_property
     def real(self) -> np.dtype[Any]:
         """The type that pairs are summed in."""
-        delta = self.pairs.delta
-        by_distance = delta is not None and delta.by_distance  # float32 has no digits for distances of 0.01
-        wide = by_distance or self.host_plan.largest_value > _MOST_IN_FLOAT32
-        return np.dtype(np.float64) if wide else self.dtype
+        return precision(self.host_plan, self.pairs, self.dtype)
 
     @cached_property
     def status(self) -> Any:
@@ -331,8 +325,7 @@ class _Call:
         """What rows sum over rows outside their leaf; None where no query has a tree that pays."""
         if self.forest is None:
             return None
-        expansion = table(8, 9, is_loss) if self.real == np.float32 else table(18, 18, is_loss)
-        return Far.of(self, self.forest, expansion)
+        return Far.of(self, self.forest, table_of(self.real, is_loss))
 
     def _factors(self, sums: _Sums | None) -> Any:
         """Weights of queries times their normalisers."""
@@ -363,7 +356,7 @@ class _Call:
             node_sum=None if far is None else far.node_sum,
             n_shares=1 if far is None else far.n_shares,
             per_ideal=plan.per_ideal(None if delta is None else delta.truncation, ideal),
-            normalize=_NORMALIZERS[pairs.normalize],
+            normalize=NORMALIZERS[pairs.normalize],
             counts_phi=self.counts_phi,
             temperature=pairs.temperature,
             factor=factor,

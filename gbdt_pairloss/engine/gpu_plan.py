@@ -283,7 +283,6 @@ def _host_arrays(plan: Plan) -> dict[str, Any]:
     """What is uploaded when it is asked for; no reference to the plan itself, which would keep it alive."""
     if plan.rows.shape[0] >= 2**31 or plan.n_rows >= 2**31:
         raise ValueError(f'device="cuda" takes fewer than 2^31 rows, got {plan.n_rows}: use device="cpu"')
-    weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
     value = None
     if plan.values is not None:
         value = plan.values - np.repeat(_middles(plan), np.diff(plan.ptr))
@@ -304,8 +303,8 @@ def _host_arrays(plan: Plan) -> dict[str, Any]:
         "n_pairs": plan.n_pairs,
         "sum_of_phi": plan.sum_of_phi,
         "query_weight": plan.query_weight,
-        "winner_weight": plan.winner_weight if weighted else None,
-        "loser_weight": plan.loser_weight if weighted else None,
+        "winner_weight": plan.winner_weight if plan.has_row_weights else None,
+        "loser_weight": plan.loser_weight if plan.has_row_weights else None,
         "gain": plan.values,
         "value": value,
         "table": table,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import PairSum
-from .charges import flows
+from .charges import count_channels, flows
 from .chebyshev import WIDTH, Table
 from .cuda.source import TILE, Device, Kernel, launch
 from .gpu_plan import Forest, GPUPlan
@@ -72,8 +72,7 @@ class Far:
         powers = 1 if plan.value is None else 2
         with_strength = pairs.normalize == "log" and not expansion.is_loss
         flow = flows(powers, plan.weighted, with_strength, bool(expansion.is_loss))
-        n_channels = powers * ((3 if with_strength else 2) if plan.weighted else 1)
-        n_targets = powers * (2 if plan.weighted else 1)
+        n_channels, n_targets = count_channels(powers, plan.weighted, with_strength)
         terms = len(expansion.terms)
         positions = call.panels
         n_panels = np.array([position.size for position in positions])

@@ -99,7 +99,7 @@ def _rows(plan: Plan) -> tuple[Any, ...]:
     """
     n = plan.rows.shape[0]
     up, down = (np.ones(n), np.zeros(n)) if plan.values is None else (plan.centred_values,) * 2
-    weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
+    weighted = plan.has_row_weights
     return plan.ptr, plan.run_end, np.array(plan.winner_weight), np.array(plan.loser_weight), up, down, weighted
 
 

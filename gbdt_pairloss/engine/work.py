@@ -11,17 +11,28 @@ from numpy.typing import NDArray
 from ..plan import Plan
 from ..validation import Float64Array
 from . import PairSum
-from .charges import Rows, flows
-from .chebyshev import Table, table
+from .charges import Rows, count_channels, flows
+from .chebyshev import Table, table_of
 from .kept import kept_with_plan
 from .memory import Memory
 
-_NORMALIZERS = {"none": 0, "query": 1, "log": 2}
+#: What kernels call the normalisers.
+NORMALIZERS = {"none": 0, "query": 1, "log": 2}
+
+# Values beyond this leave no room in float32 for sums of their differences.
+_MOST_IN_FLOAT32 = 1e30
+
+
+def precision(plan: Plan, pairs: PairSum, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type that pairs are summed in, for results of a type."""
+    by_distance = pairs.delta is not None and pairs.delta.by_distance
+    # float32 has no digits for distances of 0.01 of scores in the tens.
+    return np.dtype(np.float64) if by_distance or plan.largest_value > _MOST_IN_FLOAT32 else dtype
 
 
 def query_arguments(plan: Plan, strengths: Float64Array, pairs: PairSum) -> tuple[Any, ...]:
     """What the kernels take for each query's factor."""
-    parameters = (pairs.temperature, _NORMALIZERS[pairs.normalize], pairs.hessian_scale)
+    parameters = (pairs.temperature, NORMALIZERS[pairs.normalize], pairs.hessian_scale)
     return kept_of(plan).query_weight, plan.sum_of_phi, strengths, parameters
 
 
@@ -79,8 +90,7 @@ class Work:
         weighted, valued = rows.winner_weight.size > 0, rows.value.size > 0
         with_strength = pairs.normalize == "log" and not is_loss
         powers = 4 if pairs.delta is not None else 2 if valued else 1
-        # Chebyshev terms and near panels: errors of 1e-7 and 1e-14 of what is summed.
-        terms, near = (8, 9) if dtype == np.float32 else (18, 18)
+        n_channels, n_targets = count_channels(powers, weighted, with_strength)
         return cls(
             plan=plan,
             rows=rows,
@@ -88,9 +98,9 @@ class Work:
             query_arguments=query_arguments(plan, strengths, pairs),
             temperature=pairs.temperature,
             flow=flows(powers, weighted, with_strength, is_loss),
-            n_channels=powers * ((3 if with_strength else 2) if weighted else 1),
-            n_targets=powers * (2 if weighted else 1),
-            expansion=table(terms, near, is_loss),
+            n_channels=n_channels,
+            n_targets=n_targets,
+            expansion=table_of(dtype, is_loss),
             memory=kept.memory,
             first=first,
             second=second,
@@ -110,7 +120,7 @@ class Kept:
 def kept_of(plan: Plan) -> Kept:
     """What is kept of a plan."""
     none = np.empty(0)
-    weighted = bool((plan.winner_weight != 1).any() or (plan.loser_weight != 1).any())
+    weighted = plan.has_row_weights
     rows = Rows(
         row=plan.rows.view(f"u{plan.rows.itemsize}"),
         ptr=plan.ptr,

@@ -21,6 +21,14 @@ typedef OUT Out;
 #define SOME_BEYOND 1  // whether a query is BEYOND
 #define NOT_FINITE 2   // whether a result is not finite
 
+// The extremes over a warp's lanes, in every lane.
+__device__ inline void find_extremes(double& low, double& high) {
+    for (int step = WARP / 2; step > 0; step /= 2) {
+        low = fmin(low, __shfl_xor_sync(WHOLE_WARP, low, step));
+        high = fmax(high, __shfl_xor_sync(WHOLE_WARP, high, step));
+    }
+}
+
 extern "C" __global__ void read_scores(
     int n_pieces, const int* piece_begin, const int* rows, const Score* scores, double* x, double* piece_low,
     double* piece_high, int* status
@@ -35,10 +43,7 @@ extern "C" __global__ void read_scores(
         low = fmin(low, score);
         high = fmax(high, score);
     }
-    for (int step = WARP / 2; step > 0; step /= 2) {
-        low = fmin(low, __shfl_xor_sync(WHOLE_WARP, low, step));
-        high = fmax(high, __shfl_xor_sync(WHOLE_WARP, high, step));
-    }
+    find_extremes(low, high);
     if (threadIdx.x % WARP == 0) {
         piece_low[piece] = low;
         piece_high[piece] = high;
@@ -58,10 +63,7 @@ extern "C" __global__ void measure_queries(
         low = fmin(low, piece_low[piece]);
         high = fmax(high, piece_high[piece]);
     }
-    for (int step = WARP / 2; step > 0; step /= 2) {
-        low = fmin(low, __shfl_xor_sync(WHOLE_WARP, low, step));
-        high = fmax(high, __shfl_xor_sync(WHOLE_WARP, high, step));
-    }
+    find_extremes(low, high);
     if (threadIdx.x % WARP != 0) return;
     if (low > high) low = high = 0;  // no rows
     double span = (high - low) / temperature;
@@ -115,8 +117,8 @@ extern "C" __global__ void sum_pieces(int n_pieces, const int* piece_begin, cons
 // phi sigma(-d) or, with ``counts_phi``, that of phi; else that of phi is known.
 extern "C" __global__ void query_factors(
     int n_queries, const int* first_piece, const double* piece_sum, const int* first_node, int n_shares,
-    const double* node_sum, const int* sizes, const double* sum_of_phi, const double* per_ideal, const double* query_weight, int normalize,
-    int counts_phi, double temperature, double* factor
+    const double* node_sum, const int* sizes, const double* sum_of_phi, const double* per_ideal,
+    const double* query_weight, int normalize, int counts_phi, double temperature, double* factor
 ) {
     int q = blockIdx.x * (TILE / WARP) + threadIdx.x / WARP;
     if (q >= n_queries) return;
@@ -148,9 +150,8 @@ extern "C" __global__ void write_results(
     double own = factor[range_query[range[p]]];
     Out a = (Out)((double)first[p] * own * scale_first);
     Out b = (Out)((double)second[p] * own * scale_second);
-    if (!(fabs(a) <= (Out)(sizeof(Out) == 4 ? 3.4028234663852886e38 : LARGEST)) ||
-        !(fabs(b) <= (Out)(sizeof(Out) == 4 ? 3.4028234663852886e38 : LARGEST)))
-        atomicMax(&status[NOT_FINITE], 1);
+    const Out largest = sizeof(Out) == 4 ? (Out)3.4028234663852886e38 : (Out)LARGEST;
+    if (!(fabs(a) <= largest) || !(fabs(b) <= largest)) atomicMax(&status[NOT_FINITE], 1);
     out_first[rows[p]] = a;
     out_second[rows[p]] = b;
 }
