@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gradients import cost, markdown
+from gradients import cost
 from natives import xgboost_candidates
 from ours import our_candidate
 from shapes import SHAPES, Ranking, five_grades
+from tables import markdown
 from timing import Candidate, round_robin, timed
 
 from gbdt_pairloss import PairwiseLogistic

@@ -10,10 +10,7 @@ figure, and any run does where --out says. --only takes shapes of rankings and o
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import studies
@@ -21,10 +18,10 @@ from drawing import draw
 from natives import native_candidates
 from ours import our_candidate, our_name
 from shapes import SHAPES
+from tables import machine, markdown
 from timing import Candidate, RefusedError, round_robin
 
 _RESULTS = Path(__file__).parent / "results"
-_PACKAGES = ("gbdt_pairloss", "numpy", "numba", "lightgbm", "xgboost", "catboost")
 _FIGURE_SIZES = [10, 32, 100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000]
 
 
@@ -162,38 +159,6 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "scaling": scaling_table,
     "figure": figure,
 }
-
-
-def markdown(header: list[str], rows: list[list[str]]) -> list[str]:
-    lines = [header, ["---"] * len(header), *rows]
-    return ["| " + " | ".join(cells) + " |" for cells in lines]
-
-
-def machine() -> list[str]:
-    """The processor and the versions that the figures hold for."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    found = []
-    for package in _PACKAGES:
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            found.append(f"no {package}")
-    versions = f"{_processor()}, {cores} cores; Python {platform.python_version()}, {', '.join(found)}."
-    if not hasattr(os, "getloadavg"):
-        return [versions]
-    # What two threads show is worth nothing where others use the cores.
-    return [f"{versions} Processes that were running in the minute before: {os.getloadavg()[0]:.1f}."]
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    fields = {}
-    if info.exists():
-        pairs = (line.partition(":") for line in info.read_text().splitlines())
-        fields = {name.strip(): value.strip() for name, _, value in pairs}
-    vectors = {"avx512f": " (AVX-512)", "avx2": " (AVX2)"}
-    has = next((text for flag, text in vectors.items() if flag in fields.get("flags", "").split()), "")
-    return fields.get("model name", platform.processor() or platform.machine()) + has
 
 
 def _threads(n: int) -> str:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gradients import cost, machine, markdown
+from gradients import cost
 from natives import native_candidates
 from ours import boost_call
 from shapes import SHAPES, Ranking, web
+from tables import machine, markdown
 from timing import Candidate, round_robin, timed
 
 from gbdt_pairloss import (
