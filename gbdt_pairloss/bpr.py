@@ -64,8 +64,9 @@ class BPR(PairwiseObjective):
     Raises
     ------
     ValueError
-        In training, if no user has both a positive and a negative, or a user has fewer negatives of weight above 0
-        than are to be drawn (but some).
+        If a parameter has a value that it cannot have; in training, if no user has both a positive and a negative, a
+        user has fewer negatives of weight above 0 than are to be drawn (but some), or ``negative_weight`` does not have
+        one entry per row.
 
     References
     ----------
@@ -99,17 +100,19 @@ class BPR(PairwiseObjective):
         Parameters
         ----------
         positives_scores : array of shape (n_rows, 1)
+            The score of each row's positive.
         negatives_scores : array of shape (n_rows, n_negatives)
+            The scores of its negatives.
 
         Returns
         -------
         loss : float64 array of shape (n_rows, n_negatives)
-            softplus(-(positive - negative) / T).
+            log(1 + exp(-(positive - negative) / T)); NaN where a score is.
 
         Raises
         ------
         ValueError
-            If the shapes do not fit or the scores are not numbers.
+            If the shapes do not fit, or the scores are not real numbers.
         """
         positives = as_numeric(positives_scores, "positives_scores").astype(np.float64)
         negatives = as_numeric(negatives_scores, "negatives_scores").astype(np.float64)
@@ -165,6 +168,7 @@ class BPR(PairwiseObjective):
 
     @property
     def row_parameter(self) -> str | None:  # type: ignore[override]
+        """Its parameter that is an array with one entry per row of the training set; None if it has none."""
         return None if isinstance(self.negative_weight, str) else "negative_weight"
 
     def plan_key(self) -> Hashable:
