@@ -26,7 +26,8 @@ class BPR(PairwiseObjective):
 
     A query is a user. Labels above ``threshold`` are positives, the others negatives, which must be rows of the user's
     as well: nothing is taken from a catalogue. The loss of a pair is the pairwise logistic one, -log sigma(s_positive -
-    s_negative), computed as a stable softplus for any scores. With weights v_j of the negatives::
+    s_negative), computed as a stable softplus for any scores. With weights w_i of the positives and v_j of the
+    negatives, and ``normalize="none"``::
 
         loss = sum over positives i, negatives j of  w_i v_j log(1 + exp(-(s_i - s_j) / T))
 
@@ -72,6 +73,12 @@ class BPR(PairwiseObjective):
     ----------
     Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009. Rendle and Freudenthaler,
     "Improving pairwise learning for item recommendation from implicit feedback", WSDM 2014.
+
+    Examples
+    --------
+    >>> from gbdt_pairloss import BPR
+    >>> round(BPR().loss([5, 0, 0], [0.5, 0.0, 1.0], reduction="pair_weights"), 4)
+    0.7241
     """
 
     name = "bpr"
@@ -124,6 +131,7 @@ class BPR(PairwiseObjective):
         return self.pair_loss.derivatives((positives - negatives) / self.temperature)[0]
 
     def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
+        """The data with ``negative_weight`` as loser weights; a ValueError if it has some, or is of other rows."""
         if isinstance(self.negative_weight, str) or (not is_own and data.loser_weight is not None):
             return data
         if data.loser_weight is not None:
@@ -150,6 +158,7 @@ class BPR(PairwiseObjective):
         return twin
 
     def plan(self, data: RankingData) -> Plan:
+        """As of any objective; a ValueError if pairs are given that would have to be drawn."""
         if data.pairs is not None and self.negatives != "all":
             raise ValueError('explicit pairs are not drawn: give BPR negatives="all" with them')
         return super().plan(data)

@@ -24,13 +24,13 @@ metric : str or Metric, default="ndcg@20"
 kind, ax, **kwargs
     As in :meth:`plot`.""",
     "raises": """\
-ValueError
-    If the data are malformed or do not suit the metric, there are no query ids for an estimator's, a curve is asked of
-    a metric without ``@k``, or there is no such metric or kind.
+ImportError
+    If there is no matplotlib.
 TypeError
     If ``metric`` is neither a name nor a Metric.
-ImportError
-    If there is no matplotlib.""",
+ValueError
+    If the data are malformed or do not suit the metric, a curve is asked of a metric without ``@k``, or there is no
+    such metric or kind.""",
 }
 
 
@@ -172,6 +172,7 @@ class RankingDisplay:
         Raises
         ------
         %(raises)s
+            If there are no query ids, or the estimator is not fitted.
         """
         metric = _drawable(metric, kind)
         data, scores = predictions(

@@ -22,7 +22,7 @@ qid : array-like of shape (n_rows,), optional
     Query id of each row: any dtype, any order.""",
     "mask": """\
 mask : bool array-like of the shape of y_true, optional
-    False: the row takes no part; its label, score and weight may be anything, NaN included.""",
+    False: the row takes no part; whatever it holds, NaN included, is not looked at.""",
     "query_weight": """\
 query_weight : array-like of shape (n_queries,), optional
     Weight of each query in the mean; with ``qid``, in order of first appearance.""",

@@ -380,7 +380,14 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         warn_without_pairs(plan, self._reason(plan))
 
     def plan(self, data: RankingData) -> Plan:
-        """The plan of checked and prepared data, as this objective sees its labels."""
+        """The plan of checked and prepared data, as this objective sees its labels.
+
+        Raises
+        ------
+        ValueError
+            If explicit pairs meet what takes them apart or weighs them anew, or a label is negative and nothing is said
+            of these.
+        """
         if data.pairs is not None:
             if data.item_id is not None and self.reads_item_id:
                 raise ValueError("item_id takes no row out of explicit pairs: leave one of them out")

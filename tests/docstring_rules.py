@@ -19,7 +19,7 @@ import gbdt_pairloss
 from gbdt_pairloss import datasets, metrics, objectives, scoring
 from gbdt_pairloss.objectives import PairwiseObjective
 
-#: Methods between modules of the package, of plans and data in a form that nobody outside has. A summary will do.
+#: Methods between modules of the package, of plans and data in a form that nobody outside has: a summary and errors.
 MACHINERY = frozenset(
     (
         "boost",
@@ -156,9 +156,12 @@ def faults(entry: Entry, entries: list[Entry]) -> list[str]:
         return ["there is no docstring"]
     doc = NumpyDocString(entry.text)
     found = list(_in_summary(doc))
-    if entry.short not in MACHINERY:
-        for rule in (_in_names, _in_parameters, _in_returns, _in_raises, _in_source):
-            found += rule(entry, doc, entries)
+    if entry.short in MACHINERY:
+        return found + [
+            f"{name} is raised in the body, and not named" for name in _raised(entry) if name not in entry.text
+        ]
+    for rule in (_in_names, _in_parameters, _in_returns, _in_raises, _in_source):
+        found += rule(entry, doc, entries)
     return found
 
 

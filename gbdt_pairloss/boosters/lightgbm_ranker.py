@@ -166,15 +166,12 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         Raises
         ------
         %(fit_raises)s
+            If an evaluation set has other columns, or ``bagging_by_query`` or ``class_weight`` is set, which do not
+            work with our objectives.
 
         Warns
         -----
         %(fit_warns)s
-
-        Notes
-        -----
-        ``bagging_by_query`` and ``class_weight`` do not work with our objectives, and categorical columns in polars' or
-        Arrow's form not at all: errors, too.
         """
         objective = self.pairwise_objective()
         if objective is not None:
@@ -282,8 +279,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         Returns
         -------
         scores : float64 array of shape (n_rows,)
-            Larger is better; they compare within a query only. With ``pred_leaf`` or ``pred_contrib`` LightGBM's array
-            of leaves or contributions.
+            Larger is better; they compare within a query only. ``pred_leaf``: LightGBM's leaves, int32 of shape
+            (n_rows, n_trees). ``pred_contrib``: its contributions, float64 of shape (n_rows, n_features + 1).
 
         Raises
         ------

@@ -81,7 +81,7 @@ qid : array of shape (n_rows,), optional
 group : array of shape (n_queries,), optional
     Rows of each query, in order, instead of ``qid``. Without either all rows are one query, with a warning.
 sample_weight : array of shape (n_rows,) or (n_queries,), optional
-    Item weights (with XGBoost's own objectives the same within a query), or weights of queries.
+    One per row: how much it counts as the winner of its pairs. One per query: how much the query counts.
 loser_weight : array of shape (n_rows,), optional
     Weight of each row as the loser of its pairs; for BPR, as a negative.
 item_id : array of shape (n_rows,), optional
@@ -93,8 +93,8 @@ pairs : (winner, loser) or (winner, loser, weight), optional
     the objective suits it. Nobody cuts pairs along with X: they do not go through scikit-learn's searches.""",
     "eval_set": """\
 eval_set : list of (X, y), optional
-    Sets to evaluate after every round, of the shapes of X and y; a pair alone is one set. What follows has one entry
-    for each set, of the form that the argument without ``eval`` has; None: none.
+    Sets to evaluate after every round, of the shapes of X and y; a tuple (X, y) alone is one set. The lists below have
+    one entry for each set, in the form of the argument without ``eval``; None: none.
 eval_qid : list of arrays of shape (n_rows,), optional
     Query id of each row.
 eval_group : list of arrays of shape (n_queries,), optional
@@ -111,14 +111,15 @@ Weights of rows, or of queries: a query counts in the mean with its weight, or t
 eval_X, eval_y : array-likes of the shapes of X and y, or tuples of these, optional
     ``eval_set`` in the form of LightGBM 4.7, which a pipeline can transform (``transform_input=["eval_X"]``).""",
     "fit_raises": """\
+RuntimeError
+    For ``objective__device="cuda"``, if there is no device.
+TypeError
+    If ``pairs`` are not a tuple, a metric function of ours is given in the place of its name, or (LightGBM) categorical
+    columns are polars' or Arrow's.
 ValueError
     If X, groups, labels, weights, pairs or a parameter are malformed; if a metric is not known, or the labels of an
     evaluation set do not suit it; if nothing can be learned, for every pair has weight 0; if a parameter of the
-    booster's own objectives is set that ours would ignore.
-TypeError
-    If ``pairs`` are not a tuple, or a metric function of ours is given in the place of its name.
-RuntimeError
-    For ``objective__device="cuda"``, if there is no device.""",
+    booster's own objectives is set that ours would ignore.""",
     "fit_warns": """\
 UserWarning
     If neither qid nor group is given; if nothing can be learned, for there is no pair or Hessians are too small for a

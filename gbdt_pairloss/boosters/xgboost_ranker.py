@@ -273,7 +273,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         Returns
         -------
         scores : float32 array of shape (n_rows,)
-            Larger is better; they compare within a query only. CuPy's where X is, and the model is on a GPU.
+            Larger is better; they compare within a query only.
 
         Raises
         ------
