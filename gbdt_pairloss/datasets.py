@@ -368,7 +368,7 @@ def make_ranking(
 
     References
     ----------
-    Sizes and shares of grades: Qin and Liu, "Introducing LETOR 4.0 datasets", arXiv:1306.2597, 2013 (MSLR-WEB30K).
+    MSLR-WEB30K, whose shares of grades these are: Qin and Liu, "Introducing LETOR 4.0 datasets", arXiv:1306.2597, 2013.
 
     Examples
     --------

@@ -26,7 +26,7 @@ def popularity_weights(
     item_id : array of shape (n_rows,)
         The item that each row is, of any dtype.
     alpha : float, default=1.0
-        From 0, all alike.
+        At least 0; 0: all items alike.
     interactions : array of shape (n_interactions,), optional
         Item ids of the interactions whose number is an item's popularity, such as those of the positives. Items that
         have none weigh 0 (unless alpha is 0). None: ``item_id`` itself.
