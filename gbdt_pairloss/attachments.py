@@ -58,11 +58,16 @@ def attach(
     An XGBoost DMatrix with groups holds one weight per query only, and neither booster knows loser weights, masks,
     item ids or pairs. The attachment lives as long as the dataset, and follows its copies, ``lightgbm.Dataset.subset``,
     ``xgboost.DMatrix.slice`` and the boosters' ``cv`` functions (a file that the dataset is saved to does not hold
-    it). What is given replaces what was attached before; the rest stays.
+    it). What is given replaces what was attached before; the rest stays::
+
+        data = xgboost.DMatrix(X, y, qid=qid)
+        attach(data, item_weight=weight, mask=weight > 0)
+        xgboost.train(params, data, obj=objective, custom_metric=objective.metric, evals=[(data, "train")])
 
     Parameters
     ----------
     dataset : lightgbm.Dataset or xgboost.DMatrix (or its kin)
+        What it is attached to.
     item_weight : array of shape (n_rows,), optional
         Weight of a row as the winner of its pairs (with ``item_weight="both"`` of the objective: as either).
     loser_weight : array of shape (n_rows,), optional

@@ -26,7 +26,8 @@ class BPR(PairwiseObjective):
 
     A query is a user. Labels above ``threshold`` are positives, the others negatives, which must be rows of the user's
     as well: nothing is taken from a catalogue. The loss of a pair is the pairwise logistic one, -log sigma(s_positive -
-    s_negative), computed as a stable softplus for any scores. With weights v_j of the negatives::
+    s_negative), computed as a stable softplus for any scores. With weights w_i of the positives and v_j of the
+    negatives, and ``normalize="none"``::
 
         loss = sum over positives i, negatives j of  w_i v_j log(1 + exp(-(s_i - s_j) / T))
 
@@ -64,13 +65,20 @@ class BPR(PairwiseObjective):
     Raises
     ------
     ValueError
-        In training, if no user has both a positive and a negative, or a user has fewer negatives of weight above 0
-        than are to be drawn (but some).
+        If a parameter has a value that it cannot have; in training, if no user has both a positive and a negative, a
+        user has fewer negatives of weight above 0 than are to be drawn (but some), or ``negative_weight`` does not have
+        one entry per row.
 
     References
     ----------
     Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009. Rendle and Freudenthaler,
     "Improving pairwise learning for item recommendation from implicit feedback", WSDM 2014.
+
+    Examples
+    --------
+    >>> from gbdt_pairloss import BPR
+    >>> round(BPR().loss([5, 0, 0], [0.5, 0.0, 1.0], reduction="pair_weights"), 4)
+    0.7241
     """
 
     name = "bpr"
@@ -99,17 +107,19 @@ class BPR(PairwiseObjective):
         Parameters
         ----------
         positives_scores : array of shape (n_rows, 1)
+            The score of each row's positive.
         negatives_scores : array of shape (n_rows, n_negatives)
+            The scores of its negatives.
 
         Returns
         -------
         loss : float64 array of shape (n_rows, n_negatives)
-            softplus(-(positive - negative) / T).
+            log(1 + exp(-(positive - negative) / T)); NaN where a score is.
 
         Raises
         ------
         ValueError
-            If the shapes do not fit or the scores are not numbers.
+            If the shapes do not fit, or the scores are not real numbers.
         """
         positives = as_numeric(positives_scores, "positives_scores").astype(np.float64)
         negatives = as_numeric(negatives_scores, "negatives_scores").astype(np.float64)
@@ -121,6 +131,7 @@ class BPR(PairwiseObjective):
         return self.pair_loss.derivatives((positives - negatives) / self.temperature)[0]
 
     def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
+        """The data with ``negative_weight`` as loser weights; a ValueError if it has some, or is of other rows."""
         if isinstance(self.negative_weight, str) or (not is_own and data.loser_weight is not None):
             return data
         if data.loser_weight is not None:
@@ -147,6 +158,7 @@ class BPR(PairwiseObjective):
         return twin
 
     def plan(self, data: RankingData) -> Plan:
+        """As of any objective; a ValueError if pairs are given that would have to be drawn."""
         if data.pairs is not None and self.negatives != "all":
             raise ValueError('explicit pairs are not drawn: give BPR negatives="all" with them')
         return super().plan(data)
@@ -165,6 +177,7 @@ class BPR(PairwiseObjective):
 
     @property
     def row_parameter(self) -> str | None:  # type: ignore[override]
+        """Its parameter that is an array with one entry per row of the training set; None if it has none."""
         return None if isinstance(self.negative_weight, str) else "negative_weight"
 
     def plan_key(self) -> Hashable:

@@ -46,6 +46,7 @@ def cv(
     dataset : lightgbm.Dataset or xgboost.DMatrix
         With groups. XGBoost cuts no QuantileDMatrix.
     num_boost_round : int, default=100
+        Rounds of each training.
     folds : iterable of (train rows, test rows), or splitter of scikit-learn, optional
         Splitters such as ``GroupKFold`` are given the queries as groups.
     nfold : int, default=5
@@ -66,10 +67,11 @@ def cv(
     Raises
     ------
     TypeError
-        If ``dataset`` is no booster's dataset.
+        If ``dataset`` is no booster's dataset, ``folds`` are neither pairs nor a splitter, or the booster's ``cv`` has
+        no such argument.
     ValueError
-        If it has no groups, there are fewer queries than folds, a fold of the caller's cuts a query, or the objective
-        is given twice.
+        If the dataset has no groups, there are fewer queries than folds, a fold of the caller's cuts a query, the
+        objective is given twice, or a parameter ``objective__...`` is given with the booster's own.
     """
     adapter = adapter_of(dataset)
     if adapter is None:

@@ -35,16 +35,28 @@ _SIZE_SPREAD = 0.75  # standard deviation of the logarithm of a query's size
 
 
 class RankingSplit(NamedTuple):
-    """One part (train, validation, test) of a ranking data set; the rows of a query need not stand together."""
+    """One part (train, validation, test) of a ranking data set; the rows of a query need not stand together.
 
-    X: Any  # float array or scipy.sparse.csr_matrix of shape (n_rows, n_features)
-    y: FloatArray  # relevance labels, shape (n_rows,)
-    qid: IntArray  # the query of each row, shape (n_rows,)
+    Attributes
+    ----------
+    X : float32 or float64 array, or scipy.sparse.csr_matrix, of shape (n_rows, n_features)
+        Features.
+    y : float64 array of shape (n_rows,)
+        Relevance labels, larger is better.
+    qid : int64 array of shape (n_rows,)
+        The query of each row.
+    name : str
+        What messages call it.
+    """
+
+    X: Any
+    y: FloatArray
+    qid: IntArray
     name: str
 
     @property
     def group(self) -> IntArray:
-        """Rows of each query, in order, as the boosters' own datasets take them.
+        """Rows of each query, in order, as the boosters' own datasets take them: an int64 array of shape (n_queries,).
 
         Raises
         ------
@@ -71,7 +83,7 @@ def load_letor(
         Names ending in ``.gz`` and ``.bz2`` are decompressed. If no row has a qid, LightGBM's convention holds: a file
         of the same name plus ``.query`` has the number of rows of each query, one per line.
     n_features : int, optional
-        Columns of X; by default the largest index in the file decides.
+        Number of columns of X; by default the largest index in the file decides.
     dtype : float32 or float64, default=float64
         Of X; labels are float64.
     dense : bool, optional
@@ -79,13 +91,14 @@ def load_letor(
 
     Returns
     -------
-    RankingSplit
+    split : RankingSplit
         Rows in the file's order; its name is the file's name without the folder.
 
     Raises
     ------
     ValueError
-        If the file is malformed; the message names the file, the line and what is wrong with it.
+        If the file is malformed; the message names the file, the line and what is wrong with it. If ``dtype`` or
+        ``dense`` has another value.
     OSError
         If the file cannot be opened.
 
@@ -94,6 +107,11 @@ def load_letor(
     A feature that a line leaves out is 0 by the format's convention, and ``nan`` is a missing value. XGBoost takes what
     a csr_matrix leaves out as missing: ``dense=True`` avoids it. scikit-learn's reader does the parsing, except for the
     query ids: it accepts files in which only some rows have one, and its time grows with the square of the rows.
+
+    References
+    ----------
+    Qin, Liu, Xu and Li, "LETOR: a benchmark collection for research on learning to rank for information retrieval",
+    Information Retrieval 13, 2010. The form of the lines: Joachims, SVMlight.
     """
     return load_letor_files([path], n_features=n_features, dtype=dtype, dense=dense)[0]
 
@@ -103,8 +121,27 @@ def load_letor_files(
 ) -> list[RankingSplit]:
     """Read several LETOR files with the same features, one `RankingSplit` each.
 
-    Numbering from 0 or 1, the number of features, and dense or sparse are decided once for all files. Parameters,
-    errors and notes are those of `load_letor`.
+    Numbering from 0 or 1, the number of features, and dense or sparse are decided once for all files. The notes of
+    `load_letor` hold.
+
+    Parameters
+    ----------
+    paths : list of str or path-like
+        At least one.
+    n_features, dtype, dense
+        As in :func:`load_letor`, for all files.
+
+    Returns
+    -------
+    splits : list of RankingSplit
+        In the order of ``paths``.
+
+    Raises
+    ------
+    TypeError
+        If ``paths`` is a single path.
+    ValueError, OSError
+        As :func:`load_letor`, and if there is no path.
     """
     from sklearn.datasets import load_svmlight_files
 
@@ -229,15 +266,35 @@ def make_digits_ranking(
 
     Parameters
     ----------
-    n_train_queries, n_test_queries : int
+    n_train_queries : int, default=120
         1 to 898: the images are split in two halves, and no image occurs in both parts.
-    n_candidates : int
+    n_test_queries : int, default=80
+        1 to 898.
+    n_candidates : int, default=60
         Candidates per query, 2 to 897.
     random_state : int, default=0
+        What queries and candidates are drawn by; the same data for the same number.
 
     Returns
     -------
     train, test : RankingSplit
+        X is float64, of shape (n_queries * n_candidates, 35). The rows of a query stand together.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+
+    References
+    ----------
+    The images: Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI machine learning repository, 1998,
+    as in ``sklearn.datasets.load_digits``.
+
+    Examples
+    --------
+    >>> train, test = make_digits_ranking(n_train_queries=3, n_candidates=20)
+    >>> train.X.shape, train.group
+    ((60, 35), array([20, 20, 20]))
     """
     from sklearn.datasets import load_digits
 
@@ -283,17 +340,40 @@ def make_ranking(
 
     Parameters
     ----------
-    n_queries, n_features : int
-    query_size : int
+    n_queries : int, default=100
+        At least 1.
+    query_size : int, default=100
         Rows of each query; their mean (before the cut) if ``max_query_size`` is given.
     max_query_size : int, optional
         Draw the sizes log-normally and cut them to 1 to ``max_query_size``. MSLR-WEB30K: mean 119, maximum 1,251.
-    labels : {"grades", "binary", "float"}
+    n_features : int, default=20
+        At least 1.
+    labels : {"grades", "binary", "float"}, default="grades"
         "grades": 0 to 4, with the shares of MSLR-WEB30K (52, 32, 13.4, 1.8 and 0.8%); "binary": 10% ones; "float": the
         latent relevance itself.
-    noise : float
+    noise : float, default=1.0
         At least 0; 0: the label is a function of the features.
     random_state : int, default=0
+        What everything is drawn by; the same data for the same number.
+
+    Returns
+    -------
+    split : RankingSplit
+        X is float32, of shape (n_rows, n_features). The rows of a query stand together.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or there are no such labels.
+
+    References
+    ----------
+    MSLR-WEB30K, whose shares of grades these are: Qin and Liu, "Introducing LETOR 4.0 datasets", arXiv:1306.2597, 2013.
+
+    Examples
+    --------
+    >>> make_ranking(n_queries=3, query_size=4, labels="binary").X.shape
+    (12, 20)
     """
     _check_count(n_queries, "n_queries", 1)
     _check_count(query_size, "query_size", 1)

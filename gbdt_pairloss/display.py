@@ -9,11 +9,29 @@ import numpy as np
 
 from .boosters.ranker import score_metric
 from .data import RankingData, read_arrays
+from .documentation import TEXT, documented_with
 from .metrics import Metric
 from .scoring import predictions
 from .validation import Float64Array, as_vector, check_choice
 
 _ABBREVIATIONS = ("ndcg", "map", "mrr", "err", "auc")
+
+_TEXT = {
+    **TEXT,
+    "metric": """\
+metric : str or Metric, default="ndcg@20"
+    With a cut ``@k`` a curve is drawn over the ranks up to k.
+kind, ax, **kwargs
+    As in :meth:`plot`.""",
+    "raises": """\
+ImportError
+    If there is no matplotlib.
+TypeError
+    If ``metric`` is neither a name nor a Metric.
+ValueError
+    If the data are malformed or do not suit the metric, a curve is asked of a metric without ``@k``, or there is no
+    such metric or kind.""",
+}
 
 
 class RankingDisplay:
@@ -85,7 +103,9 @@ class RankingDisplay:
         Raises
         ------
         ValueError
-            If the metric has no ranks and a curve is asked for.
+            If the metric has no ranks and a curve is asked for, or there is no such kind.
+        ImportError
+            If there is no matplotlib.
         """
         check_choice(kind, "kind", ("curve", "distribution"))
         base, _, cut = self.metric_name.partition("@")
@@ -119,6 +139,7 @@ class RankingDisplay:
         return self
 
     @classmethod
+    @documented_with(_TEXT)
     def from_estimator(
         cls,
         estimator: Any,
@@ -137,18 +158,10 @@ class RankingDisplay:
 
         Parameters
         ----------
-        estimator : estimator
-            Anything fitted with ``predict``: a ranker, a regressor, a pipeline. It is given X as it is.
-        X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
-        y : array of shape (n_rows,)
-        qid : array of shape (n_rows,), optional
-            Query id of each row. Not needed where X is a DataFrame with a column ``qid``.
-        sample_weight : array, optional
-            One per row or per query; a query counts with its weight, or the mean of its rows' weights.
-        metric : str or Metric, default="ndcg@20"
-            With a cut ``@k`` a curve is drawn over the ranks up to k.
-        kind, ax, **kwargs
-            As in :meth:`plot`.
+        %(estimator)s
+        %(test_rows)s
+        %(test_weight)s
+        %(metric)s
         name : str, optional
             For the legend; default: the estimator's class.
 
@@ -158,8 +171,8 @@ class RankingDisplay:
 
         Raises
         ------
-        ValueError
-            If there are no query ids, the data do not suit the metric, or a curve is asked of a metric without ``@k``.
+        %(raises)s
+            If there are no query ids, or the estimator is not fitted.
         """
         metric = _drawable(metric, kind)
         data, scores = predictions(
@@ -170,6 +183,7 @@ class RankingDisplay:
         return display.plot(ax, kind=kind, **kwargs)
 
     @classmethod
+    @documented_with(_TEXT)
     def from_predictions(
         cls,
         y_true: Any,
@@ -188,18 +202,11 @@ class RankingDisplay:
 
         Parameters
         ----------
-        y_true, y_pred : arrays of shape (n_rows,) or (n_lists, list_size)
-            Labels and scores.
-        group : array of shape (n_queries,), optional
-            Rows of each query, in order. 1-D input without ``group`` and ``qid`` is one query.
-        qid : array of shape (n_rows,), optional
-            Query id of each row.
-        query_weight : array of shape (n_queries,), optional
-            Weight of each query in the mean; with ``qid``, in order of first appearance.
-        metric : str or Metric, default="ndcg@20"
-            With a cut ``@k`` a curve is drawn over the ranks up to k.
-        kind, name, ax, **kwargs
-            As in :meth:`plot`.
+        %(arrays)s
+        %(query_weight)s
+        %(metric)s
+        name : str, optional
+            For the legend.
 
         Returns
         -------
@@ -207,8 +214,7 @@ class RankingDisplay:
 
         Raises
         ------
-        ValueError
-            If the data are malformed or do not suit the metric, or a curve is asked of a metric without ``@k``.
+        %(raises)s
         """
         metric = _drawable(metric, kind)
         given = read_arrays(y_true, y_pred, group=group, qid=qid)

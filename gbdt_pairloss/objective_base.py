@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from .adapters import Adapter, adapter_of
 from .arrays import beside, has_device, is_on_device, like, may_have_device, to_device, to_host
 from .data import RankingData, RankingInput, read_arrays
+from .documentation import TEXT, documented_with
 from .engine import DeltaNDCG, Engine, PairSum, get_engine, unknown_to_gpu
 from .listed_plan import ListedPlan
 from .pair_weights import DELTA_WEIGHTS, PAIR_WEIGHTS, value_function
@@ -43,6 +44,18 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     """Shared machinery of the pairwise objectives; see :class:`PairwiseLogistic` for the parameters.
 
     A subclass has a ``name`` and a ``pair_loss`` and, if labels are not taken as they are, ``_ranking_labels``.
+
+    Parameters
+    ----------
+    temperature, pair_weight, gain, truncation, normalize, hessian_scale, ignore_negative_labels, item_weight
+        As in :class:`PairwiseLogistic`.
+    n_threads, device
+        As in :class:`PairwiseLogistic`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter has a value that it cannot have.
     """
 
     name: Any
@@ -85,7 +98,22 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         super().__setstate__({**defaults, **state})
 
     def set_params(self, **params: Any) -> PairwiseObjective:
-        """Set parameters by name; a ValueError if one does not exist or its value is not allowed."""
+        """Set parameters by name, all of them or none.
+
+        Parameters
+        ----------
+        **params
+            Names and values.
+
+        Returns
+        -------
+        self : PairwiseObjective
+
+        Raises
+        ------
+        ValueError
+            If there is no parameter of a name, or one has a value that it cannot have.
+        """
         before = self.get_params(deep=False)
         try:
             super().set_params(**params)
@@ -111,14 +139,18 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         gradient, hessian : float32 arrays of shape (n_rows,), C-contiguous
-            Weights are applied (neither booster applies them to a custom objective).
+            Weights are applied (neither booster applies them to a custom objective). CuPy's where ``preds`` are, or
+            where the booster takes gradients from a GPU.
 
         Raises
         ------
         TypeError
             If ``dataset`` is not a booster's dataset.
         ValueError
-            If the dataset has no groups, or labels, weights or scores are bad, or every pair has weight 0.
+            If the dataset has no groups, labels, weights or scores are bad, every pair has weight 0, or a gradient
+            leaves the range of float32.
+        RuntimeError
+            For ``device="cuda"``, if there is no device.
 
         Warns
         -----
@@ -138,10 +170,25 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
     def metric(self, preds: NDArray[Any], dataset: Any) -> Any:
         """The mean loss of a pair, sum of omega l / sum of omega, for ``feval=`` and ``custom_metric=``.
 
+        Parameters
+        ----------
+        preds, dataset
+            As in :meth:`__call__`.
+
         Returns
         -------
         result : tuple
             ``(name, value, False)`` for LightGBM, ``(name, value)`` for XGBoost; smaller is better.
+
+        Raises
+        ------
+        TypeError
+            If ``dataset`` is not a booster's dataset.
+        ValueError
+            If the dataset has no groups, labels, weights or scores are bad, no pair has a weight above 0, or
+            LightGBM's DART trains on the dataset.
+        RuntimeError
+            For ``device="cuda"``, if there is no device.
         """
         adapter = self._adapter(dataset)
         adapter.check_evaluable(dataset)
@@ -152,6 +199,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
 
     # What anybody calls.
 
+    @documented_with(TEXT)
     def gradient_hessian(
         self,
         y_true: ArrayLike | dict[str, Any],
@@ -169,37 +217,33 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        y_true, y_pred : arrays of shape (n_rows,) or (n_lists, list_length)
-            Labels and scores. 1-D with ``group`` or ``qid``, else one list; 2-D: each row is a list.
-            ``y_true`` may be ``{"labels": ..., "mask": ...}``.
-        group : array of shape (n_queries,), optional
-            Rows of each query, in order.
-        qid : array of shape (n_rows,), optional
-            Query id of each row: any dtype, any order.
-        sample_weight : array, optional
-            One per row: item weights. One per query, with ``group`` (or 2-D, of shape (n_lists, 1)): query weights.
-        mask : bool array of the shape of ``y_pred``, optional
-            False: the row takes no part; its label, score and weight may be anything, NaN included.
+        %(arrays)s
+        sample_weight : array of the shape of ``y_pred``, or of shape (n_queries,) or (n_lists, 1), optional
+            One per row: item weights. One per query, with ``group`` (or 2-D, as a column): query weights.
+        %(mask)s
         loser_weight : array of the shape of ``y_pred``, optional
             Weight of a row as the loser of its pairs.
         item_id : array of the shape of ``y_pred``, optional
-            The item that each row is; for :class:`gbdt_pairloss.BPR` alone.
+            The item that each row is, of any dtype; for :class:`gbdt_pairloss.BPR` alone.
         pairs : (winner, loser) or (winner, loser, weight), optional
-            Sum over these pairs of rows in the place of those that the labels make; see :func:`gbdt_pairloss.attach`.
-            Rows of 2-D arrays count list by list.
+            Arrays of shape (n_pairs,): sum over these pairs of rows in the place of those that the labels make; see
+            :func:`gbdt_pairloss.attach`. Rows of 2-D arrays count list by list.
 
         Returns
         -------
         gradient, hessian : arrays of the shape of ``y_pred``
-            float32 if ``y_pred`` is, else float64. The Hessian is multiplied by ``hessian_scale``.
+            float32 if ``y_pred`` is, else float64; CuPy's if ``y_pred`` is. The Hessian is multiplied by
+            ``hessian_scale``. Rows that take no part get 0.
 
         Raises
         ------
         ValueError
-            If shapes, groups or pairs do not fit, or a label, score or weight is NaN, infinite or negative where it
-            must not be.
+            If shapes, groups or pairs do not fit, a label, score or weight is NaN, infinite or negative where it must
+            not be, a gradient leaves the range of its type, or ``device="cuda"`` does not know the sum.
         TypeError
             If ``pairs`` are not a tuple.
+        RuntimeError
+            For ``device="cuda"``, if there is no device.
         """
         rows = {"mask": mask, "sample_weight": sample_weight, "loser_weight": loser_weight, "item_id": item_id}
         given, plan = self._read(y_true, y_pred, group=group, qid=qid, pairs=pairs, **rows)
@@ -227,7 +271,7 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         ----------
         y_true, y_pred, group, qid, sample_weight, mask, loser_weight, item_id, pairs
             As in :meth:`gradient_hessian`.
-        reduction : str
+        reduction : str, default="sum"
             What the weighted losses of the pairs (normaliser included) become:
 
             - ``"sum"``: their sum, which :meth:`gradient_hessian` differentiates;
@@ -242,12 +286,14 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        loss : float, or float64 array for ``reduction="none"``
+        loss : float, or float64 array of the shape of ``y_pred`` for ``reduction="none"``
 
         Raises
         ------
         ValueError
             As :meth:`gradient_hessian`, and for an unknown reduction.
+        TypeError, RuntimeError
+            As :meth:`gradient_hessian`.
 
         Notes
         -----
@@ -334,7 +380,14 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         warn_without_pairs(plan, self._reason(plan))
 
     def plan(self, data: RankingData) -> Plan:
-        """The plan of checked and prepared data, as this objective sees its labels."""
+        """The plan of checked and prepared data, as this objective sees its labels.
+
+        Raises
+        ------
+        ValueError
+            If explicit pairs meet what takes them apart or weighs them anew, or a label is negative and nothing is said
+            of these.
+        """
         if data.pairs is not None:
             if data.item_id is not None and self.reads_item_id:
                 raise ValueError("item_id takes no row out of explicit pairs: leave one of them out")

@@ -46,6 +46,9 @@ class PairwiseLogistic(PairwiseObjective):
         gradient  : winner -= omega_ij sigma(-d) / T       loser += omega_ij sigma(-d) / T
         Hessian   : both   += omega_ij sigma(d) sigma(-d) / T^2
 
+    omega_ij is the product of phi_ij (``pair_weight``), the weights of the rows and of the query, and the query's
+    normaliser (``normalize``).
+
     Domain: any finite real scores and labels; labels matter by their order only, but for ``pair_weight``. Equal labels
     form no pair. The cost per row does not grow with the query: large sums are interpolated (Chebyshev), to less than
     1e-6 of the query's largest gradient and 1e-5 of its largest Hessian for float32, which is what boosters take, and
@@ -114,6 +117,11 @@ class PairwiseLogistic(PairwiseObjective):
         or a RuntimeError if there is none, a ValueError if it does not know the sum. Results are where the scores are:
         CuPy in, CuPy out.
 
+    Raises
+    ------
+    ValueError
+        If a parameter has a value that it cannot have.
+
     References
     ----------
     Burges et al., "Learning to rank using gradient descent", ICML 2005. Burges, "From RankNet to LambdaRank to
@@ -149,6 +157,12 @@ class _MarginObjective(PairwiseObjective):
 class PairwiseHinge(_MarginObjective):
     """Pairwise hinge loss (RankSVM): max(margin - d, 0) for every pair, with d = (s_i - s_j) / T.
 
+    ::
+
+        loss      = sum omega_ij max(margin - d, 0)
+        gradient  : winner -= omega_ij / T  and  loser += omega_ij / T     where d < margin
+        Hessian   : both   += omega_ij / T^2                               where d < margin
+
     Its second derivative is 0 everywhere; the Hessian takes |l'| in its place, 1 inside the margin and 0 outside, as
     XGBoost's ``binary:hinge`` does. All pairs in O(n log n): rows are merged in the order of their scores.
 
@@ -163,6 +177,11 @@ class PairwiseHinge(_MarginObjective):
     n_threads, device
         As in :class:`PairwiseLogistic`.
 
+    Raises
+    ------
+    ValueError
+        If a parameter has a value that it cannot have.
+
     References
     ----------
     Herbrich, Graepel and Obermayer, "Large margin rank boundaries for ordinal regression", 2000. Joachims, "Optimizing
@@ -174,12 +193,19 @@ class PairwiseHinge(_MarginObjective):
 
     @property
     def pair_loss(self) -> PairLoss:
+        """The loss of one pair, with the margin."""
         return hinge_loss(float(self.margin))
 
 
 @register
 class PairwiseSquared(_MarginObjective):
     """Pairwise squared loss, (margin - d)^2 for every ordered pair, with d = (s_i - s_j) / T.
+
+    ::
+
+        loss      = sum omega_ij (margin - d)^2
+        gradient  : winner -= 2 omega_ij (margin - d) / T     loser += 2 omega_ij (margin - d) / T
+        Hessian   : both   += 2 omega_ij / T^2
 
     It pulls every winner ``margin`` above its loser, and back if it is further up. All pairs in O(n): three moments of
     the scores. What KerasRS and Rax call a pairwise mean squared error is another loss: ((y_i - y_j) - (s_i - s_j))^2
@@ -196,6 +222,11 @@ class PairwiseSquared(_MarginObjective):
     n_threads, device
         As in :class:`PairwiseLogistic`.
 
+    Raises
+    ------
+    ValueError
+        If a parameter has a value that it cannot have.
+
     References
     ----------
     Sculley, "Large scale learning to rank", NIPS workshop on advances in ranking, 2009.
@@ -205,12 +236,19 @@ class PairwiseSquared(_MarginObjective):
 
     @property
     def pair_loss(self) -> PairLoss:
+        """The loss of one pair, with the margin."""
         return squared_loss(float(self.margin))
 
 
 @register
 class PairwiseExponential(PairwiseObjective):
     """Pairwise exponential loss (RankBoost): exp(-d) for every pair, with d = (s_i - s_j) / T.
+
+    ::
+
+        loss      = sum omega_ij exp(-d)
+        gradient  : winner -= omega_ij exp(-d) / T     loser += omega_ij exp(-d) / T
+        Hessian   : both   += omega_ij exp(-d) / T^2
 
     All pairs in O(n): one moment of exp(score / T). A wrong pair's gradient grows exponentially with its difference:
     outliers take over, and scores that are too far apart in the wrong order are an error.
@@ -225,6 +263,11 @@ class PairwiseExponential(PairwiseObjective):
     n_threads, device
         As in :class:`PairwiseLogistic`.
 
+    Raises
+    ------
+    ValueError
+        If a parameter has a value that it cannot have; in training, if scores are too far apart in the wrong order.
+
     References
     ----------
     Freund, Iyer, Schapire and Singer, "An efficient boosting algorithm for combining preferences", JMLR 4, 2003.
@@ -237,6 +280,12 @@ class PairwiseExponential(PairwiseObjective):
 @register
 class PairwiseSoftZeroOne(PairwiseObjective):
     """Pairwise soft zero-one loss: sigma(-d) for every pair, with d = (s_i - s_j) / T.
+
+    ::
+
+        loss      = sum omega_ij sigma(-d)
+        gradient  : winner -= omega_ij sigma(d) sigma(-d) / T     loser += omega_ij sigma(d) sigma(-d) / T
+        Hessian   : both   += omega_ij sigma(d) sigma(-d) / T^2
 
     A smooth share of wrong pairs: those that are hopelessly wrong lose their pull, which helps against wrong labels.
     It is not convex: where a pair is in the wrong order its second derivative is below 0. The Hessian takes
@@ -251,10 +300,20 @@ class PairwiseSoftZeroOne(PairwiseObjective):
     n_threads, device
         As in :class:`PairwiseLogistic`.
 
+    Raises
+    ------
+    ValueError
+        If a parameter has a value that it cannot have.
+
     Notes
     -----
     All pairs in O(n log(labels)): they are summed in blocks of rows that all beat each other, by the sums of the
     logistic loss, whose curve is this one's slope.
+
+    References
+    ----------
+    The loss: TF-Ranking, ``PairwiseSoftZeroOneLoss`` in ``losses_impl.py``; KerasRS has it, too. Labels that may be
+    wrong: Charoenphakdee, Lee and Sugiyama, "On symmetric losses for learning from corrupted labels", ICML 2019.
     """
 
     name = "pairwise_soft_zero_one"
@@ -264,12 +323,18 @@ class PairwiseSoftZeroOne(PairwiseObjective):
 class PairwiseCustom(PairwiseObjective):
     """A pairwise loss of one's own, from a function of d = (s_i - s_j) / T.
 
+    ::
+
+        loss      = sum omega_ij l(d)
+        gradient  : winner += omega_ij l'(d) / T     loser -= omega_ij l'(d) / T
+        Hessian   : both   += omega_ij l''(d) / T^2
+
     Parameters
     ----------
     function : callable
-        ``function(d) -> (loss, first derivative, second derivative)``, all float64 arrays of the shape of d, for any
-        shape. The second derivative must not be negative: where a loss is not convex return a surrogate, such as the
-        magnitude of the first. A named function pickles, a lambda does not.
+        ``function(d) -> (l(d), l'(d), l''(d))``, all float64 arrays of the shape of d, for any shape. The second
+        derivative must not be negative: where a loss is not convex return a surrogate, such as the magnitude of the
+        first. A named function pickles, a lambda does not.
     name : str, default="pairwise_custom"
         What :meth:`metric` reports the loss as.
     temperature, pair_weight, gain, truncation, normalize, hessian_scale, ignore_negative_labels, item_weight
@@ -279,8 +344,11 @@ class PairwiseCustom(PairwiseObjective):
 
     Raises
     ------
-    TypeError, ValueError
-        In training, if the function's results are malformed, not finite, or a second derivative is negative.
+    ValueError
+        If a parameter has a value that it cannot have; in training, if the function's results have another shape, are
+        not finite, or a second derivative is negative.
+    TypeError
+        In training, if the function does not return three arrays.
 
     Notes
     -----
@@ -307,6 +375,7 @@ class PairwiseCustom(PairwiseObjective):
 
     @property
     def pair_loss(self) -> PairLoss:
+        """The loss of one pair: the function, its results checked."""
         return custom_loss(self.function, self.name)
 
     def _check_params(self) -> None:

@@ -19,7 +19,12 @@ def register(objective: Objective) -> Objective:
 
 
 def objective_names() -> tuple[str, ...]:
-    """The names that :func:`get_objective` and the rankers' ``objective=`` take."""
+    """The names that :func:`get_objective` and the rankers' ``objective=`` take.
+
+    Returns
+    -------
+    names : tuple of str
+    """
     return tuple(_REGISTRY)
 
 
@@ -34,10 +39,22 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
     **params
         The objective's parameters.
 
+    Returns
+    -------
+    objective : PairwiseObjective
+
     Raises
     ------
     ValueError
-        If there is no objective of that name.
+        If there is no objective of that name, a parameter has a value that it cannot have, or an objective that is
+        made already comes with parameters.
+    TypeError
+        If the objective has no such parameter.
+
+    Examples
+    --------
+    >>> get_objective("bpr", threshold=3)
+    BPR(threshold=3)
     """
     if isinstance(name, PairwiseObjective):
         if params:
@@ -50,6 +67,15 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
 
 def as_pairwise(objective: Any) -> PairwiseObjective | None:
     """An objective parameter, if it is one of ours, by name or object; None if it is the booster's own.
+
+    Parameters
+    ----------
+    objective : object
+        What a booster or a ranker takes as its objective.
+
+    Returns
+    -------
+    objective : PairwiseObjective or None
 
     Raises
     ------

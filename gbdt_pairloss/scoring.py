@@ -11,6 +11,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 
 from .boosters.query_sets import read_data, take_qid_column
 from .data import RankingData
+from .documentation import TEXT, documented_with
 from .metrics import Metric, get_metric
 from .objectives import PairwiseObjective
 
@@ -26,19 +27,15 @@ class RankingScorer:
 
     metric: Metric
 
+    @documented_with(TEXT)
     def __call__(self, estimator: Any, X: Any, y: Any, *, qid: Any = None, sample_weight: Any = None) -> float:
         """Mean of the metric over the queries of a test set.
 
         Parameters
         ----------
-        estimator : estimator
-            Anything fitted with ``predict``: a ranker, a regressor, a pipeline. It is given X as it is.
-        X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
-        y : array of shape (n_rows,)
-        qid : array of shape (n_rows,), optional
-            Query id of each row: any dtype, any order. Not needed where X is a DataFrame with a column ``qid``.
-        sample_weight : array, optional
-            One per row or per query; a query counts with its weight, or the mean of its rows' weights.
+        %(estimator)s
+        %(test_rows)s
+        %(test_weight)s
 
         Returns
         -------
@@ -48,7 +45,7 @@ class RankingScorer:
         Raises
         ------
         ValueError
-            If there are no query ids, or the data do not suit the metric.
+            If there are no query ids, the data are malformed or do not suit the metric, or the estimator is not fitted.
         """
         data, scores = predictions(
             estimator,
@@ -62,7 +59,12 @@ class RankingScorer:
         return float(self.metric(data, scores))
 
     def get_metadata_routing(self) -> Any:
-        """What scikit-learn's metadata routing passes on: ``qid`` and ``sample_weight``."""
+        """What scikit-learn's metadata routing passes on: ``qid`` and ``sample_weight``.
+
+        Returns
+        -------
+        request : sklearn.utils.metadata_routing.MetadataRequest
+        """
         request = MetadataRequest(owner=self)
         for name in ("qid", "sample_weight"):
             request.score.add_request(param=name, alias=True)
@@ -98,7 +100,7 @@ def make_ranking_scorer(metric: str | Metric = "ndcg", **options: Any) -> Rankin
     ValueError
         If there is no such metric, or an option has a value that it cannot have.
     TypeError
-        If the metric has no such option.
+        If the metric has no such option, or options come with a Metric, which is complete.
     """
     if isinstance(metric, Metric):
         if options:

@@ -14,6 +14,10 @@ def popularity_weights(
 ) -> NDArray[np.float64]:
     """Weights of negatives in proportion to popularity^alpha, of mean 1.
 
+    ::
+
+        weight = count(item)^alpha / (mean of count(item)^alpha over the rows)
+
     As ``loser_weight``, or BPR's ``negative_weight``, they make of the sum over all negatives the exact expectation of
     BPR with negatives sampled by popularity, as implicit and LightFM sample (alpha = 1). alpha = 0.75 is word2vec's.
 
@@ -22,15 +26,15 @@ def popularity_weights(
     item_id : array of shape (n_rows,)
         The item that each row is, of any dtype.
     alpha : float, default=1.0
-        From 0, all alike.
-    interactions : array, optional
+        At least 0; 0: all items alike.
+    interactions : array of shape (n_interactions,), optional
         Item ids of the interactions whose number is an item's popularity, such as those of the positives. Items that
         have none weigh 0 (unless alpha is 0). None: ``item_id`` itself.
 
     Returns
     -------
     weight : float64 array of shape (n_rows,)
-        count(item)^alpha over its mean.
+        From 0; empty if there are no rows.
 
     Raises
     ------
@@ -61,6 +65,10 @@ def propensity_weights(
 ) -> NDArray[np.float64]:
     """Inverse-propensity weights: 1 / the chance that a user looks at a position.
 
+    ::
+
+        weight = position^eta        or        weight = 1 / propensities[position - 1]
+
     Clicks say where users look as much as what they want. As item weights (``sample_weight``, or
     ``attach(item_weight=)``, with the default ``item_weight="winner"``) these weights make up for clicks that rows far
     down did not get for want of a look; the weights of rows without a click do not count. What stays is that a row
@@ -71,19 +79,20 @@ def propensity_weights(
     position : array of shape (n_rows,)
         Where the row was shown, from 1 at the top.
     eta : float, default=1.0
-        The chance to be looked at is position^-eta; 0 is no bias.
+        From 0. The chance to be looked at is position^-eta; 0 is no bias.
     propensities : array of shape (n_positions,), optional
         The chances themselves, of position 1, 2, ...; above 0, at most 1. In place of ``eta``.
 
     Returns
     -------
     weight : float64 array of shape (n_rows,)
+        From 1.
 
     Raises
     ------
     ValueError
         If a position is no whole number from 1, or has no propensity; if a propensity is not in (0, 1]; if eta is below
-        0, or so large that a weight is infinite.
+        0, or so large that a weight is infinite; if eta and propensities are both given.
 
     References
     ----------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import math
 import pickle
 
@@ -467,11 +466,6 @@ class TestCustomLoss:
         for twin in (clone(objective), pickle.loads(pickle.dumps(objective))):
             np.testing.assert_array_equal(twin.gradient_hessian([1, 0, 2], [0.1, 0.2, 0.4]), expected)
         assert objective.get_params()["temperature"] == 0.5
-
-    def test_the_docstrings_example(self) -> None:
-        (example,) = doctest.DocTestFinder(recurse=False).find(PairwiseCustom, "PairwiseCustom")
-        result = doctest.DocTestRunner().run(example)
-        assert (result.attempted, result.failed) == (4, 0)
 
 
 @pytest.mark.parametrize("name", objective_names())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import doctest
 import pickle
 
 import numpy as np
@@ -360,12 +359,6 @@ def test_get_objective() -> None:
     assert get_objective(objective) is objective
     with pytest.raises(ValueError, match=r"no objective 'ranknet'; known: bpr, pairwise_logistic, "):
         get_objective("ranknet")
-
-
-def test_the_docstrings_example() -> None:
-    (example,) = doctest.DocTestFinder(recurse=False).find(PairwiseLogistic, "PairwiseLogistic")
-    result = doctest.DocTestRunner().run(example)
-    assert (result.attempted, result.failed) == (3, 0)
 
 
 @pytest.mark.parametrize("pair_weight", ["uniform", "label_diff", "gain_diff", "ndcg", "lambdarank"])

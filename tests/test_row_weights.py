@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-
 import numpy as np
 import pytest
 
@@ -35,16 +33,6 @@ def by_hand(y, s, sizes, w, v, q):
         weight += omega.sum()
         start += size
     return gradient, hessian, loss, weight
-
-
-@pytest.mark.parametrize("function", [popularity_weights, propensity_weights])
-def test_the_examples_of_the_docstrings(function) -> None:
-    (example,) = doctest.DocTestFinder(recurse=False).find(
-        function, function.__name__, globs={function.__name__: function}
-    )
-    result = doctest.DocTestRunner().run(example)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 class TestPopularity:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..documentation import documented_with
 from ..objectives import PairwiseObjective
 from ..plan import Plan
 from ..training import TrainingWatch
@@ -27,9 +28,9 @@ from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, rank
 from .query_sets import Extras, QuerySet, column_names, joined, starts_of, take_qid_column
 from .ranker import (
     OWN_PARAMETERS,
+    RANKER_TEXT,
     RankerMixin,
     as_list,
-    documented,
     keyword_signature,
     native_parameters,
     refuse_ignored,
@@ -60,6 +61,7 @@ _INSTEAD = {
 }
 
 
+@documented_with(RANKER_TEXT)
 class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined]
     """LightGBM's ranker with exact pairwise objectives.
 
@@ -81,12 +83,13 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
     objective : str or PairwiseObjective or callable, default="pairwise_logistic"
         "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or whatever
         ``lightgbm.LGBMRanker`` takes, such as "lambdarank"; None is LightGBM's default.
-    eval_fraction : float between 0 and 1, optional
-        Share of the queries, drawn by ``random_state`` (None: 0), that ``fit`` holds out as evaluation set, whole,
-        where it is given none: for early stopping (``early_stopping_rounds=20``) inside pipelines and searches. The
-        model learns from the others alone.
+    %(eval_fraction)s
     **kwargs
         The parameters of ``lightgbm.LGBMRanker``; ``metric`` takes our metrics' names, too.
+
+    Raises
+    ------
+    %(init_raises)s
     """
 
     _native_ranker = lgb.LGBMRanker
@@ -100,7 +103,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     __init__.__signature__ = keyword_signature(lgb.LGBMRanker.__init__, **OWN_PARAMETERS)  # type: ignore[attr-defined]
 
-    @documented
+    @documented_with(RANKER_TEXT)
     def fit(
         self,
         X: Any,
@@ -137,10 +140,14 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         ----------
         %(rows)s
         init_score : array of shape (n_rows,), optional
-        eval_set : list of (X, y), optional
-        eval_names, eval_sample_weight, eval_init_score, eval_qid, eval_group : lists, optional
-        eval_loser_weight, eval_item_id, eval_pairs : lists, optional
-            One entry for each evaluation set.
+            Scores to start from.
+        %(eval_set)s
+        eval_names : list of str, optional
+            Names of the evaluation sets, for ``evals_result_``; default: "valid_0" and so on.
+        eval_sample_weight : list of arrays of shape (n_rows,) or (n_queries,), optional
+            %(eval_weight)s
+        eval_init_score : list of arrays of shape (n_rows,), optional
+            Scores that the evaluation sets start from.
         eval_metric : str, Metric, callable or list of these, optional
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables as LightGBM takes them.
             Default, with our objectives: the parameter ``metric``, else NDCG at ``eval_at``, or the objective's own
@@ -158,11 +165,13 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
         Raises
         ------
-        ValueError
-            If groups, labels, weights or pairs are malformed, an evaluation set has other columns, or a parameter does
-            not work with our objectives (``bagging_by_query``, ``class_weight``, those of LightGBM's own).
-        TypeError
-            For categorical columns in polars' or Arrow's form.
+        %(fit_raises)s
+            If an evaluation set has other columns, or ``bagging_by_query`` or ``class_weight`` is set, which do not
+            work with our objectives.
+
+        Warns
+        -----
+        %(fit_warns)s
         """
         objective = self.pairwise_objective()
         if objective is not None:
@@ -224,7 +233,15 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     @property
     def feature_names_in_(self) -> Any:
-        """Names of the features, where X had some (LightGBM 4.6 makes some up, and warns of arrays without)."""
+        """Names of the features, an array of shape (n_features,), where X had some.
+
+        LightGBM 4.6 makes some up, and warns of arrays without.
+
+        Raises
+        ------
+        AttributeError
+            If the ranker was fitted without names, or not at all.
+        """
         if getattr(self, "_feature_names", None) is None:
             raise AttributeError(f"{type(self).__name__} has no feature_names_in_: it was fitted without names")
         return np.array(self._feature_names)
@@ -248,7 +265,28 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         validate_features: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Scores of rows, as ``lightgbm.LGBMRanker.predict``; a DataFrame column ``qid`` is left out."""
+        """Scores of rows, as ``lightgbm.LGBMRanker.predict``; a DataFrame column ``qid`` is left out.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
+            Features, in the columns of ``fit``.
+        raw_score, start_iteration, num_iteration, pred_leaf, pred_contrib, validate_features
+            As in ``lightgbm.LGBMRanker.predict``.
+        **kwargs
+            LightGBM's other parameters of predictions.
+
+        Returns
+        -------
+        scores : float64 array of shape (n_rows,)
+            Larger is better; they compare within a query only. ``pred_leaf``: LightGBM's leaves, int32 of shape
+            (n_rows, n_trees). ``pred_contrib``: its contributions, float64 of shape (n_rows, n_features + 1).
+
+        Raises
+        ------
+        ValueError
+            If X has other columns, or the ranker is not fitted.
+        """
         features = take_qid_column(X)[0]
         check_column_names(features, getattr(self, "_feature_names", None), "X")
         return super().predict(

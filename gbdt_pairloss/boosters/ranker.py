@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
+from ..documentation import TEXT, documented_with
 from ..metrics import Feval, Metric, get_metric
 from ..objectives import PairwiseObjective, as_pairwise, get_objective, objective_names
 from ..plan import Plan
@@ -59,19 +60,28 @@ def keyword_signature(native_init: Any, **own: Any) -> inspect.Signature:
     return inspect.Signature([*first, *keywords, *rest])
 
 
-#: What the ``fit`` of both rankers says of the arguments that both have.
-_FIT_TEXT = {
+#: What both rankers say of what both have, in their own docstrings and in that of ``fit``.
+RANKER_TEXT = {
+    "eval_fraction": """\
+eval_fraction : float between 0 and 1, optional
+    Share of the queries, drawn by ``random_state`` (None: 0), that ``fit`` holds out as evaluation set, whole,
+    where it is given none: for early stopping (``early_stopping_rounds=20``) inside pipelines and searches. The
+    model learns from the others alone.""",
+    "init_raises": """\
+ValueError
+    If a parameter of the objective is given without ``objective__``, does not exist, or has a value that it cannot
+    have. ``fit`` looks at the others.""",
     "rows": """\
 X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
-    A column ``qid`` of a DataFrame (pandas, polars) or an Arrow table holds the query ids.
+    Features. A column ``qid`` of a DataFrame (pandas, polars) or an Arrow table holds the query ids.
 y : array of shape (n_rows,)
-    Labels: larger is better. Any finite numbers for our objectives. None with ``pairs``.
+    Labels, larger is better. Any finite numbers for our objectives. None with ``pairs``.
 qid : array of shape (n_rows,), optional
     Query id of each row: any dtype, any order; rows are regrouped inside.
 group : array of shape (n_queries,), optional
-    Rows of each query, instead of ``qid``. Without either all rows are one query, with a warning.
-sample_weight : array, optional
-    One per row (item weights; with XGBoost's own objectives the same within a query) or one per query.
+    Rows of each query, in order, instead of ``qid``. Without either all rows are one query, with a warning.
+sample_weight : array of shape (n_rows,) or (n_queries,), optional
+    One per row: how much it counts as the winner of its pairs. One per query: how much the query counts.
 loser_weight : array of shape (n_rows,), optional
     Weight of each row as the loser of its pairs; for BPR, as a negative.
 item_id : array of shape (n_rows,), optional
@@ -81,17 +91,40 @@ pairs : (winner, loser) or (winner, loser, weight), optional
     Arrays of shape (n_pairs,): learn from these pairs of rows, counted from 0, in the place of those that the
     labels make. Without qid and group all rows are then one query; ``normalize="none"`` or ``"query"`` of
     the objective suits it. Nobody cuts pairs along with X: they do not go through scikit-learn's searches.""",
+    "eval_set": """\
+eval_set : list of (X, y), optional
+    Sets to evaluate after every round, of the shapes of X and y; a tuple (X, y) alone is one set. The lists below have
+    one entry for each set, in the form of the argument without ``eval``; None: none.
+eval_qid : list of arrays of shape (n_rows,), optional
+    Query id of each row.
+eval_group : list of arrays of shape (n_queries,), optional
+    Rows of each query, instead of ``eval_qid``.
+eval_loser_weight : list of arrays of shape (n_rows,), optional
+    Weights of rows as losers, for the objectives' own loss.
+eval_item_id : list of arrays of shape (n_rows,), optional
+    The item that each row is, for the loss of BPR.
+eval_pairs : list of (winner, loser) or (winner, loser, weight), optional
+    Arrays of shape (n_pairs,), for the objectives' own loss and "pair_accuracy".""",
+    "eval_weight": """\
+Weights of rows, or of queries: a query counts in the mean with its weight, or the mean of its rows' weights.""",
     "eval_X": """\
-eval_X, eval_y : array-likes or tuples of these, optional
+eval_X, eval_y : array-likes of the shapes of X and y, or tuples of these, optional
     ``eval_set`` in the form of LightGBM 4.7, which a pipeline can transform (``transform_input=["eval_X"]``).""",
+    "fit_raises": """\
+RuntimeError
+    For ``objective__device="cuda"``, if there is no device.
+TypeError
+    If ``pairs`` are not a tuple, a metric function of ours is given in the place of its name, or (LightGBM) categorical
+    columns are polars' or Arrow's.
+ValueError
+    If X, groups, labels, weights, pairs or a parameter are malformed; if a metric is not known, or the labels of an
+    evaluation set do not suit it; if nothing can be learned, for every pair has weight 0; if a parameter of the
+    booster's own objectives is set that ours would ignore.""",
+    "fit_warns": """\
+UserWarning
+    If neither qid nor group is given; if nothing can be learned, for there is no pair or Hessians are too small for a
+    split; if no tree has a split.""",
 }
-
-
-def documented(fit: Any) -> Any:
-    """Put the shared texts in the places of ``%(rows)s`` and the like in a docstring of ``fit``."""
-    if fit.__doc__:  # python -OO drops docstrings
-        fit.__doc__ = inspect.cleandoc(fit.__doc__) % _FIT_TEXT
-    return fit
 
 
 class RankerMixin:
@@ -115,7 +148,18 @@ class RankerMixin:
         super().__setstate__({**OWN_PARAMETERS, **state})  # type: ignore[misc]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """All parameters: the booster's, and the objective's as ``objective__NAME`` if it is one of our objects."""
+        """All parameters: the booster's, and the objective's as ``objective__NAME`` if it is one of our objects.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            False: without those of the objective.
+
+        Returns
+        -------
+        params : dict
+            Values by name.
+        """
         # Both boosters collect parameters by walking from a class to its bases, each version in another way: ask
         # theirs for a ranker of theirs.
         native = self._native_ranker.__new__(self._native_ranker)
@@ -126,10 +170,20 @@ class RankerMixin:
     def set_params(self, **params: Any) -> Any:
         """Set parameters; ``objective__NAME`` reaches the objective, which both boosters would swallow silently.
 
+        Parameters
+        ----------
+        **params
+            Names and values. What the booster's ranker does not know it passes on to the booster.
+
+        Returns
+        -------
+        self : LGBMRanker or XGBRanker
+
         Raises
         ------
         ValueError
-            If the objective has no such parameter, or is the booster's own; then nothing is set.
+            If the objective has no such parameter, or not with such a value, or is the booster's own, or if its
+            parameter is given without ``objective__``; then nothing is set.
         """
         nested = {name[len(NESTED) :]: value for name, value in params.items() if name.startswith(NESTED)}
         own = {name: value for name, value in params.items() if not name.startswith(NESTED)}
@@ -149,7 +203,17 @@ class RankerMixin:
         return self
 
     def pairwise_objective(self) -> PairwiseObjective | None:
-        """The objective if it is one of ours, by name or object; None if it is the booster's own."""
+        """The objective if it is one of ours, by name or object; None if it is the booster's own.
+
+        Returns
+        -------
+        objective : PairwiseObjective or None
+
+        Raises
+        ------
+        ValueError
+            If ``objective`` is a class of ours, and not an object.
+        """
         return as_pairwise(self.objective)
 
     def _read_sets(
@@ -211,6 +275,7 @@ class RankerMixin:
         if n_splits is not None:
             warn_without_split(n_splits)
 
+    @documented_with(TEXT)
     def score(
         self,
         X: Any,
@@ -226,18 +291,13 @@ class RankerMixin:
 
         Parameters
         ----------
-        X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
-            A column ``qid`` of a DataFrame holds the query ids.
-        y : array of shape (n_rows,)
-        qid : array of shape (n_rows,), optional
-            Query id of each row: any dtype, any order.
+        %(test_rows)s
         group : array of shape (n_queries,), optional
-            Rows of each query, instead of ``qid``.
-        sample_weight : array, optional
-            One per row or per query; a query counts with its weight, or the mean of its rows' weights.
+            Rows of each query, in order, instead of ``qid``.
+        %(test_weight)s
         pairs : (winner, loser) or (winner, loser, weight), optional
-            The pairs that "pair_accuracy", the only metric of them, counts in the place of those that the labels make;
-            ``y`` may then be None.
+            Arrays of shape (n_pairs,): the pairs that "pair_accuracy", the only metric of them, counts in the place of
+            those that the labels make; ``y`` may then be None.
         metric : str or Metric, optional
             Default: "ndcg"; "pair_accuracy" with ``pairs``. A name such as ``"ndcg@10"``, ``"map"`` or ``"spearman"``,
             or ``metrics.get_metric(name, ...)`` with options such as ``gain="linear"``; NDCG refuses negative labels.
@@ -250,8 +310,10 @@ class RankerMixin:
         Raises
         ------
         ValueError
-            If neither qid nor group is given although the ranker was fitted on several queries, or the data do not
-            suit the metric.
+            If neither qid nor group is given although the ranker was fitted on several queries, the data are malformed
+            or do not suit the metric, there is no such metric, or the ranker is not fitted.
+        TypeError
+            If ``pairs`` are not a tuple, or ``metric`` is neither a name nor a Metric.
         """
         evaluation = score_metric(metric or ("ndcg" if pairs is None else "pair_accuracy"))
         if pairs is not None and evaluation.definition != "pair_accuracy":

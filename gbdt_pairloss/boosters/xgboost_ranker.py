@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..documentation import documented_with
 from ..objectives import PairwiseObjective, objective_names
 from ..plan import Plan
 from ..training import TrainingWatch
@@ -14,9 +15,9 @@ from .query_sets import Extras, QuerySet, joined, paired, starts_of, take_qid_co
 from .ranker import (
     NESTED,
     OWN_PARAMETERS,
+    RANKER_TEXT,
     RankerMixin,
     as_list,
-    documented,
     keyword_signature,
     native_parameters,
     refuse_ignored,
@@ -37,6 +38,7 @@ _INSTEAD = {
 }
 
 
+@documented_with(RANKER_TEXT)
 class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     """XGBoost's ranker with exact pairwise objectives.
 
@@ -62,12 +64,13 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     objective : str or PairwiseObjective, default="pairwise_logistic"
         "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or "rank:ndcg",
         "rank:pairwise", "rank:map".
-    eval_fraction : float between 0 and 1, optional
-        Share of the queries, drawn by ``random_state`` (None: 0), that ``fit`` holds out as evaluation set, whole,
-        where it is given none: for ``early_stopping_rounds`` inside pipelines and searches. The model learns from the
-        others alone.
+    %(eval_fraction)s
     **kwargs
         The parameters of ``xgboost.XGBRanker``.
+
+    Raises
+    ------
+    %(init_raises)s
     """
 
     _native_ranker = xgb.XGBRanker
@@ -85,7 +88,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     __init__.__signature__ = keyword_signature(xgb.XGBModel.__init__, **OWN_PARAMETERS)  # type: ignore[attr-defined]
 
-    @documented
+    @documented_with(RANKER_TEXT)
     def fit(
         self,
         X: Any,
@@ -120,14 +123,18 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         ----------
         %(rows)s
         base_margin : array of shape (n_rows,), optional
-        eval_set : list of (X, y), optional
-        eval_qid, eval_group, sample_weight_eval_set, base_margin_eval_set : lists, optional
-        eval_loser_weight, eval_item_id, eval_pairs : lists, optional
-            One entry for each evaluation set.
-        eval_metric, callbacks : optional
-            In place of the constructor's. Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic", or
-            callables of one query. Early stopping follows the last. Default, with our objectives: "ndcg", or the
-            objective's own loss where labels do not suit NDCG.
+            Scores to start from.
+        %(eval_set)s
+        sample_weight_eval_set : list of arrays of shape (n_rows,) or (n_queries,), optional
+            %(eval_weight)s
+        base_margin_eval_set : list of arrays of shape (n_rows,), optional
+            Scores that the evaluation sets start from.
+        eval_metric : str, Metric, callable or list of these, optional
+            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables ``f(y_true, y_pred)`` of one
+            query. Default: the constructor's, else, with our objectives, "ndcg", or the objective's own loss where
+            labels do not suit NDCG. Early stopping follows the last.
+        callbacks : list of xgboost.callback.TrainingCallback, optional
+            Default: the constructor's.
         verbose, xgb_model, feature_weights
             As in ``xgboost.XGBRanker.fit``.
         %(eval_X)s
@@ -138,9 +145,11 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
         Raises
         ------
-        ValueError
-            If groups, labels, weights or pairs are malformed, or a parameter of XGBoost's own objectives is set that
-            ours would ignore.
+        %(fit_raises)s
+
+        Warns
+        -----
+        %(fit_warns)s
         """
         objective = self.pairwise_objective()
         if objective is None and not (isinstance(self.objective, str) and self.objective.startswith("rank:")):
@@ -210,7 +219,18 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         return len(self.get_booster().get_score(importance_type="weight"))
 
     def load_model(self, fname: Any) -> None:
-        """Load a saved model. An objective of ours stays the ranker's objective, for the next ``fit``."""
+        """Load a saved model; an objective of ours stays the ranker's objective, for the next ``fit``.
+
+        Parameters
+        ----------
+        fname : str, path-like or bytearray
+            A file that ``save_model`` wrote, or its contents.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be read, or is no model of XGBoost's (``xgboost.core.XGBoostError``).
+        """
         if self.pairwise_objective() is None:
             super().load_model(fname)
             return
@@ -218,7 +238,13 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             super().load_model(fname)
 
     def get_xgb_params(self) -> dict[str, Any]:
-        """The native parameters. With an objective of ours the model calls itself ``rank:pairwise``."""
+        """The native parameters; with an objective of ours the model calls itself ``rank:pairwise``.
+
+        Returns
+        -------
+        params : dict
+            Values by XGBoost's names.
+        """
         params = native_parameters(super().get_xgb_params())
         params["random_state"] = seed_of(params.get("random_state"))
         if self.pairwise_objective() is not None:
@@ -235,7 +261,25 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         base_margin: Any = None,
         iteration_range: Any = None,
     ) -> Any:
-        """Scores of rows, as ``xgboost.XGBRanker.predict``; a DataFrame column ``qid`` is left out."""
+        """Scores of rows, as ``xgboost.XGBRanker.predict``; a DataFrame column ``qid`` is left out.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
+            Features, in the columns of ``fit``.
+        output_margin, validate_features, base_margin, iteration_range
+            As in ``xgboost.XGBRanker.predict``.
+
+        Returns
+        -------
+        scores : float32 array of shape (n_rows,)
+            Larger is better; they compare within a query only.
+
+        Raises
+        ------
+        ValueError
+            If X has other columns, or the ranker is not fitted.
+        """
         return super().predict(
             take_qid_column(X)[0],
             output_margin=output_margin,
@@ -246,7 +290,13 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     @property
     def best_iteration_(self) -> int:
-        """XGBoost's ``best_iteration`` (counted from 0), under scikit-learn's and LightGBM's name."""
+        """XGBoost's ``best_iteration`` (counted from 0), under scikit-learn's and LightGBM's name.
+
+        Raises
+        ------
+        AttributeError
+            If the training did not stop early: it had no ``early_stopping_rounds``.
+        """
         return int(self.best_iteration)
 
 

@@ -85,6 +85,11 @@ class DaskLGBMRanker(DaskRankerMixin, LGBMRanker):  # type: ignore[misc]
         As in :class:`gbdt_pairloss.LGBMRanker`; it has to pickle.
     **kwargs
         Its other parameters; ``tree_learner`` may be "data", the default, or "voting".
+
+    Raises
+    ------
+    ValueError
+        As :class:`gbdt_pairloss.LGBMRanker`.
     """
 
     _local_ranker = LGBMRanker

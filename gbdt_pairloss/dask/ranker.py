@@ -41,6 +41,7 @@ class DaskRankerMixin:
         X : Dask DataFrame or Dask array of shape (n_rows, n_features)
             In any partitions: a query's rows may lie in several. A column ``qid`` of a DataFrame holds the query ids.
         y : Dask Series or array of shape (n_rows,)
+            Labels, larger is better.
         qid : Dask Series or array of shape (n_rows,), optional
             Query id of each row: numbers, dates or strings, in any order. Needed where X has no column ``qid``.
         sample_weight : Dask Series or array of shape (n_rows,), optional
@@ -59,7 +60,8 @@ class DaskRankerMixin:
         Raises
         ------
         TypeError
-            If X, y, qid or a weight is no Dask collection, or ids are neither numbers, dates nor strings.
+            If X, y, qid or a weight is no Dask collection, ids are neither numbers, dates nor strings, or the local
+            ranker's ``fit`` has no such argument.
         ValueError
             If query ids are missing, collections are cut differently, categories differ between partitions, or
             something does not work on a cluster: ``pairs``, ``group``, ``eval_fraction``, weights per query.
@@ -117,10 +119,28 @@ class DaskRankerMixin:
         return self
 
     def predict(self, X: Any, **kwargs: Any) -> Any:
-        """Scores of rows: a Dask Series with the index of a Dask DataFrame, a Dask array for an array.
+        """Scores of rows, by the workers that hold them.
 
-        Order and partitions are those of X. Anything else is predicted here and now. What gives more than one number
-        per row, such as ``pred_contrib``, takes ``X.map_partitions(ranker.to_local().predict, ...)``.
+        What gives more than one number per row, such as ``pred_contrib``, takes
+        ``X.map_partitions(ranker.to_local().predict, ...)``.
+
+        Parameters
+        ----------
+        X : Dask DataFrame or Dask array of shape (n_rows, n_features)
+            Features, in the columns of ``fit``. Anything else is predicted here and now.
+        **kwargs
+            What else the local ranker's ``predict`` takes.
+
+        Returns
+        -------
+        scores : Dask Series or array of shape (n_rows,)
+            For a DataFrame a Series with its index, for an array an array; order and partitions are those of X. The
+            dtype is the booster's: float64 of LightGBM, float32 of XGBoost.
+
+        Raises
+        ------
+        ValueError
+            When it is computed, as the local ranker's ``predict``.
         """
         local = self.to_local()
         meta = pd.Series(name="score", dtype=self._score_dtype)
@@ -149,7 +169,9 @@ class DaskRankerMixin:
         Raises
         ------
         ValueError
-            If there are no query ids, or the data do not suit the metric.
+            If there are no query ids, the data do not suit the metric, or there is no such metric.
+        TypeError
+            If ``metric`` is neither a name nor a Metric.
         """
         evaluation = score_metric(metric or "ndcg")
         name = qid_column(X)
@@ -165,14 +187,26 @@ class DaskRankerMixin:
         return float(evaluation(read_data(scores, labels, ids, None, weight, objective), scores))
 
     def to_local(self) -> Any:
-        """The same ranker without Dask."""
+        """The same ranker without Dask.
+
+        Returns
+        -------
+        ranker : LGBMRanker or XGBRanker
+            Fitted, if this one is.
+        """
         local = self._unfitted()
         vars(local).update(self._fitted_state(self))
         return local
 
     @property
     def client_(self) -> Any:
-        """The client that is used: ``client``, or the process's own."""
+        """The client that is used: ``client``, or the process's own.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
         return distributed.get_client() if self.client is None else self.client
 
     def _unfitted(self) -> Any:

@@ -56,6 +56,11 @@ class DaskXGBRanker(DaskRankerMixin, XGBRanker):  # type: ignore[misc]
         As in :class:`gbdt_pairloss.XGBRanker`; it has to pickle.
     **kwargs
         Its other parameters.
+
+    Raises
+    ------
+    ValueError
+        As :class:`gbdt_pairloss.XGBRanker`.
     """
 
     _local_ranker = XGBRanker

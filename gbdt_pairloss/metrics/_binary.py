@@ -119,6 +119,10 @@ def reciprocal_rank(
 ) -> float | Float64Array:
     """Reciprocal rank of the first relevant row; its mean over queries is MRR.
 
+    ::
+
+        RR@k = 1 / (rank of the first relevant row)
+
     0 if that row stands beyond rank ``k``. Undefined for a query without a relevant row.
 
     Parameters
@@ -197,6 +201,10 @@ def precision(
     -----
     %(warns)s
 
+    References
+    ----------
+    trec_eval, ``m_P.c``. Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, chapter 8.
+
     Examples
     --------
     >>> precision([1, 0, 0, 1], [0.9, 0.8, 0.7, 0.6], k=2)
@@ -248,6 +256,10 @@ def recall(
     -----
     %(warns)s
 
+    References
+    ----------
+    trec_eval, ``m_recall.c``. Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, chapter 8.
+
     Examples
     --------
     >>> recall([1, 1, 0, 1], [0.9, 0.8, 0.7, 0.6], k=1, ties="order")
@@ -273,6 +285,10 @@ def hit_rate(
 ) -> float | Float64Array:
     """Whether any of the first ``k`` ranks holds a relevant row (success@k); under ties, its probability.
 
+    ::
+
+        hit rate@k = 1 if (relevant rows in the first k ranks) > 0 else 0
+
     Undefined for a query without a relevant row.
 
     Parameters
@@ -294,6 +310,10 @@ def hit_rate(
     Warns
     -----
     %(warns)s
+
+    References
+    ----------
+    trec_eval, ``m_success.c``.
 
     Examples
     --------

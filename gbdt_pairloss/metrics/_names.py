@@ -36,11 +36,44 @@ class Metric:
     maximize: bool = True
 
     def __call__(self, data: RankingData, scores: Any) -> float:
-        """The mean over the queries, weighted by ``data.evaluation_weight()``."""
+        """The mean over the queries, by their weights.
+
+        Parameters
+        ----------
+        data : RankingData
+            Labels, groups and weights, as a booster's dataset or a ranker's evaluation set is read.
+        scores : array of shape (n_rows,)
+            Larger is better.
+
+        Returns
+        -------
+        value : float
+
+        Raises
+        ------
+        ValueError
+            If the labels do not suit the metric, a score is not finite, or no query counts.
+        """
         return METRICS[self.definition].mean(self.per_query(data, scores), data)
 
     def per_query(self, data: RankingData, scores: Any) -> Float64Array:
-        """One value per query, shape (n_queries,); NaN for the queries that are left out."""
+        """One value per query.
+
+        Parameters
+        ----------
+        data, scores
+            As in :meth:`__call__`.
+
+        Returns
+        -------
+        values : float64 array of shape (n_queries,)
+            NaN for the queries that are left out.
+
+        Raises
+        ------
+        ValueError
+            If the labels do not suit the metric, or a score is not finite.
+        """
         return METRICS[self.definition].per_query(data, check_scores(data, scores), dict(self.options))
 
 
@@ -64,7 +97,7 @@ def get_metric(name: str, **options: Any) -> Metric:
     ValueError
         If the name is unknown, ``@k`` is no positive integer or the metric has no cut, or an option's value is wrong.
     TypeError
-        If the metric has no such option.
+        If the name is no string, the metric has no such option, or ``k`` is given apart from the name.
 
     Examples
     --------
@@ -92,12 +125,38 @@ def get_metric(name: str, **options: Any) -> Metric:
 
 @dataclass(frozen=True)
 class Feval:
-    """What :func:`feval` returns: a callable of predictions and a booster's dataset."""
+    """What :func:`feval` returns: a callable of predictions and a booster's dataset.
+
+    Attributes
+    ----------
+    metrics : tuple of Metric
+    """
 
     metrics: tuple[Metric, ...]
 
     def __call__(self, preds: Any, dataset: Any) -> list[Any]:
-        """Every metric on the dataset, in the form that its booster takes."""
+        """Every metric on the dataset, in the form that its booster takes.
+
+        Parameters
+        ----------
+        preds : array of shape (n_rows,)
+            Raw scores.
+        dataset : lightgbm.Dataset or xgboost.DMatrix (or its kin)
+            With groups.
+
+        Returns
+        -------
+        results : list
+            ``(name, value, True)`` for LightGBM, ``(name, value)`` for XGBoost; larger is better.
+
+        Raises
+        ------
+        TypeError
+            If ``dataset`` is not a booster's dataset.
+        ValueError
+            If the dataset has no groups, the labels do not suit a metric, a prediction is not finite (the row is
+            named), or LightGBM's DART trains on the dataset.
+        """
         from ..adapters import adapter_of  # here, so that metrics need no booster
 
         adapter = adapter_of(dataset)
@@ -115,6 +174,11 @@ class Feval:
 def feval(*names: str | Metric, **options: Any) -> Feval:
     """Metrics for ``lightgbm.train(feval=...)`` and ``xgboost.train(custom_metric=...)``.
 
+    ::
+
+        lightgbm.train(params, train, valid_sets=[valid], feval=feval("ndcg@10", "map"))
+        xgboost.train(params, train, evals=[(valid, "valid")], custom_metric=feval("ndcg@10"), maximize=True)
+
     XGBoost guesses from a custom metric's name whether larger is better: for early stopping pass ``maximize=True`` to
     ``xgboost.train`` or to its ``EarlyStopping`` callback.
 
@@ -127,21 +191,22 @@ def feval(*names: str | Metric, **options: Any) -> Feval:
 
     Returns
     -------
-    callable
+    evaluate : Feval
         ``(preds, dataset) -> list`` of what the booster takes as results; it pickles. Queries count by their weight
-        times the mean of their item weights. It raises a ValueError that names the row if a prediction is not finite.
+        times the mean of their item weights.
 
     Raises
     ------
-    ValueError, TypeError
-        As for :func:`get_metric`; if no metric is given, or none has an option.
+    ValueError
+        As for :func:`get_metric`; if no metric is given.
+    TypeError
+        As for :func:`get_metric`; if none of the metrics has an option.
 
     Examples
     --------
-    ::
-
-        lightgbm.train(params, train, valid_sets=[valid], feval=feval("ndcg@10", "map"))
-        xgboost.train(params, train, evals=[(valid, "valid")], custom_metric=feval("ndcg@10"), maximize=True)
+    >>> evaluate = feval("ndcg@10", "map", relevant=2)
+    >>> [metric.name for metric in evaluate.metrics]
+    ['ndcg@10', 'map']
     """
     if not names:
         raise ValueError("feval needs at least one metric name, such as 'ndcg@10'")

@@ -79,6 +79,10 @@ def pair_accuracy(
 ) -> float | Float64Array:
     """Share of the pairs of a query, y_i > y_j, that the scores put in the right order, s_i > s_j.
 
+    ::
+
+        pair accuracy = (pairs with s_i > s_j  +  1/2 pairs with s_i = s_j) / (pairs with y_i > y_j)
+
     Labels are any real numbers. Undefined for a query whose labels are all equal. Every pair counts; the cost is
     O(n log n). Kendall's tau-a without label ties is ``2 pair_accuracy - 1``.
 
@@ -86,8 +90,8 @@ def pair_accuracy(
     ----------
     %(input)s
     pairs : (winner, loser) or (winner, loser, weight), optional
-        Count these pairs of rows, each by its weight, in the place of those that the labels make. Rows of 2-D arrays
-        count list by list.
+        Arrays of shape (n_pairs,): count these pairs of rows, each by its weight, in the place of those that the labels
+        make. Rows of 2-D arrays count list by list.
     ties : {"average", "wrong"}, default="average"
         What a pair of equal scores counts: 1/2, or 0.
     %(empty_skip)s
@@ -99,6 +103,12 @@ def pair_accuracy(
     Raises
     ------
     %(raises)s
+    TypeError
+        If ``pairs`` are not a tuple.
+
+    References
+    ----------
+    Kendall, "A new measure of rank correlation", Biometrika 30 (1938). With ``pairs``: CatBoost's ``PairAccuracy``.
 
     Examples
     --------
@@ -123,6 +133,10 @@ def auc(
     empty: float | str = "skip",
 ) -> float | Float64Array:
     """Area under the receiver operating characteristic, per query: the pair accuracy of relevant against other rows.
+
+    ::
+
+        AUC = (pairs with s_i > s_j  +  1/2 pairs with s_i = s_j) / (pairs of a relevant row i and another row j)
 
     Undefined for a query whose rows are all relevant, or none.
 
@@ -171,6 +185,10 @@ def spearman(
     empty: float | str = "skip",
 ) -> float | Float64Array:
     """Spearman's rank correlation of labels and scores within a query; on stocks within a date, the rank IC.
+
+    ::
+
+        rho = cov(rank of y, rank of s) / (std(rank of y) std(rank of s))
 
     Pearson's correlation of the ranks, equal values at the mean of their ranks. Labels are any real numbers.
     Undefined for a query whose labels are all equal; constant scores count 0, the expectation over random orders.

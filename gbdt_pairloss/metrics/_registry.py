@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import is_on_device, like, to_host
 from ..data import RankingData, read_arrays
+from ..documentation import TEXT, documented_with
 from ..validation import Float64Array, as_vector, check_choice, check_finite, check_positive
 from ._ranking import rows_per_query
 
@@ -124,9 +125,7 @@ def register(
             device_kernel=device_kernel,
         )
         METRICS.update(dict.fromkeys((function.__name__, *names), definition))
-        if function.__doc__:  # python -OO drops docstrings
-            function.__doc__ = inspect.cleandoc(function.__doc__) % _SHARED_TEXT
-        return function
+        return documented_with(_SHARED_TEXT)(function)
 
     return enter
 
@@ -199,22 +198,12 @@ _CHECKS: dict[str, Callable[[Any, str], None]] = {
     "max_label": _check_max_label,
 }
 
-_SHARED_TEXT = {
-    "input": """\
-y_true : array-like of shape (n_rows,) or (n_lists, list_size), or a dict
-    Labels; or ``{"labels": ..., "mask": ...}``.
-y_pred : array-like of the same shape
-    Scores, larger is better.
-group : array-like of shape (n_queries,), optional
-    Rows of each query, in order. 1-D input without ``group`` and ``qid`` is one query.
-qid : array-like of shape (n_rows,), optional
-    The query of each row, of any dtype, in any order.
-mask : bool array-like of the shape of y_true, optional
-    False: the row takes no part and may hold anything, NaN included.
-query_weight : array-like of shape (n_queries,), optional
-    Weight of each query in the mean; with ``qid``, in order of first appearance.
+_PER_QUERY = """\
 per_query : bool, default=False
-    Return one value per query instead of the mean.""",
+    Return one value per query instead of the mean."""
+
+_SHARED_TEXT = {
+    "input": "\n".join((TEXT["arrays"], TEXT["mask"], TEXT["query_weight"], _PER_QUERY)),
     "k": """\
 k : int, optional
     Count the first ``k`` ranks only; None: the whole list.""",
@@ -234,7 +223,8 @@ empty : {0.0, 1.0, "skip"}, default="skip"
     What a query counts for which the metric is undefined (see above); "skip" leaves it out of the mean (NaN in
     ``per_query``). Queries without rows are always left out.""",
     "returns": """\
-float, or float64 array of shape (n_queries,) if ``per_query``""",
+float, or float64 array of shape (n_queries,) if ``per_query``
+    The array is CuPy's if ``y_pred`` is.""",
     "raises": """\
 ValueError
     If shapes, groups, weights or an option are malformed, a label or score that takes part is not finite, every

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import doctest
 import pickle
 
 import numpy as np
@@ -211,15 +210,3 @@ def test_feval_in_xgboost():
         verbose_eval=False,
     )
     assert {name: len(values) for name, values in record["train"].items()} == {"ndcg@2": 2, "mrr": 2}
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in metrics.__all__ if name not in ("METRICS", "Feval", "Metric", "feval")]
-)
-def test_examples_in_docstrings(name):
-    function = getattr(metrics, name)
-    assert "%(" not in function.__doc__
-    (example,) = doctest.DocTestFinder(recurse=False).find(function, name, globs={name: function})
-    result = doctest.DocTestRunner().run(example)
-    assert result.attempted > 0
-    assert result.failed == 0
