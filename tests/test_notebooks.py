@@ -18,7 +18,7 @@ SECONDS = 180  # of a cell, which may have to compile kernels
 
 # What only one machine has: its folders, and addresses of objects.
 OF_A_MACHINE = re.compile(
-    r"(?<![\w.:/])/(?:home|root|tmp|Users|usr|opt|var|mnt|work|private|srv|data)/|[A-Za-z]:\\\\|file://|"
+    r"(?<![\w.:/])/(?:home|root|tmp|Users|usr|opt|var|mnt|work|private|srv|data)/|\b[A-Z]:\\\\Users|file://|"
     r"/ipykernel_\d+|\bobject at 0x[0-9a-f]+"
 )
 
@@ -85,9 +85,6 @@ def test_a_notebook_is_small(path: Path) -> None:
 
 @pytest.mark.slow
 @every_notebook
-# Of the kernel's manager: a socket that the kernel's end closes, a connection to this machine alone.
-@pytest.mark.filterwarnings("ignore:Proactor event loop:RuntimeWarning")
-@pytest.mark.filterwarnings("ignore:Jupyter is migrating its paths:DeprecationWarning")
 def test_a_notebook_runs_again(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nbclient = pytest.importorskip("nbclient")
     nbformat = pytest.importorskip("nbformat")
