@@ -62,6 +62,10 @@ def draw_differences(panels: dict[str, dict[str, Any]], baseline: str, path: Pat
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
         axes.tick_params(axis="x", labelsize=8.5)
+        axes.locator_params(axis="x", nbins=6)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.3f}" if abs(value) > 1e-9 else "0")
     axes.invert_yaxis()
-    figure.suptitle(f"Difference to {baseline}, all sets together, 95% intervals", x=0.01, ha="left", fontsize=11)
+    figure.suptitle(
+        f"Difference to {baseline}, all sets together, 95% intervals; filled: ours", x=0.01, ha="left", fontsize=11
+    )
     figure.savefig(path, format="png")

@@ -95,9 +95,13 @@ def _summary(sets: Sets) -> list[str]:
         rows.append([name, *means, str(best)])
     text = "Means over the sets of the means over their queries, and on how many sets the NDCG@10 is the highest."
     lines = [text, "", *markdown(["objective", *metrics, "best"], rows)]
-    lines += ["", f"Differences to {NATIVE['LightGBM']}:", ""]
-    rows = [[n, *(_cell(difference(sets, n, NATIVE["LightGBM"], m)) for m in metrics)] for n in names]
-    lines += markdown(["objective", *metrics], [row for row in rows if row[0] != NATIVE["LightGBM"]])
+    for title, baseline, compared in (
+        ("All of them", NATIVE["LightGBM"], names),
+        ("Those of XGBoost", NATIVE["XGBoost"], [name for name in names if _booster(name) == "XGBoost"]),
+    ):
+        lines += ["", f"{title}, differences to {baseline}:", ""]
+        rows = [[n, *(_cell(difference(sets, n, baseline, m)) for m in metrics)] for n in compared if n != baseline]
+        lines += markdown(["objective", *metrics], rows)
     lines += ["", f"Ours, differences to the default ({DEFAULT}) in the same booster:", ""]
     rows = []
     for name in names:

@@ -29,7 +29,8 @@ def popularity_weights(
         At least 0; 0: all items alike.
     interactions : array of shape (n_interactions,), optional
         Item ids of the interactions whose number is an item's popularity, such as those of the positives. Items that
-        have none weigh 0 (unless alpha is 0). None: ``item_id`` itself.
+        have none weigh 0 (unless alpha is 0), and then nothing pushes them down: where they are candidates, too, add
+        one interaction for every item. None: ``item_id`` itself.
 
     Returns
     -------
