@@ -120,6 +120,15 @@ def test_unknown_reduction() -> None:
         PairwiseLogistic().loss(Y, S, reduction="average")
 
 
+@pytest.mark.parametrize("reduction", ["sum", "pair_weights", "mean_with_sample_weight"])
+def test_a_sum_of_losses_beyond_float64_is_no_result(reduction) -> None:
+    objective = PairwiseLogistic(normalize="none")
+    with pytest.raises(ValueError, match="leaves the range of float64: scale the weights down"):
+        objective.loss(
+            Y * 3, [3.0, 4.0, 0.0, 1.0] * 3, group=[4, 4, 4], sample_weight=[1e308] * 12, reduction=reduction
+        )
+
+
 def test_arrays_from_a_boosters_own_ranker_are_refused() -> None:
     with pytest.raises(TypeError, match=r"gbdt_pairloss\.LGBMRanker or gbdt_pairloss\.XGBRanker"):
         PairwiseLogistic()(np.array(Y), np.array(S))
