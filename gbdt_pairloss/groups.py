@@ -202,12 +202,10 @@ def _read_ids(ids: Any, n_rows: int | None, name: str, what: str, hint: str = ""
 def _as_ids(qid: Any, name: str) -> NDArray[Any]:
     """Ids as an array that keeps apart what is different: numpy makes "1" of a 1 that stands beside strings, and
     rounds whole numbers that fit no integer type."""
-    array = as_array(qid, name, "give one id per row")
-    if isinstance(qid, (list, tuple)) and array.ndim == 1:
-        types = {type(value) for value in qid}
-        if len(types) > 1 or (types == {int} and array.dtype.kind == "f"):
-            array = np.empty(len(qid), dtype=object)
-            array[:] = qid
+    types = {type(value) for value in qid} if isinstance(qid, (list, tuple)) else set()
+    array = None if len(types) > 1 or tuple in types else as_array(qid, name, "give one id per row")
+    if array is None or (types == {int} and array.ndim == 1 and array.dtype.kind == "f"):
+        return np.fromiter(qid, dtype=object, count=len(qid))
     return array
 
 
