@@ -24,7 +24,7 @@ from .lightgbm import (
 )
 from .lightgbm_columns import check_arrow_columns, check_column_names, without_qid_column
 from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, ranks_apart, read_ranks
-from .query_sets import Extras, QuerySet, column_names, joined, starts_of, take_qid_column
+from .query_sets import Extras, QuerySet, check_column_types, column_names, joined, starts_of, take_qid_column
 from .ranker import (
     OWN_PARAMETERS,
     RankerMixin,
@@ -195,7 +195,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         names = column_names(train.X)
         for query_set in sets:
             check_column_names(query_set.X, names, query_set.name)
-        check_arrow_columns(train.X)
+        for query_set in (train, *sets):
+            check_arrow_columns(query_set.X)
         in_use = self.objective if objective is None or plan is None else _gradients(self, objective, plan)
         with swapped(self, _objective=in_use):
             super().fit(
@@ -250,6 +251,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
     ) -> Any:
         """Scores of rows, as ``lightgbm.LGBMRanker.predict``; a DataFrame column ``qid`` is left out."""
         features = take_qid_column(X)[0]
+        check_column_types(features)
+        check_arrow_columns(features)
         check_column_names(features, getattr(self, "_feature_names", None), "X")
         return super().predict(
             features,

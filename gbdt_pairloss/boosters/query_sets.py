@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -11,17 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.validation import _num_features, _num_samples
 
-from ..arrays import is_on_device, like, to_host
+from ..arrays import is_on_device, like
 from ..data import RankingData, split_weights
 from ..groups import item_codes, make_groups
 from ..objectives import PairwiseObjective
 from ..pairs import as_pairs
-from ..validation import as_vector, check_finite, errors_of
+from ..validation import as_array, as_numeric, as_vector, check_finite, errors_of
 
 #: LightGBM makes this of a label or weight that is larger, infinite ones among them.
 LARGEST_VALUE = 1e38
+
+#: Types of columns that a booster reads: numbers of polars' and Arrow's, and categories.
+_ARROW_TYPE = re.compile(r"(u?int\d+|float\d*|double|halffloat|bool(ean)?)$|dictionary|categorical|enum", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +88,7 @@ class QuerySet:
             return None
         scores = as_vector(values, name, self.given.groups.n_rows)
         check_finite(scores, name)
+        _check_largest(scores, name, "row")
         scores = scores[self.given.groups.order]
         return scores if self.part is None else scores[self.part]
 
@@ -171,6 +176,7 @@ def read_query_set(
     """
     with errors_of(name):
         X, qid = take_qid_column(X, qid)
+        check_features(X)
         given = read_data(X, y, qid, group, sample_weight, objective, extras)
         if objective is not None and is_own:
             given = objective.prepare(given)
@@ -185,6 +191,63 @@ def read_query_set(
     if not groups.contiguous:
         X = _rows_of(X, groups.order)
     return QuerySet(name, X, given, given.grouped())
+
+
+def check_features(X: Any) -> None:
+    """Raise an error if arrays or lists are no matrix of real numbers; of tables the boosters name the column.
+
+    Raises
+    ------
+    ValueError
+        If X has not two dimensions, no columns, or values that are no real numbers.
+    TypeError
+        If X is no array, or has objects that float does not take.
+    """
+    check_column_types(X)
+    if is_on_device(X) or sparse.issparse(X) or column_names(X) is not None:
+        return
+    if X is None or isinstance(X, (str, bytes)) or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
+        raise TypeError(f"X must be an array, a sparse matrix or a table, got a {type(X).__name__}")
+    array = as_array(X, "X", "every row needs the same number of features")
+    if array.ndim != 2:
+        raise ValueError(f"X has shape {array.shape}; it must be two-dimensional, one row per label")
+    if array.shape[1] == 0 and array.shape[0]:
+        raise ValueError(
+            f"X has 0 feature(s) (shape={array.shape}) while a minimum of 1 is required."
+        )  # scikit-learn's
+    if array.dtype.kind not in "biufO":
+        more = ". Complex data not supported" if array.dtype.kind == "c" else ""  # its words, again
+        raise ValueError(f"X has dtype {array.dtype}; it must be real numbers{more}")
+    if array.dtype.kind == "O":
+        try:
+            array.astype(np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"X has dtype object, and values that are no real numbers: {error}") from None
+
+
+def check_column_types(X: Any) -> None:
+    """Raise a ValueError if a column of a table is made of dates or, in polars' or Arrow's form, of text.
+
+    The boosters end with an obscure error, or the process, on these; text in pandas they name themselves.
+    """
+    if hasattr(X, "iloc"):
+        columns = list(dict(getattr(X, "dtypes", {})).items()) if hasattr(X, "columns") else []
+        bad = [(name, kind) for name, kind in columns if getattr(kind, "kind", "") in "cmM"]
+    else:
+        bad = [(name, kind) for name, kind in arrow_columns(X) if not _ARROW_TYPE.match(str(kind))]
+    if bad:
+        raise ValueError(f"column {bad[0][0]!r} of X has dtype {bad[0][1]}; it must be real numbers")
+
+
+def arrow_columns(X: Any) -> list[tuple[str, Any]]:
+    """The names and types of the columns of a polars or Arrow table; none of anything else."""
+    schema = getattr(X, "schema", None)
+    if schema is None or hasattr(X, "iloc"):
+        return []
+    if hasattr(schema, "types"):  # Arrow
+        return list(zip(schema.names, schema.types, strict=True))
+    return list(zip(schema.names(), schema.dtypes(), strict=True))
 
 
 def _rows_of(X: Any, rows: NDArray[np.int64]) -> Any:
@@ -220,14 +283,15 @@ def read_data(
         y = np.zeros(n_rows)
     if y is None:
         raise ValueError("y is None; a ranker needs a label for each row")
-    labels = as_vector(column_or_1d(to_host(y), warn=True), "y", n_rows)
+    labels = as_numeric(y, "y")
+    labels = as_vector(column_or_1d(labels, warn=True) if labels.ndim == 2 else labels, "y", n_rows)
     check_finite(labels, "y")
-    beyond = np.abs(labels) >= LARGEST_VALUE
-    if beyond.any():
-        row = int(np.flatnonzero(beyond)[0])
-        raise ValueError(f"y is {labels[row]} at row {row}, beyond the range of the boosters' labels (1e38)")
+    _check_largest(labels, "y", "row")
     groups = make_groups(n_rows, group=group, qid=qid)
     item_weight, query_weight = split_weights(sample_weight, groups)
+    for weight, unit in ((item_weight, "row"), (query_weight, "query")):
+        if weight is not None:
+            _check_largest(weight, "sample_weight", unit)
     pairs = None if extras.pairs is None else as_pairs(extras.pairs, n_rows).checked(groups)
     # With explicit pairs labels mean nothing to the objective.
     mask = None if objective is None or pairs is not None else objective.rows_taking_part(labels, None)
@@ -241,6 +305,15 @@ def read_data(
         item_id=None if extras.item_id is None else item_codes(extras.item_id, n_rows),
         pairs=pairs,
     )
+
+
+def _check_largest(values: NDArray[Any], name: str, unit: str) -> None:
+    beyond = np.abs(values) >= LARGEST_VALUE
+    if beyond.any():
+        first = int(np.flatnonzero(beyond)[0])
+        raise ValueError(
+            f"{name} is {values[first]} at {unit} {first}, beyond the range of the boosters' numbers (1e38)"
+        )
 
 
 def read_evaluation_sets(
@@ -269,7 +342,7 @@ def read_evaluation_sets(
     by_data_alone : bool, default=False
         Take a set of the very same X and y for the training set, whatever its queries and weights.
     """
-    given_sets = [eval_set] if isinstance(eval_set, tuple) else list(eval_set or [])
+    given_sets = [eval_set] if isinstance(eval_set, tuple) else _listed(eval_set, "eval_set")
     n = len(given_sets)
     qids, groups = paired(eval_qid, "eval_qid", n), paired(eval_group, "eval_group", n)
     weights = paired(eval_weight, weight_name, n)
@@ -280,7 +353,7 @@ def read_evaluation_sets(
     ]
     sets = []
     for i, (X_and_y, *own) in enumerate(zip(given_sets, *columns, strict=True)):
-        if len(X_and_y) != 2:
+        if not isinstance(X_and_y, (tuple, list)) or len(X_and_y) != 2:
             raise ValueError(f"eval_set[{i}] must be a pair (X, y)")
         X, y = X_and_y
         qid, group, extras = qids[i], groups[i], Extras(*own)
@@ -304,6 +377,9 @@ def read_evaluation_sets(
         )
         if given["extras"].pairs is not None and query_set.data.pairs is None and np.ptp(query_set.data.labels) == 0:
             raise ValueError(f"eval_set[{i}]: its labels are all equal, and it has no pairs: give them as eval_pairs=")
+        n_features = _num_features(query_set.X), _num_features(train.X)
+        if n_features[0] != n_features[1]:
+            raise ValueError(f"eval_set[{i}]: X has {n_features[0]} features, but the training set has {n_features[1]}")
         is_train = same and (by_data_alone or query_set.given.equals(train.given))
         sets.append(train if is_train else query_set)
     return sets
@@ -386,7 +462,15 @@ def paired(values: Any, name: str, n_sets: int) -> list[Any]:
     """
     if values is None:
         return [None] * n_sets
-    entries = list(values) if n_sets != 1 or isinstance(values, (list, tuple)) else [values]
+    entries = _listed(values, name) if n_sets != 1 or isinstance(values, (list, tuple)) else [values]
     if len(entries) != n_sets:
         raise ValueError(f"{name} has {len(entries)} entries for {n_sets} evaluation set(s)")
     return entries
+
+
+def _listed(values: Any, name: str) -> list[Any]:
+    """What has one entry per evaluation set as a list; None: no entry."""
+    try:
+        return [] if values is None else list(values)
+    except TypeError:
+        raise TypeError(f"{name} takes a list, with one entry per evaluation set; got {values!r}") from None

@@ -10,7 +10,7 @@ from ..objectives import PairwiseObjective, objective_names
 from ..plan import Plan
 from ..training import TrainingWatch
 from .evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
-from .query_sets import Extras, QuerySet, joined, paired, starts_of, take_qid_column
+from .query_sets import Extras, QuerySet, check_column_types, joined, paired, starts_of, take_qid_column
 from .ranker import (
     NESTED,
     OWN_PARAMETERS,
@@ -184,7 +184,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 0.0 if self.base_score is None and objective is not None and xgb_model is None else self.base_score
             ),
         ):
-            super().fit(
+            _fit_natively(
+                super().fit,
                 train.X,
                 train.labels,
                 group=train.data.groups.sizes,
@@ -236,8 +237,10 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         iteration_range: Any = None,
     ) -> Any:
         """Scores of rows, as ``xgboost.XGBRanker.predict``; a DataFrame column ``qid`` is left out."""
+        features = take_qid_column(X)[0]
+        check_column_types(features)
         return super().predict(
-            take_qid_column(X)[0],
+            features,
             output_margin=output_margin,
             validate_features=validate_features,
             base_margin=base_margin,
@@ -248,6 +251,19 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     def best_iteration_(self) -> int:
         """XGBoost's ``best_iteration`` (counted from 0), under scikit-learn's and LightGBM's name."""
         return int(self.best_iteration)
+
+
+def _fit_natively(fit: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+    """XGBoost's own ``fit``, with a message of ours where its own is one of C++."""
+    try:
+        fit(*arguments, **named)
+    except xgb.core.XGBoostError as error:
+        if "Input data contains `inf`" not in str(error):
+            raise
+        raise ValueError(
+            "X, or that of an evaluation set, has a value that is infinite in float32, which XGBoost does not take: "
+            "NaN, or the parameter missing, stands for a missing value"
+        ) from error
 
 
 def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
