@@ -198,6 +198,19 @@ class RankerMixin:
             objective.check_learnable(plan)
         return plan
 
+    @contextmanager
+    def _unfitted_unless_trained(self) -> Iterator[None]:
+        """Leave the ranker unfitted if training ends by an exception, Ctrl-C among them: no half of two models."""
+        try:
+            yield
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        """Become as if never fitted."""
+        raise NotImplementedError
+
     def check_native_data(self, train: QuerySet) -> None:
         """Raise a ValueError if the booster's own objective, where it is chosen, does not take a training set."""
 
