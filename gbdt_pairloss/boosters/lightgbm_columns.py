@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .query_sets import arrow_columns, column_names, qid_column
+from .features import arrow_columns, column_names, qid_column
 
 
 def check_column_names(X: Any, expected: list[Any] | None, name: str) -> None:

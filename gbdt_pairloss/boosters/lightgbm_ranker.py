@@ -12,6 +12,7 @@ from ..objectives import PairwiseObjective
 from ..plan import Plan
 from ..training import TrainingWatch
 from .evaluation import Evaluation, check_evaluations, sort_metrics
+from .features import check_column_types, column_names, take_qid_column
 from .lightgbm import (
     METRIC_NAMES,
     MIN_CHILD_HESSIAN,
@@ -24,7 +25,7 @@ from .lightgbm import (
 )
 from .lightgbm_columns import check_arrow_columns, check_column_names, without_qid_column
 from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, ranks_apart, read_ranks
-from .query_sets import Extras, QuerySet, check_column_types, column_names, joined, starts_of, take_qid_column
+from .query_sets import Extras, QuerySet, joined, starts_of
 from .ranker import (
     OWN_PARAMETERS,
     RankerMixin,

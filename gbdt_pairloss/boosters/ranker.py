@@ -14,7 +14,8 @@ from ..metrics import Feval, Metric, get_metric
 from ..objectives import PairwiseObjective, as_pairwise, get_objective, objective_names
 from ..plan import Plan
 from ..training import warn_without_split
-from .query_sets import Extras, QuerySet, read_data, read_evaluation_sets, read_query_set, take_qid_column
+from .features import take_qid_column
+from .query_sets import Extras, QuerySet, read_data, read_evaluation_sets, read_query_set
 
 #: How the objective's parameters begin among a ranker's.
 NESTED = "objective__"

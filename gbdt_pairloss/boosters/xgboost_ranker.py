@@ -10,7 +10,8 @@ from ..objectives import PairwiseObjective, objective_names
 from ..plan import Plan
 from ..training import TrainingWatch
 from .evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
-from .query_sets import Extras, QuerySet, check_column_types, joined, paired, starts_of, take_qid_column
+from .features import check_column_types, take_qid_column
+from .query_sets import Extras, QuerySet, joined, paired, starts_of
 from .ranker import (
     NESTED,
     OWN_PARAMETERS,
