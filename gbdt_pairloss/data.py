@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import to_host
 from .groups import Groups, IntArray, item_codes, make_groups
 from .pairs import Pairs, as_pairs
-from .validation import BoolArray, FloatArray, as_mask, as_numeric, as_vector, check_finite, check_weights
+from .validation import BoolArray, FloatArray, as_array, as_mask, as_numeric, as_vector, check_finite, check_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +236,7 @@ def _flat_ids(ids: Any, shape: tuple[int, ...]) -> Any:
     """Ids of lists one after another; a list of ids stays one, for an array may make "1" of 1."""
     if len(shape) == 1:
         return ids
-    array = np.asarray(to_host(ids))
+    array = as_array(ids, "item_id", "give an array of the shape of the scores")
     if array.shape != shape:
         raise ValueError(f"item_id has shape {array.shape}, but the scores have shape {shape}")
     return array.reshape(-1)
@@ -288,4 +287,5 @@ def _read_weights(
             )
     else:
         item_weight, query_weight = split_weights(weights, groups, mask)
-    return item_weight, query_weight, float(weights.sum(dtype=np.float64))
+    with np.errstate(over="ignore"):  # who divides by it looks at it
+        return item_weight, query_weight, float(weights.sum(dtype=np.float64))

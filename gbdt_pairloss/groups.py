@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import to_host
+from .validation import as_array
 
 IntArray = NDArray[np.int64]
 
@@ -82,7 +82,7 @@ class Groups:
         ValueError
             If sizes are not integers, are negative, or do not sum to ``n_rows``.
         """
-        array = np.atleast_1d(np.asarray(to_host(sizes)))
+        array = np.atleast_1d(as_array(sizes, name, "give the number of rows of each query"))
         if array.ndim != 1 or array.dtype.kind not in "iuf":
             raise ValueError(f"{name} must be a one-dimensional array with the number of rows of each query")
         if array.dtype.kind == "f":
@@ -90,16 +90,19 @@ class Groups:
             if broken.size:
                 query = int(broken[0])
                 raise ValueError(f"{name}[{query}] is {array[query]}; a query's size must be a whole number of rows")
-        whole = array.astype(np.int64)
-        if (whole < 0).any():
-            query = int(np.flatnonzero(whole < 0)[0])
-            raise ValueError(f"{name}[{query}] is {whole[query]}; a query's size must not be negative")
-        if int(whole.sum()) != n_rows:
+        if (array < 0).any():
+            query = int(np.flatnonzero(array < 0)[0])
+            raise ValueError(f"{name}[{query}] is {array[query]}; a query's size must not be negative")
+        # Larger ones may not fit an integer, nor may their sum.
+        total = array.sum() if (array <= n_rows).all() else sum(array.tolist())
+        if total < 2**53:
+            total = int(total)
+        if total != n_rows:
             raise ValueError(
-                f"{name} sums to {int(whole.sum())}, but there are {n_rows} rows: it takes the number of rows of each "
+                f"{name} sums to {total}, but there are {n_rows} rows: it takes the number of rows of each "
                 "query, in order; if these are query ids, one per row, pass them as qid="
             )
-        return cls(sizes=whole, n_rows=n_rows)
+        return cls(sizes=array.astype(np.int64), n_rows=n_rows)
 
     @classmethod
     def from_ptr(cls, ptr: Any, n_rows: int, name: str = "group_ptr") -> Groups:
@@ -181,7 +184,7 @@ def item_counts(item_id: Any, interactions: Any) -> IntArray:
 
 def _read_ids(ids: Any, n_rows: int | None, name: str, what: str, hint: str = "") -> NDArray[Any]:
     """One id per row as an array."""
-    array = _as_ids(ids)
+    array = _as_ids(ids, name)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -190,19 +193,19 @@ def _read_ids(ids: Any, n_rows: int | None, name: str, what: str, hint: str = ""
         raise ValueError(
             f"{name} has {array.shape[0]} entries, but there are {n_rows} rows: it takes one {what} per row{hint}"
         )
+    if array.dtype.kind == "O":
+        _check_hashable(array, name, what)
     _check_no_missing(array, name, what)
     return array
 
 
-def _as_ids(qid: Any) -> NDArray[Any]:
+def _as_ids(qid: Any, name: str) -> NDArray[Any]:
     """Ids as an array that keeps apart what is different: numpy makes "1" of a 1 that stands beside strings, and
     rounds whole numbers that fit no integer type."""
-    array = np.asarray(to_host(qid))
-    if isinstance(qid, (list, tuple)) and array.ndim == 1:
-        types = {type(value) for value in qid}
-        if len(types) > 1 or (types == {int} and array.dtype.kind == "f"):
-            array = np.empty(len(qid), dtype=object)
-            array[:] = qid
+    types = {type(value) for value in qid} if isinstance(qid, (list, tuple)) else set()
+    array = None if len(types) > 1 or tuple in types else as_array(qid, name, "give one id per row")
+    if array is None or (types == {int} and array.ndim == 1 and array.dtype.kind == "f"):
+        return np.fromiter(qid, dtype=object, count=len(qid))
     return array
 
 
@@ -241,3 +244,14 @@ def _is_missing(value: Any) -> bool:
         return bool(value != value)  # NaN and NaT differ from themselves
     except TypeError:  # pandas.NA refuses to be a truth value
         return True
+
+
+def _check_hashable(array: NDArray[Any], name: str, what: str) -> None:
+    for row, value in enumerate(array):
+        try:
+            hash(value)
+        except TypeError:
+            raise ValueError(
+                f"{name} is a {type(value).__name__} at row {row}: a {what} must be hashable, such as a number, a "
+                "string or a tuple of these"
+            ) from None

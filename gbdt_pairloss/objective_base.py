@@ -304,9 +304,9 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         given, plan = self._read(y_true, y_pred, group=group, qid=qid, pairs=pairs, **rows)
         (scores,) = like(y_pred, given.scores)
         loss, weight = self._winner_loss(plan, scores, self._pairs(), given.scores.dtype)
+        total, weight_total = _sums(scores, loss, weight)
         if reduction == "none":
             return loss.reshape(given.shape)
-        total, weight_total = _sums(scores, loss, weight)
         divisor = {
             "sum": 1.0,
             "mean": float(given.scores.size),
@@ -315,6 +315,8 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
             "pairs": float(plan.n_pairs.sum()),
             "pair_weights": weight_total,
         }[reduction]
+        if not np.isfinite(divisor):
+            raise ValueError("the sum of sample_weight leaves the range of float64: scale the weights down")
         return total / divisor if divisor > 0 else 0.0
 
     # What the rankers call, with plans of their own making.
@@ -485,12 +487,14 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
         """Gradient and Hessian, where the scores are."""
         pairs = self._pairs()
         engine, given = self._engine(plan, pairs, scores)
-        return like(scores, *engine.gradient_hessian(plan, given, pairs, dtype))
+        with np.errstate(over="ignore", invalid="ignore"):  # engines look at what comes out
+            return like(scores, *engine.gradient_hessian(plan, given, pairs, dtype))
 
     def _winner_loss(self, plan: Plan, scores: Any, pairs: PairSum, dtype: Any) -> tuple[Any, ...]:
         """The loss of the pairs that each row wins, and their weights, where the scores are."""
         engine, given = self._engine(plan, pairs, scores)
-        return like(scores, *engine.winner_loss(plan, given, pairs, dtype))
+        with np.errstate(over="ignore", invalid="ignore"):  # callers look at what comes out
+            return like(scores, *engine.winner_loss(plan, given, pairs, dtype))
 
     def _pairs(self) -> PairSum:
         delta = None
@@ -545,6 +549,11 @@ class PairwiseObjective(BaseEstimator):  # type: ignore[misc]
 
 
 def _sums(scores: Any, *arrays: Any) -> tuple[float, ...]:
-    """The sums of arrays that are where the scores are."""
-    with beside(scores):
-        return tuple(float(array.sum()) for array in arrays)
+    """The sums of arrays that are where the scores are; a ValueError if one leaves the range of float64."""
+    with beside(scores), np.errstate(over="ignore"):
+        totals = tuple(float(array.sum()) for array in arrays)
+    if not np.isfinite(totals).all():
+        raise ValueError(
+            "the sum of the losses, or of their weights, leaves the range of float64: scale the weights down"
+        )
+    return totals

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import to_host
 from .groups import Groups, IntArray
-from .validation import as_vector, check_weights
+from .validation import as_array, as_vector, check_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +150,7 @@ def as_pairs(values: Any, n_rows: int | None) -> Pairs:
 
 def _as_rows(values: ArrayLike, end: str) -> IntArray:
     """Row numbers as a copy that no later change of the caller's reaches."""
-    if np.asarray(to_host(values)).dtype.kind == "b":
+    if as_array(values, f"the {end} of pairs").dtype.kind == "b":
         raise ValueError(f"the {end} of pairs has dtype bool; it takes the numbers of rows")
     array = as_vector(values, f"the {end} of pairs")
     if array.size == 0:

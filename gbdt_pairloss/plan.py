@@ -245,7 +245,8 @@ def build_plan(
     winner_weight = _or_ones(data.item_weight, rows)
     loser_weight = _or_ones(data.loser_weight, rows)
     if item_weight == "both" and data.item_weight is not None:
-        loser_weight = loser_weight * winner_weight
+        with np.errstate(over="ignore"):  # sums that leave the range are looked at
+            loser_weight = loser_weight * winner_weight
     sorted_labels = labels[rows].astype(np.float64)
     return Plan(
         n_rows=data.groups.n_rows,

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from .boosters.query_sets import read_data, take_qid_column
+from .boosters.features import take_qid_column
+from .boosters.query_sets import read_data
 from .data import RankingData
 from .documentation import TEXT, documented_with
 from .metrics import Metric, get_metric

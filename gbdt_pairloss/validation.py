@@ -15,6 +15,23 @@ FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
+#: What among objects is no real number, though float() takes some of it.
+_NO_REAL_NUMBERS = (str, bytes, complex, np.complexfloating, np.datetime64, np.timedelta64)
+
+
+def as_array(values: Any, name: str, instead: str = "give one flat array") -> NDArray[Any]:
+    """Return ``values`` as an array of the host's, of any dtype and shape.
+
+    Raises
+    ------
+    ValueError
+        If the values are lists of unequal lengths; it ends with what to give ``instead``.
+    """
+    try:
+        return np.asarray(to_host(values))
+    except ValueError:
+        raise ValueError(f"{name} is a ragged list of lists: {instead}") from None
+
 
 def as_numeric(values: Any, name: str) -> FloatArray:
     """Return ``values`` as a float array of any shape; float32 and float64 keep their dtype.
@@ -24,19 +41,21 @@ def as_numeric(values: Any, name: str) -> FloatArray:
     ValueError
         If the values are not real numbers, or are lists of unequal lengths.
     """
-    try:
-        array = np.asarray(to_host(values))
-    except ValueError:
-        raise ValueError(
-            f"{name} is a ragged list of lists: give one flat array and the length of each list as group=, "
-            "or pad the lists and give mask="
-        ) from None
+    array = as_array(
+        values, name, "give one flat array and the length of each list as group=, or pad the lists and give mask="
+    )
     if array.dtype in (np.float32, np.float64):
         return array
-    if array.dtype.kind in "cmMSU":
+    # Objects: numpy would read text as the number that it spells, and drop imaginary parts.
+    if array.dtype.kind not in "biufO" or (
+        array.dtype.kind == "O" and any(isinstance(value, _NO_REAL_NUMBERS) for value in array.flat)
+    ):
         raise ValueError(f"{name} has dtype {array.dtype}; it must be real numbers")
     try:
-        return array.astype(np.float64)
+        with np.errstate(over="ignore"):  # infinite, and refused as that where it matters
+            return array.astype(np.float64)
+    except OverflowError:
+        raise ValueError(f"{name} has a number beyond the range of float64") from None
     except (TypeError, ValueError):
         raise ValueError(f"{name} has dtype {array.dtype}; it must be real numbers") from None
 
@@ -61,7 +80,7 @@ def as_vector(values: Any, name: str, n_rows: int | None = None) -> FloatArray:
 
 def as_mask(values: Any, name: str, shape: tuple[int, ...]) -> BoolArray:
     """Return ``values`` as a boolean array of the given shape (True: the row takes part)."""
-    array = np.asarray(to_host(values))
+    array = as_array(values, name)
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}, but the labels have shape {shape}")
     if array.dtype != np.bool_:
@@ -96,22 +115,34 @@ def _refuse(bad: BoolArray, array: FloatArray, name: str, mask: BoolArray | None
 
 def check_positive(value: Any, name: str) -> float:
     """Return ``value`` as a float; a ValueError if it is not a finite number above 0."""
-    if isinstance(value, bool) or not np.isscalar(value) or not isinstance(value, (int, float, np.number)):
+    number = _as_float(value)
+    if number is None:
         raise ValueError(f"{name} must be a number above 0, got {value!r}")
-    if not 0 < float(value) < np.inf:
+    if not 0 < number < np.inf:
         raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
-    return float(value)
+    return number
 
 
 def check_finite_number(value: Any, name: str) -> None:
     """Raise a ValueError if ``value`` is not a finite number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
+    number = _as_float(value)
+    if number is None or not np.isfinite(number):
         raise ValueError(f"{name} must be a finite number, got {value!r}")
+
+
+def _as_float(value: Any) -> float | None:
+    """A real number as a float, infinite if it is beyond the range of those; None if it is none."""
+    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, (bool, np.timedelta64)):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf
 
 
 def check_choice(value: Any, name: str, choices: tuple[Any, ...]) -> None:
     """Raise a ValueError that lists the choices if ``value`` is none of them."""
-    if not any(value is choice or (isinstance(choice, str) and value == choice) for choice in choices):
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
         listed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} must be one of {listed}; got {value!r}")
 

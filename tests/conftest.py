@@ -101,3 +101,10 @@ def problem() -> Problem:
 @pytest.fixture
 def make() -> object:
     return make_problem
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """For processes of their own: this package and the tests' helpers are theirs, too."""
+    folders = [str(Path(__file__).parent), str(Path(gbdt_pairloss.__file__).parents[1])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}

@@ -19,9 +19,14 @@ Y, S = [2.0, 0.0, 1.0, 1.0], [0.1, 0.2, 0.3, 0.4]
         ({"temperature": np.inf}, "temperature must be a finite number above 0"),
         ({"temperature": "1"}, "temperature must be a number above 0, got '1'"),
         ({"temperature": True}, "temperature must be a number above 0"),
+        ({"temperature": 10**400}, "temperature must be a finite number above 0"),
+        ({"temperature": 1j}, "temperature must be a number above 0"),
+        ({"temperature": np.complex128(1)}, "temperature must be a number above 0"),
+        ({"temperature": np.timedelta64(1, "s")}, "temperature must be a number above 0"),
         ({"hessian_scale": 0}, "hessian_scale must be a finite number above 0"),
         ({"normalize": "pairs"}, "normalize must be one of 'log', 'query', 'none'; got 'pairs'"),
         ({"normalize": None}, "normalize must be one of"),
+        ({"normalize": np.array(["log", "none"])}, "normalize must be one of"),
         ({"item_weight": "loser"}, "item_weight must be one of 'winner', 'both'"),
         ({"pair_weight": "nonsense"}, "pair_weight must be one of 'uniform'"),
         ({"ignore_negative_labels": "yes"}, "ignore_negative_labels must be one of None, True, False"),
@@ -43,6 +48,8 @@ def test_bad_parameters_of_an_objective(params, message) -> None:
 def test_bad_parameters_of_bpr() -> None:
     with pytest.raises(ValueError, match="threshold must be a finite number"):
         BPR(threshold=np.nan)
+    with pytest.raises(ValueError, match="threshold must be a finite number"):
+        BPR(threshold=10**400)
     with pytest.raises(TypeError, match="margin"):
         BPR(margin=1.0)
     with pytest.raises(ValueError, match="positives_scores has shape"):
@@ -58,6 +65,12 @@ def test_bad_parameters_of_bpr() -> None:
         ({"y_true": ["a", "b", "c", "d"]}, "y_true has dtype <U1; it must be real numbers"),
         ({"y_true": ["1", "0", "2", "1"]}, "y_true has dtype <U1"),
         ({"y_true": np.array(["2024-01-01"] * 4, dtype="datetime64[D]")}, "y_true has dtype datetime64"),
+        ({"y_true": ["1", 0, 2, None]}, "y_true has dtype object; it must be real numbers"),
+        ({"y_true": np.array([1, 0, 2, "1"], dtype=object)}, "y_true has dtype object; it must be real numbers"),
+        ({"y_true": np.array([1, 0, 2, np.complex128(1j)], dtype=object)}, "y_true has dtype object"),
+        ({"y_true": [1, 0, 2, 10**400]}, "y_true has a number beyond the range of float64"),
+        ({"y_true": np.full(4, np.longdouble("1e4000"))}, "y_true is inf at row 0"),
+        ({"y_true": np.zeros(4, dtype=[("label", float)])}, "y_true has dtype .*label.*; it must be real numbers"),
         ({"y_true": [1, -1, 0, 0]}, "the label is -1.0 at row 1.*ignore_negative_labels=True"),
         ({"y_true": [[1, 0], [0]], "y_pred": [[1, 0], [0]]}, "ragged list of lists"),
         ({"y_true": {"label": Y}}, 'keys "labels"'),
@@ -69,6 +82,12 @@ def test_bad_parameters_of_bpr() -> None:
         ({"y_pred": np.zeros((2, 2)), "y_true": np.eye(2), "group": [2, 2]}, "2-D arrays have one list per row"),
         ({"y_pred": [[0, np.nan]], "y_true": [[1, 0]]}, "y_pred is nan at list 0, position 1"),
         ({"group": [2, 3]}, "group sums to 5, but there are 4 rows"),
+        ({"group": [2**62] * 4 + [4]}, "group sums to 18446744073709551620, but there are 4 rows"),
+        ({"group": [1e300]}, "group sums to 1e.300, but there are 4 rows"),
+        ({"group": [[2], [1, 1]]}, "group is a ragged list of lists: give the number of rows of each query"),
+        ({"qid": [[1], [1, 2], [3], [4]]}, "qid is a ragged list of lists: give one id per row"),
+        ({"qid": ["a", {"b": 1}, "a", "a"]}, "qid is a dict at row 1: a query id must be hashable"),
+        ({"qid": np.array([np.arange(2), np.arange(3)] * 2, dtype=object)}, "qid is a ndarray at row 0"),
         ({"qid": [1, 1, 2]}, "qid has 3 entries, but there are 4 rows"),
         ({"sample_weight": [1, -1, 1, 1]}, "sample_weight is -1.0 at row 1; weights must not be negative"),
         ({"sample_weight": [1, np.nan, 1, 1]}, "sample_weight is nan at row 1"),
@@ -77,6 +96,8 @@ def test_bad_parameters_of_bpr() -> None:
         ({"sample_weight": [1, 2], "qid": [1, 2, 1, 2]}, "the rows of a query are scattered"),
         ({"sample_weight": [1, np.nan], "group": [2, 2]}, "sample_weight is nan at query 1"),
         ({"mask": [True, False]}, r"mask has shape \(2,\)"),
+        ({"mask": [[True], [True, False]]}, "mask is a ragged list of lists"),
+        ({"pairs": ([[0], [1, 2]], [1, 2])}, "the winner of pairs is a ragged list of lists"),
         ({"mask": [0.5, 1, 1, 1]}, "mask must be boolean"),
     ],
 )
@@ -97,6 +118,15 @@ def test_weights_of_lists_are_never_guessed(shape) -> None:
 def test_unknown_reduction() -> None:
     with pytest.raises(ValueError, match="reduction must be one of 'sum', 'mean'"):
         PairwiseLogistic().loss(Y, S, reduction="average")
+
+
+@pytest.mark.parametrize("reduction", ["sum", "pair_weights", "mean_with_sample_weight"])
+def test_a_sum_of_losses_beyond_float64_is_no_result(reduction) -> None:
+    objective = PairwiseLogistic(normalize="none")
+    with pytest.raises(ValueError, match="leaves the range of float64: scale the weights down"):
+        objective.loss(
+            Y * 3, [3.0, 4.0, 0.0, 1.0] * 3, group=[4, 4, 4], sample_weight=[1e308] * 12, reduction=reduction
+        )
 
 
 def test_arrays_from_a_boosters_own_ranker_are_refused() -> None:

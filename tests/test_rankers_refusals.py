@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from datetime import date
 
 import numpy as np
 import pytest
@@ -162,3 +163,96 @@ def test_parameters_of_the_boosters_own_objectives_are_refused(Ranker, name, val
         make_ranker(Ranker, **{name: value}).fit(problem.X, problem.y, qid=problem.qid)
     native = "lambdarank" if Ranker is LGBMRanker else "rank:pairwise"
     make_ranker(Ranker, objective=native, **{name: value}).fit(problem.X, np.minimum(problem.y, 2), qid=problem.qid)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("make_X", "message"),
+    [
+        (lambda X: X[:, 0], "X has shape .*; it must be two-dimensional"),
+        (lambda X: X[:, :, None], "X has shape .*; it must be two-dimensional"),
+        (lambda X: X[:, :0], r"X has 0 feature\(s\)"),
+        (lambda X: X.astype(str), "X has dtype <U.*; it must be real numbers"),
+        (lambda X: X.astype("M8[s]"), "X has dtype datetime64.*; it must be real numbers"),
+        (lambda X: [[1.0], *X.tolist()[1:]], "X is a ragged list of lists"),
+        (lambda X: np.where(X > 0, X, "red").astype(object), "X has dtype object, and values that are no real numbers"),
+        (lambda X: np.where(X > 0, X.astype(object), 10**400), "X has dtype object, and values that are no real"),
+        (lambda X: pd.DataFrame(X).assign(day=pd.Timestamp(0)), "column 'day' of X has dtype datetime64"),
+        (lambda X: None, "X must be an array, a sparse matrix or a table, got a NoneType"),
+        (lambda X: (row for row in X), "X must be an array, a sparse matrix or a table, got a generator"),
+    ],
+)
+def test_features_that_are_no_numbers(Ranker, problem, make_X, message) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        make_ranker(Ranker).fit(make_X(problem.X), problem.y, qid=problem.qid)
+
+
+@BOTH
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_columns_of_text_and_dates(Ranker, problem, library) -> None:
+    # LightGBM ends the process on these, in fit and in predict.
+    table = getattr(pytest.importorskip(library), "DataFrame" if library == "polars" else "table")
+    columns = {name: problem.X[:, k] for k, name in enumerate("abc")}
+    ranker = make_ranker(Ranker).fit(table(columns), problem.y, qid=problem.qid)
+    for kind, values in (("string", ["red"] * problem.y.size), ("date", [date(2024, 1, 1)] * problem.y.size)):
+        wrong = table({**columns, "b": values})
+        message = f"(?i)column 'b' of X has dtype .*{kind}.*; it must be real numbers"
+        with pytest.raises(ValueError, match=message):
+            make_ranker(Ranker).fit(wrong, problem.y, qid=problem.qid)
+        with pytest.raises(ValueError, match=r"(?i)eval_set\[0\]: column 'b' of X has dtype"):
+            make_ranker(Ranker).fit(
+                table(columns), problem.y, qid=problem.qid, eval_set=[(wrong, problem.y)], eval_qid=[problem.qid]
+            )
+        with pytest.raises(ValueError, match=message):
+            ranker.predict(wrong)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"eval_set": 3}, "eval_set takes a list, with one entry per evaluation set; got 3"),
+        ({"eval_set": np.zeros((4, 2)), "eval_qid": None}, r"eval_set\[0\] must be a pair \(X, y\)"),
+        ({"eval_set": [None]}, r"eval_set\[0\] must be a pair \(X, y\)"),
+        ({"eval_set": "two", "eval_qid": None}, r"eval_set\[0\] must be a pair \(X, y\)"),
+        ({"eval_qid": 7, "eval_set": []}, "eval_qid takes a list, with one entry per evaluation set; got 7"),
+        ({"eval_metric": [None]}, "eval_metric takes names such as 'ndcg@10', metrics and callables, got None"),
+        (
+            {"eval_metric": [["ndcg"]]},
+            r"eval_metric takes names such as 'ndcg@10', metrics and callables, got \['ndcg'",
+        ),
+        ({"eval_set": "wide"}, r"eval_set\[0\]: X has 12 features, but the training set has 6"),
+        ({"sample_weight": 1e38}, "sample_weight is 1e.38 at row 0, beyond the range of the boosters' numbers"),
+        ({"start": 1e308}, "(init_score|base_margin) is 1e.308 at row 0, beyond the range of the boosters' numbers"),
+    ],
+)
+def test_what_boosters_would_end_on(Ranker, problem, arguments, message) -> None:
+    given = {"eval_set": [(problem.X, problem.y)], "eval_qid": [problem.qid], **arguments}
+    if isinstance(given["eval_set"], str) and given["eval_set"] == "wide":
+        given["eval_set"] = [(np.column_stack([problem.X, problem.X]), problem.y)]
+    if "start" in given:
+        start = np.full(problem.y.size, given.pop("start"))
+        given["init_score" if Ranker is LGBMRanker else "base_margin"] = start
+    if "sample_weight" in given:
+        given["sample_weight"] = np.full(problem.y.size, given["sample_weight"])
+    for X in (problem.X, pd.DataFrame(problem.X)):
+        with pytest.raises((ValueError, TypeError), match=message):
+            make_ranker(Ranker).fit(X, problem.y, qid=problem.qid, **given)
+
+
+def test_infinite_features_of_xgboost(problem) -> None:
+    X = problem.X.copy()
+    X[3, 1] = np.inf
+    with pytest.raises(ValueError, match="X, or that of an evaluation set, has a value that is infinite in float32"):
+        make_ranker(XGBRanker).fit(X, problem.y, qid=problem.qid)
+    assert np.isfinite(make_ranker(XGBRanker, missing=np.inf).fit(X, problem.y, qid=problem.qid).predict(X)).all()
+
+
+@BOTH
+def test_query_ids_that_are_tuples(Ranker, problem) -> None:
+    pairs = [(str(q), q) for q in problem.qid]
+    mixed = [q if q % 2 else (q, "even") for q in problem.qid.tolist()]
+    expected = make_ranker(Ranker).fit(problem.X, problem.y, qid=problem.qid).predict(problem.X)
+    for qid in (pairs, mixed):
+        scores = make_ranker(Ranker).fit(problem.X, problem.y, qid=qid).predict(problem.X)
+        np.testing.assert_array_equal(scores, expected)

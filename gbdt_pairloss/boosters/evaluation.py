@@ -170,8 +170,10 @@ def _unwrapped(entries: Sequence[Any]) -> list[Any]:
             result.append(LossMetric(entry))
         elif isinstance(owner, PairwiseObjective):
             result.append(LossMetric(owner))
-        elif callable(entry) and not isinstance(entry, Metric) and entry in functions:
+        elif any(entry is function for function in functions):
             raise TypeError(f"eval_metric takes a metric of ours by name, {functions[entry]!r} with @k if wanted")
+        elif not (isinstance(entry, (str, Metric)) or callable(entry)):
+            raise TypeError(f"eval_metric takes names such as 'ndcg@10', metrics and callables, got {entry!r}")
         else:
             result.append(entry)
     return result

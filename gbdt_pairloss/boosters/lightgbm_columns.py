@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .query_sets import column_names, qid_column
+from .features import arrow_columns, column_names, qid_column
 
 
 def check_column_names(X: Any, expected: list[Any] | None, name: str) -> None:
@@ -26,11 +26,7 @@ def check_column_names(X: Any, expected: list[Any] | None, name: str) -> None:
 
 def check_arrow_columns(X: Any) -> None:
     """Raise a TypeError for categories in polars' or Arrow's form, of which LightGBM ends the process."""
-    schema = getattr(X, "schema", None)
-    if schema is None or hasattr(X, "iloc"):
-        return
-    types = schema.types if hasattr(schema, "types") else schema.dtypes()
-    for name, kind in zip(schema.names if hasattr(schema, "types") else schema.names(), types, strict=True):
+    for name, kind in arrow_columns(X):
         if str(kind).startswith(("dictionary", "Categorical", "Enum")):
             raise TypeError(
                 f"LightGBM reads no categories of polars or Arrow (column {name!r}): X.to_pandas() has them"

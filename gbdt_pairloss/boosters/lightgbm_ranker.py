@@ -13,6 +13,7 @@ from ..objectives import PairwiseObjective
 from ..plan import Plan
 from ..training import TrainingWatch
 from .evaluation import Evaluation, check_evaluations, sort_metrics
+from .features import check_column_types, column_names, take_qid_column
 from .lightgbm import (
     METRIC_NAMES,
     MIN_CHILD_HESSIAN,
@@ -25,7 +26,7 @@ from .lightgbm import (
 )
 from .lightgbm_columns import check_arrow_columns, check_column_names, without_qid_column
 from .lightgbm_evaluation import at_ranks, evaluation_arguments, evaluator, ranks_apart, read_ranks
-from .query_sets import Extras, QuerySet, column_names, joined, starts_of, take_qid_column
+from .query_sets import Extras, QuerySet, joined, starts_of
 from .ranker import (
     OWN_PARAMETERS,
     RANKER_TEXT,
@@ -204,32 +205,41 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         names = column_names(train.X)
         for query_set in sets:
             check_column_names(query_set.X, names, query_set.name)
-        check_arrow_columns(train.X)
+        for query_set in (train, *sets):
+            check_arrow_columns(query_set.X)
         in_use = self.objective if objective is None or plan is None else _gradients(self, objective, plan)
-        with swapped(self, _objective=in_use):
-            super().fit(
-                train.X,
-                train.labels,
-                sample_weight=train.row_weight,
-                init_score=train.take_scores(init_score, "init_score"),
-                group=train.data.groups.sizes,
-                **evaluation_arguments(sets, starts_of(sets, init_score, eval_init_score)),
-                eval_names=eval_names,
-                eval_metric=native or None,
-                eval_at=ranks,
-                feature_name=feature_name,
-                categorical_feature=without_qid_column(categorical_feature, X),
-                callbacks=callbacks,
-                init_model=init_model,
-            )
-            trained_with = self._objective if objective is None else objective
-        self._objective = trained_with
-        if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
-            self._warn_without_split(init_model is not None)
-        named = names is not None and all(isinstance(name, str) for name in names)
-        self._feature_names = names if named else None  # scikit-learn's rule
-        self.n_queries_ = n_queries
+        arguments = {
+            "sample_weight": train.row_weight,
+            "init_score": train.take_scores(init_score, "init_score"),
+            "group": train.data.groups.sizes,
+            **evaluation_arguments(sets, starts_of(sets, init_score, eval_init_score)),
+            "eval_names": eval_names,
+            "eval_metric": native or None,
+            "eval_at": ranks,
+            "feature_name": feature_name,
+            "categorical_feature": without_qid_column(categorical_feature, X),
+            "callbacks": callbacks,
+            "init_model": init_model,
+        }
+        with self._unfitted_unless_trained():
+            with swapped(self, _objective=in_use):
+                super().fit(train.X, train.labels, **arguments)
+                trained_with = self._objective if objective is None else objective
+            self._objective = trained_with
+            if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
+                self._warn_without_split(init_model is not None)
+            named = names is not None and all(isinstance(name, str) for name in names)
+            self._feature_names = names if named else None  # scikit-learn's rule
+            self.n_queries_ = n_queries
         return self
+
+    def _forget(self) -> None:
+        for name, value in vars(lgb.LGBMRanker()).items():
+            if name.startswith("_") and name != "_other_params":
+                setattr(self, name, value)
+        self._objective = self.objective
+        for name in ("fitted_", "n_queries_", "_feature_names"):
+            self.__dict__.pop(name, None)
 
     @property
     def feature_names_in_(self) -> Any:
@@ -288,6 +298,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             If X has other columns, or the ranker is not fitted.
         """
         features = take_qid_column(X)[0]
+        check_column_types(features)
+        check_arrow_columns(features)
         check_column_names(features, getattr(self, "_feature_names", None), "X")
         return super().predict(
             features,

@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
-from sklearn.utils.validation import _num_samples
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.validation import _num_features, _num_samples
 
-from ..arrays import is_on_device, like, to_host
 from ..data import RankingData, split_weights
 from ..groups import item_codes, make_groups
 from ..objectives import PairwiseObjective
 from ..pairs import as_pairs
-from ..validation import as_vector, check_finite, errors_of
+from ..validation import as_numeric, as_vector, check_finite, errors_of
+from .features import check_features, rows_of, take_qid_column
 
 #: LightGBM makes this of a label or weight that is larger, infinite ones among them.
 LARGEST_VALUE = 1e38
@@ -84,6 +83,7 @@ class QuerySet:
             return None
         scores = as_vector(values, name, self.given.groups.n_rows)
         check_finite(scores, name)
+        _check_largest(scores, name, "row")
         scores = scores[self.given.groups.order]
         return scores if self.part is None else scores[self.part]
 
@@ -108,7 +108,7 @@ class QuerySet:
 
     def _take(self, queries: NDArray[np.bool_], name: str = "") -> QuerySet:
         rows = np.flatnonzero(queries[self.data.groups.codes])
-        return QuerySet(name, _rows_of(self.X, rows), self.given, self.data.take_queries(queries), rows)
+        return QuerySet(name, rows_of(self.X, rows), self.given, self.data.take_queries(queries), rows)
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,7 @@ def read_query_set(
     """
     with errors_of(name):
         X, qid = take_qid_column(X, qid)
+        check_features(X)
         given = read_data(X, y, qid, group, sample_weight, objective, extras)
         if objective is not None and is_own:
             given = objective.prepare(given)
@@ -183,23 +184,8 @@ def read_query_set(
             stacklevel=4,
         )
     if not groups.contiguous:
-        X = _rows_of(X, groups.order)
+        X = rows_of(X, groups.order)
     return QuerySet(name, X, given, given.grouped())
-
-
-def _rows_of(X: Any, rows: NDArray[np.int64]) -> Any:
-    """Rows of an array, a sparse matrix or a DataFrame."""
-    if is_on_device(X):
-        return X[like(X, rows)[0]]
-    taken = _safe_indexing(X, rows)
-    return _readable(taken) if sparse.issparse(taken) else taken
-
-
-def _readable(matrix: Any) -> Any:
-    """A sparse matrix in a form that LightGBM reads: it knows no sparse arrays, and misreads unsorted indices."""
-    if not isinstance(matrix, (sparse.csr_matrix, sparse.csc_matrix)):
-        matrix = sparse.csr_matrix(matrix)
-    return matrix if matrix.has_sorted_indices else matrix.sorted_indices()
 
 
 def read_data(
@@ -220,14 +206,15 @@ def read_data(
         y = np.zeros(n_rows)
     if y is None:
         raise ValueError("y is None; a ranker needs a label for each row")
-    labels = as_vector(column_or_1d(to_host(y), warn=True), "y", n_rows)
+    labels = as_numeric(y, "y")
+    labels = as_vector(column_or_1d(labels, warn=True) if labels.ndim == 2 else labels, "y", n_rows)
     check_finite(labels, "y")
-    beyond = np.abs(labels) >= LARGEST_VALUE
-    if beyond.any():
-        row = int(np.flatnonzero(beyond)[0])
-        raise ValueError(f"y is {labels[row]} at row {row}, beyond the range of the boosters' labels (1e38)")
+    _check_largest(labels, "y", "row")
     groups = make_groups(n_rows, group=group, qid=qid)
     item_weight, query_weight = split_weights(sample_weight, groups)
+    for weight, unit in ((item_weight, "row"), (query_weight, "query")):
+        if weight is not None:
+            _check_largest(weight, "sample_weight", unit)
     pairs = None if extras.pairs is None else as_pairs(extras.pairs, n_rows).checked(groups)
     # With explicit pairs labels mean nothing to the objective.
     mask = None if objective is None or pairs is not None else objective.rows_taking_part(labels, None)
@@ -241,6 +228,15 @@ def read_data(
         item_id=None if extras.item_id is None else item_codes(extras.item_id, n_rows),
         pairs=pairs,
     )
+
+
+def _check_largest(values: NDArray[Any], name: str, unit: str) -> None:
+    beyond = np.abs(values) >= LARGEST_VALUE
+    if beyond.any():
+        first = int(np.flatnonzero(beyond)[0])
+        raise ValueError(
+            f"{name} is {values[first]} at {unit} {first}, beyond the range of the boosters' numbers (1e38)"
+        )
 
 
 def read_evaluation_sets(
@@ -269,7 +265,7 @@ def read_evaluation_sets(
     by_data_alone : bool, default=False
         Take a set of the very same X and y for the training set, whatever its queries and weights.
     """
-    given_sets = [eval_set] if isinstance(eval_set, tuple) else list(eval_set or [])
+    given_sets = [eval_set] if isinstance(eval_set, tuple) else _listed(eval_set, "eval_set")
     n = len(given_sets)
     qids, groups = paired(eval_qid, "eval_qid", n), paired(eval_group, "eval_group", n)
     weights = paired(eval_weight, weight_name, n)
@@ -280,7 +276,7 @@ def read_evaluation_sets(
     ]
     sets = []
     for i, (X_and_y, *own) in enumerate(zip(given_sets, *columns, strict=True)):
-        if len(X_and_y) != 2:
+        if not isinstance(X_and_y, (tuple, list)) or len(X_and_y) != 2:
             raise ValueError(f"eval_set[{i}] must be a pair (X, y)")
         X, y = X_and_y
         qid, group, extras = qids[i], groups[i], Extras(*own)
@@ -304,6 +300,9 @@ def read_evaluation_sets(
         )
         if given["extras"].pairs is not None and query_set.data.pairs is None and np.ptp(query_set.data.labels) == 0:
             raise ValueError(f"eval_set[{i}]: its labels are all equal, and it has no pairs: give them as eval_pairs=")
+        n_features = _num_features(query_set.X), _num_features(train.X)
+        if n_features[0] != n_features[1]:
+            raise ValueError(f"eval_set[{i}]: X has {n_features[0]} features, but the training set has {n_features[1]}")
         is_train = same and (by_data_alone or query_set.given.equals(train.given))
         sets.append(train if is_train else query_set)
     return sets
@@ -333,49 +332,6 @@ def joined(eval_set: Any, eval_X: Any, eval_y: Any) -> Any:
     return list(zip(*pairs, strict=True))
 
 
-def column_names(X: Any) -> list[Any] | None:
-    """The names of the columns of a DataFrame or an Arrow table; None for an array."""
-    names = getattr(X, "column_names", getattr(X, "columns", None))  # a table's columns are its values
-    return None if names is None else list(names)
-
-
-def qid_column(X: Any) -> Any:
-    """The name of the column of query ids, None without one: "qid", or what transformers make of it ("remainder__qid").
-
-    Raises
-    ------
-    ValueError
-        If several could be it.
-    """
-    names = column_names(X) or []
-    found = [name for name in names if name == "qid"] or [
-        name for name in names if isinstance(name, str) and name.endswith("__qid")
-    ]
-    if len(found) > 1:
-        raise ValueError(f"X has several columns of query ids: {', '.join(map(repr, found))}")
-    return found[0] if found else None
-
-
-def take_qid_column(X: Any, qid: Any = None) -> tuple[Any, Any]:
-    """Split the column ``qid`` of a DataFrame or an Arrow table off: the query ids, as in XGBoost's own ranker.
-
-    X is returned in a form that both boosters read.
-    """
-    if sparse.issparse(X):
-        return _readable(X), qid
-    name = qid_column(X)
-    if name is None:
-        return X, qid
-    if qid is not None:
-        raise ValueError(f"qid is given twice: as the column {name!r} of X and as qid=")
-    if len(column_names(X) or ()) == 1:
-        raise ValueError(f"X has no features, only the column {name!r}")
-    column = np.asarray(X[name])
-    if hasattr(X, "iloc"):
-        return X.drop(columns=name), column
-    return X.drop([name]), column
-
-
 def paired(values: Any, name: str, n_sets: int) -> list[Any]:
     """One entry per evaluation set; None stands for none. What is no list belongs to the only set.
 
@@ -386,7 +342,15 @@ def paired(values: Any, name: str, n_sets: int) -> list[Any]:
     """
     if values is None:
         return [None] * n_sets
-    entries = list(values) if n_sets != 1 or isinstance(values, (list, tuple)) else [values]
+    entries = _listed(values, name) if n_sets != 1 or isinstance(values, (list, tuple)) else [values]
     if len(entries) != n_sets:
         raise ValueError(f"{name} has {len(entries)} entries for {n_sets} evaluation set(s)")
     return entries
+
+
+def _listed(values: Any, name: str) -> list[Any]:
+    """What has one entry per evaluation set as a list; None: no entry."""
+    try:
+        return [] if values is None else list(values)
+    except TypeError:
+        raise TypeError(f"{name} takes a list, with one entry per evaluation set; got {values!r}") from None

@@ -15,7 +15,8 @@ from ..metrics import Feval, Metric, get_metric
 from ..objectives import PairwiseObjective, as_pairwise, get_objective, objective_names
 from ..plan import Plan
 from ..training import warn_without_split
-from .query_sets import Extras, QuerySet, read_data, read_evaluation_sets, read_query_set, take_qid_column
+from .features import take_qid_column
+from .query_sets import Extras, QuerySet, read_data, read_evaluation_sets, read_query_set
 
 #: How the objective's parameters begin among a ranker's.
 NESTED = "objective__"
@@ -261,6 +262,19 @@ class RankerMixin:
         if not self._sees_a_part:
             objective.check_learnable(plan)
         return plan
+
+    @contextmanager
+    def _unfitted_unless_trained(self) -> Iterator[None]:
+        """Leave the ranker unfitted if training ends by an exception, Ctrl-C among them: no half of two models."""
+        try:
+            yield
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        """Become as if never fitted."""
+        raise NotImplementedError
 
     def check_native_data(self, train: QuerySet) -> None:
         """Raise a ValueError if the booster's own objective, where it is chosen, does not take a training set."""

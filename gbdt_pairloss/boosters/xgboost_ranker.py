@@ -11,7 +11,8 @@ from ..objectives import PairwiseObjective, objective_names
 from ..plan import Plan
 from ..training import TrainingWatch
 from .evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
-from .query_sets import Extras, QuerySet, joined, paired, starts_of, take_qid_column
+from .features import check_column_types, take_qid_column
+from .query_sets import Extras, QuerySet, joined, paired, starts_of
 from .ranker import (
     NESTED,
     OWN_PARAMETERS,
@@ -179,35 +180,39 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         plan = self._plan(objective, train)
         gradients = None if objective is None or plan is None else _gradients(self, objective, plan)
         callbacks = as_list(self.callbacks if callbacks is None else callbacks)
-        with swapped(
-            self,
-            objective=self.objective,  # the base class replaces it by the native name
-            eval_metric=native or None,
-            early_stopping_rounds=None,
-            callbacks=[
-                Injection(gradients, ours, sets, objective),
-                *_directed(callbacks, asked, ours, self.early_stopping_rounds),
-            ],
-            # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
-            base_score=(
-                0.0 if self.base_score is None and objective is not None and xgb_model is None else self.base_score
-            ),
-        ):
-            super().fit(
-                train.X,
-                train.labels,
-                group=train.data.groups.sizes,
-                sample_weight=_native_weight(train, objective),
-                base_margin=train.take_scores(base_margin, "base_margin"),
-                verbose=verbose,
-                xgb_model=xgb_model,
-                **_evaluation_arguments(sets, starts_of(sets, base_margin, base_margin_eval_set), objective),
-                **({} if feature_weights is None else {"feature_weights": feature_weights}),
-            )
-        if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
-            self._warn_without_split(xgb_model is not None)
-        self.n_queries_ = n_queries
+        arguments = {
+            "group": train.data.groups.sizes,
+            "sample_weight": _native_weight(train, objective),
+            "base_margin": train.take_scores(base_margin, "base_margin"),
+            "verbose": verbose,
+            "xgb_model": xgb_model,
+            **_evaluation_arguments(sets, starts_of(sets, base_margin, base_margin_eval_set), objective),
+            **({} if feature_weights is None else {"feature_weights": feature_weights}),
+        }
+        with self._unfitted_unless_trained():
+            with swapped(
+                self,
+                objective=self.objective,  # the base class replaces it by the native name
+                eval_metric=native or None,
+                early_stopping_rounds=None,
+                callbacks=[
+                    Injection(gradients, ours, sets, objective),
+                    *_directed(callbacks, asked, ours, self.early_stopping_rounds),
+                ],
+                # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
+                base_score=(
+                    0.0 if self.base_score is None and objective is not None and xgb_model is None else self.base_score
+                ),
+            ):
+                _fit_natively(super().fit, train.X, train.labels, **arguments)
+            if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
+                self._warn_without_split(xgb_model is not None)
+            self.n_queries_ = n_queries
         return self
+
+    def _forget(self) -> None:
+        for name in ("_Booster", "evals_result_", "n_queries_"):
+            self.__dict__.pop(name, None)
 
     def check_native_data(self, train: QuerySet) -> None:
         """Raise a ValueError if XGBoost's own objective is chosen, and weights differ within a query."""
@@ -280,8 +285,10 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         ValueError
             If X has other columns, or the ranker is not fitted.
         """
+        features = take_qid_column(X)[0]
+        check_column_types(features)
         return super().predict(
-            take_qid_column(X)[0],
+            features,
             output_margin=output_margin,
             validate_features=validate_features,
             base_margin=base_margin,
@@ -298,6 +305,19 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             If the training did not stop early: it had no ``early_stopping_rounds``.
         """
         return int(self.best_iteration)
+
+
+def _fit_natively(fit: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+    """XGBoost's own ``fit``, with a message of ours where its own is one of C++."""
+    try:
+        fit(*arguments, **named)
+    except xgb.core.XGBoostError as error:
+        if "Input data contains `inf`" not in str(error):
+            raise
+        raise ValueError(
+            "X, or that of an evaluation set, has a value that is infinite in float32, which XGBoost does not take: "
+            "NaN, or the parameter missing, stands for a missing value"
+        ) from error
 
 
 def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:

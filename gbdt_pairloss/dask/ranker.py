@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from ..boosters.query_sets import qid_column, read_data
+from ..boosters.features import qid_column
+from ..boosters.query_sets import read_data
 from ..boosters.ranker import score_metric
 from .rows import LABEL, QUERY, Features, da, dask, dd, distributed, pd, shuffled
 from .workers import STARTS, check, complaint, gather_training, one_per_process, placed_on, train

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
-from ..boosters.query_sets import Extras, qid_column, read_data, take_qid_column
+from ..boosters.features import qid_column, take_qid_column
+from ..boosters.query_sets import Extras, read_data
 from ..objectives import PairwiseObjective
 from ..validation import errors_of
 
