@@ -22,6 +22,7 @@ STRENGTHS = (0.01, 0.3, 10.0, 300.0, 10_000.0)
 N_LEAVES = 31
 LEARNING_RATE = 0.1
 SHARE = 0.8  # of rows and columns for a tree
+_ALL = 10_000  # as a truncation; no query has more rows
 LEAST_ROWS = 20  # in a leaf, where a booster has such a limit: LightGBM's default
 
 Array = NDArray[Any]
@@ -57,7 +58,7 @@ class Competitor:
     objective : str
         A name of the booster's own, or "ours".
     params : dict
-        Of our objective.
+        Of the objective.
     takes_floats : bool
         Whether labels may be any real numbers; otherwise it gets grades.
     """
@@ -74,8 +75,9 @@ class Competitor:
     @property
     def name(self) -> str:
         if not self.is_ours:
-            return f"{self.booster} {self.objective}"
-        return f"{self.booster}, ours: " + ", ".join(self.params.values())
+            return f"{self.booster} {self.objective}" + (", all pairs" if self.params else "")
+        names = [value for value in self.params.values() if isinstance(value, str)]
+        return f"{self.booster}, ours: " + ", ".join(names)
 
     def fit(self, rows: Rows, strength: float, rounds: int, seed: int) -> Callable[[Array], Array]:
         """Train, and return the function that scores rows."""
@@ -88,7 +90,8 @@ class Competitor:
         with warnings.catch_warnings():
             # The greatest strengths may leave no split at all, of which our objectives warn.
             warnings.filterwarnings("ignore", message="the first tree moved all scores")
-            return _TRAIN[self.booster](objective, rows, labels, strength, rounds, seed)
+            native = {} if self.is_ours else self.params
+            return _TRAIN[self.booster](objective, native, rows, labels, strength, rounds, seed)
 
 
 def competitors() -> list[Competitor]:
@@ -102,14 +105,18 @@ def competitors() -> list[Competitor]:
             ("label_diff", "log"),
             ("ndcg", "log"),
         ):
+            params: dict[str, Any] = {"pair_weight": pair_weight, "normalize": normalize}
+            if booster == "XGBoost":
+                params["hessian_scale"] = 2  # as its own objectives have it: else our steps would be twice as long
             # The differences of labels that "ndcg" weighs by are those of gains, which floats hardly make sense of.
-            params = {"pair_weight": pair_weight, "normalize": normalize}
             found.append(Competitor(booster, "ours", params, takes_floats=pair_weight != "ndcg"))
     found += [
         Competitor("LightGBM", "lambdarank", takes_floats=False),
+        Competitor("LightGBM", "lambdarank", {"lambdarank_truncation_level": _ALL}, takes_floats=False),
         Competitor("LightGBM", "rank_xendcg", takes_floats=False),
         Competitor("XGBoost", "rank:pairwise"),
         Competitor("XGBoost", "rank:ndcg", takes_floats=False),
+        Competitor("XGBoost", "rank:ndcg", {"lambdarank_num_pair_per_sample": _ALL}, takes_floats=False),
     ]
     if find_spec("catboost") is not None:
         found += [Competitor("CatBoost", "YetiRank", takes_floats=False), Competitor("CatBoost", "PairLogit")]
@@ -117,7 +124,7 @@ def competitors() -> list[Competitor]:
 
 
 def _train_lightgbm(
-    objective: Any, rows: Rows, labels: Array, strength: float, rounds: int, seed: int
+    objective: Any, native: dict[str, Any], rows: Rows, labels: Array, strength: float, rounds: int, seed: int
 ) -> Callable[[Array], Array]:
     import lightgbm as lgb
 
@@ -135,13 +142,14 @@ def _train_lightgbm(
         "num_threads": 1,
         "metric": "None",
         "verbosity": -1,
+        **native,
     }
     booster = lgb.train(params, lgb.Dataset(rows.X, labels, group=rows.sizes), rounds)
     return lambda X: np.asarray(booster.predict(X, num_threads=1))
 
 
 def _train_xgboost(
-    objective: Any, rows: Rows, labels: Array, strength: float, rounds: int, seed: int
+    objective: Any, native: dict[str, Any], rows: Rows, labels: Array, strength: float, rounds: int, seed: int
 ) -> Callable[[Array], Array]:
     import xgboost as xgb
 
@@ -161,6 +169,7 @@ def _train_xgboost(
         "seed": seed,
         "nthread": 1,
         "disable_default_eval_metric": True,
+        **native,
     }
     data = xgb.DMatrix(rows.X, labels, group=rows.sizes, nthread=1)
     booster = xgb.train(params, data, rounds, obj=None if own else objective)
@@ -168,7 +177,7 @@ def _train_xgboost(
 
 
 def _train_catboost(
-    objective: str, rows: Rows, labels: Array, strength: float, rounds: int, seed: int
+    objective: str, native: dict[str, Any], rows: Rows, labels: Array, strength: float, rounds: int, seed: int
 ) -> Callable[[Array], Array]:
     import catboost
 
@@ -191,6 +200,7 @@ def _train_catboost(
             "metric_period": rounds,
             "allow_writing_files": False,
             "logging_level": "Silent",
+            **native,
         }
     )
     query = np.repeat(np.arange(rows.sizes.size), rows.sizes)

@@ -410,6 +410,14 @@ def test_infinite_labels_and_weights_of_lightgbm(problem, field) -> None:
         PairwiseLogistic()(problem.scores, dataset)
 
 
+def test_positions_are_refused(problem) -> None:
+    if not hasattr(lgb.Dataset(problem.X), "position"):
+        pytest.skip("LightGBM 4.1 brought positions")
+    dataset = lgb.Dataset(problem.X, problem.y, group=problem.sizes, position=np.arange(problem.y.size) % 5)
+    with pytest.raises(ValueError, match=r"the Dataset has positions.*weigh the rows by .*propensity_weights"):
+        train("lightgbm", PairwiseLogistic(), dataset)
+
+
 def test_bagging_by_query_is_refused(problem) -> None:
     params = {"bagging_by_query": True, "bagging_fraction": 0.5, "bagging_freq": 1}
     with pytest.raises(ValueError, match="bagging_by_query does not work with a custom objective"):

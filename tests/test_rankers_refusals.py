@@ -21,6 +21,10 @@ from gbdt_pairloss import LGBMRanker, XGBRanker  # noqa: E402
 
 @BOTH
 class TestRefusals:
+    def test_an_unknown_objective_is_answered_with_the_known_ones(self, Ranker, problem) -> None:
+        with pytest.raises(ValueError, match=r"objective 'pairwise_logistc' is not known.*pairwise_logistic"):
+            make_ranker(Ranker, objective="pairwise_logistc").fit(problem.X, problem.y, qid=problem.qid)
+
     def test_without_groups_the_data_are_one_query(self, Ranker, problem) -> None:
         rows = slice(0, 60)
         with pytest.warns(UserWarning, match="neither qid nor group is given: all 60 rows are taken as one query"):

@@ -92,9 +92,14 @@ def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float, 
 
 
 def check_trainable(dataset: Any) -> None:
-    """Refuse ``bagging_by_query``, as far as the Dataset knows the parameters of the training."""
+    """Refuse what LightGBM would do for its own objectives alone, as far as the Dataset knows of it."""
     params = dataset.params or {}
     refuse_bagging_by_query(params)
+    if getattr(dataset, "position", None) is not None:
+        raise ValueError(
+            "the Dataset has positions, from which LightGBM estimates their bias for its own objectives alone: leave "
+            "position= out, and weigh the rows by gbdt_pairloss.propensity_weights"
+        )
     setattr(dataset, _TRAINED_BY_DART, is_dart(params))
 
 

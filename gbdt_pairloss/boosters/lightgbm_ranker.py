@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..documentation import documented_with
-from ..objectives import PairwiseObjective
+from ..objectives import PairwiseObjective, objective_names
 from ..plan import Plan
 from ..training import TrainingWatch
 from .evaluation import Evaluation, check_evaluations, sort_metrics
@@ -223,7 +223,15 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         }
         with self._unfitted_unless_trained():
             with swapped(self, _objective=in_use):
-                super().fit(train.X, train.labels, **arguments)
+                try:
+                    super().fit(train.X, train.labels, **arguments)
+                except lgb.basic.LightGBMError as error:
+                    if "Unknown objective type" not in str(error):
+                        raise
+                    raise ValueError(
+                        f"objective {self.objective!r} is not known: LGBMRanker takes {', '.join(objective_names())}, an "
+                        "object of ours, or one of LightGBM's own"
+                    ) from error
                 trained_with = self._objective if objective is None else objective
             self._objective = trained_with
             if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
