@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -90,19 +91,20 @@ class Groups:
             if broken.size:
                 query = int(broken[0])
                 raise ValueError(f"{name}[{query}] is {array[query]}; a query's size must be a whole number of rows")
+            array = array.astype(np.float64)
         if (array < 0).any():
             query = int(np.flatnonzero(array < 0)[0])
             raise ValueError(f"{name}[{query}] is {array[query]}; a query's size must not be negative")
-        # Larger ones may not fit an integer, nor may their sum.
-        total = array.sum() if (array <= n_rows).all() else sum(array.tolist())
-        if total < 2**53:
-            total = int(total)
+        # Sizes beyond all rows may not fit an integer; below that neither they nor their sum lose digits.
+        within = bool((array <= n_rows).all())
+        sizes = array.astype(np.int64) if within else array
+        total = int(sizes.sum()) if within else sum(array.tolist())
         if total != n_rows:
             raise ValueError(
                 f"{name} sums to {total}, but there are {n_rows} rows: it takes the number of rows of each "
                 "query, in order; if these are query ids, one per row, pass them as qid="
             )
-        return cls(sizes=array.astype(np.int64), n_rows=n_rows)
+        return cls(sizes=sizes, n_rows=n_rows)
 
     @classmethod
     def from_ptr(cls, ptr: Any, n_rows: int, name: str = "group_ptr") -> Groups:
@@ -247,11 +249,19 @@ def _is_missing(value: Any) -> bool:
 
 
 def _check_hashable(array: NDArray[Any], name: str, what: str) -> None:
-    for row, value in enumerate(array):
-        try:
-            hash(value)
-        except TypeError:
-            raise ValueError(
-                f"{name} is a {type(value).__name__} at row {row}: a {what} must be hashable, such as a number, a "
-                "string or a tuple of these"
-            ) from None
+    try:
+        deque(map(hash, array), maxlen=0)
+    except TypeError:
+        row, value = next((i, value) for i, value in enumerate(array) if not _is_hashable(value))
+        raise ValueError(
+            f"{name} is a {type(value).__name__} at row {row}: a {what} must be hashable, such as a number, a "
+            "string or a tuple of these"
+        ) from None
+
+
+def _is_hashable(value: Any) -> bool:
+    try:  # a tuple of lists only says so
+        hash(value)
+    except TypeError:
+        return False
+    return True

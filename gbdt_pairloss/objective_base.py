@@ -14,7 +14,7 @@ from .data import RankingInput, read_arrays
 from .documentation import TEXT, documented_with
 from .plan import Plan
 from .plan_cache import CachedPlan, cached_plan
-from .planned_objective import PlannedObjective, sums_of
+from .planned_objective import PlannedObjective, check_range, sums_of
 from .training import TrainingWatch
 from .validation import check_choice
 
@@ -231,9 +231,10 @@ class PairwiseObjective(PlannedObjective):
         given, plan = self._read(y_true, y_pred, group=group, qid=qid, pairs=pairs, **rows)
         (scores,) = like(y_pred, given.scores)
         loss, weight = self._winner_loss(plan, scores, self._pairs(), given.scores.dtype)
-        total, weight_total = sums_of(scores, loss, weight)
         if reduction == "none":
+            check_range(scores, loss)
             return loss.reshape(given.shape)
+        total, weight_total = sums_of(scores, loss, weight)
         divisor = {
             "sum": 1.0,
             "mean": float(given.scores.size),

@@ -298,8 +298,18 @@ def sums_of(scores: Any, *arrays: Any) -> tuple[float, ...]:
     """The sums of arrays that are where the scores are; a ValueError if one leaves the range of float64."""
     with beside(scores), np.errstate(over="ignore"):
         totals = tuple(float(array.sum()) for array in arrays)
-    if not np.isfinite(totals).all():
+    _check_finite(np.isfinite(totals).all())
+    return totals
+
+
+def check_range(scores: Any, losses: Any) -> None:
+    """Raise a ValueError if a loss, where the scores are, leaves the range of float64."""
+    with beside(scores):
+        _check_finite(bool((losses < np.inf).all()))
+
+
+def _check_finite(is_finite: Any) -> None:
+    if not is_finite:
         raise ValueError(
             "the sum of the losses, or of their weights, leaves the range of float64: scale the weights down"
         )
-    return totals

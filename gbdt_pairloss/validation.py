@@ -25,12 +25,14 @@ def as_array(values: Any, name: str, instead: str = "give one flat array") -> ND
     Raises
     ------
     ValueError
-        If the values are lists of unequal lengths; it ends with what to give ``instead``.
+        If the values are no array, such as lists of unequal lengths; then it ends with what to give ``instead``.
     """
     try:
         return np.asarray(to_host(values))
-    except ValueError:
-        raise ValueError(f"{name} is a ragged list of lists: {instead}") from None
+    except ValueError as error:
+        if "inhomogeneous" in str(error):
+            raise ValueError(f"{name} is a ragged list of lists: {instead}") from None
+        raise ValueError(f"{name} is no array: {error}") from error
 
 
 def as_numeric(values: Any, name: str) -> FloatArray:
@@ -47,9 +49,8 @@ def as_numeric(values: Any, name: str) -> FloatArray:
     if array.dtype in (np.float32, np.float64):
         return array
     # Objects: numpy would read text as the number that it spells, and drop imaginary parts.
-    if array.dtype.kind not in "biufO" or (
-        array.dtype.kind == "O" and any(isinstance(value, _NO_REAL_NUMBERS) for value in array.flat)
-    ):
+    types = set(map(type, array.ravel().tolist())) if array.dtype.kind == "O" else ()
+    if array.dtype.kind not in "biufO" or any(issubclass(kind, _NO_REAL_NUMBERS) for kind in types):
         raise ValueError(f"{name} has dtype {array.dtype}; it must be real numbers")
     try:
         with np.errstate(over="ignore"):  # infinite, and refused as that where it matters

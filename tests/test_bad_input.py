@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gbdt_pairloss import BPR, PairwiseLogistic
+from gbdt_pairloss.groups import make_groups
 
 Y, S = [2.0, 0.0, 1.0, 1.0], [0.1, 0.2, 0.3, 0.4]
 
@@ -153,3 +154,19 @@ def test_a_flag_from_an_array_is_a_flag() -> None:
     for flag in (True, False):
         from_array = PairwiseLogistic(ignore_negative_labels=np.array([flag])[0]).gradient_hessian(y, S)
         np.testing.assert_array_equal(from_array, PairwiseLogistic(ignore_negative_labels=flag).gradient_hessian(y, S))
+
+
+def test_sizes_that_a_float32_holds_are_summed_without_loss() -> None:
+    sizes = np.array([1e7, 1e7, 1], dtype=np.float32)
+    assert make_groups(20_000_001, group=sizes).sizes.sum() == 20_000_001
+    assert make_groups(100_000, group=np.full(100, 1000, dtype=np.float16)).n_queries == 100
+
+
+def test_losses_of_rows_are_results_where_their_sum_would_leave_the_range() -> None:
+    y, weight = [1.0, 0.0] * 3, np.full(6, 1e308)
+    of_rows = PairwiseLogistic(normalize="none").loss(
+        y, np.zeros(6), group=[2, 2, 2], sample_weight=weight, reduction="none"
+    )
+    np.testing.assert_allclose(of_rows[::2], 1e308 * np.log(2))
+    with pytest.raises(ValueError, match="the sum of the losses, or of their weights, leaves the range"):
+        PairwiseLogistic(normalize="none").loss(y, np.zeros(6), group=[2, 2, 2], sample_weight=weight)

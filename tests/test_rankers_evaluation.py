@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from gbdt_pairloss import BPR, PairwiseLogistic, metrics
 
@@ -317,3 +318,26 @@ def test_two_losses_of_one_name_are_refused(Ranker, problem) -> None:
         make_ranker(Ranker).fit(
             problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_metric=asked
         )
+
+
+@BOTH
+def test_a_sparse_set_may_lack_the_last_features(Ranker, problem) -> None:
+    # Files read one by one end with the largest feature that each of them has.
+    X = scipy.sparse.csr_matrix(problem.X)
+    X[:40, -1] = 0
+    X.eliminate_zeros()
+    some = slice(0, problem.starts[np.searchsorted(problem.starts, 40, side="right") - 1])
+    narrow = X[some, :-1]
+    assert narrow.shape[1] == X.shape[1] - 1
+    histories = []
+    for evaluated in (X[some], narrow):
+        ranker = make_ranker(Ranker).fit(
+            X,
+            problem.y,
+            qid=problem.qid,
+            eval_set=[(evaluated, problem.y[some])],
+            eval_qid=[problem.qid[some]],
+            eval_metric=["ndcg@5"],
+        )
+        histories.append(history_of(ranker, 0)["ndcg@5"])
+    np.testing.assert_array_equal(*histories)

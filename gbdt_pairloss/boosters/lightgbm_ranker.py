@@ -229,8 +229,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
                     if "Unknown objective type" not in str(error):
                         raise
                     raise ValueError(
-                        f"objective {self.objective!r} is not known: LGBMRanker takes {', '.join(objective_names())}, an "
-                        "object of ours, or one of LightGBM's own"
+                        f"objective {self.objective!r} is not known: LGBMRanker takes {', '.join(objective_names())}, "
+                        "an object of ours, or one of LightGBM's own"
                     ) from error
                 trained_with = self._objective if objective is None else objective
             self._objective = trained_with

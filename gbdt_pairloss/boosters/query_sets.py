@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _num_features, _num_samples
 
@@ -300,12 +301,20 @@ def read_evaluation_sets(
         )
         if given["extras"].pairs is not None and query_set.data.pairs is None and np.ptp(query_set.data.labels) == 0:
             raise ValueError(f"eval_set[{i}]: its labels are all equal, and it has no pairs: give them as eval_pairs=")
-        n_features = _num_features(query_set.X), _num_features(train.X)
-        if n_features[0] != n_features[1]:
-            raise ValueError(f"eval_set[{i}]: X has {n_features[0]} features, but the training set has {n_features[1]}")
+        width, trained_on = _num_features(query_set.X), _num_features(train.X)
+        if width < trained_on and sparse.issparse(query_set.X):  # such as LETOR files read one by one
+            query_set, width = replace(query_set, X=_widened(query_set.X, trained_on)), trained_on
+        if width != trained_on:
+            raise ValueError(f"eval_set[{i}]: X has {width} features, but the training set has {trained_on}")
         is_train = same and (by_data_alone or query_set.given.equals(train.given))
         sets.append(train if is_train else query_set)
     return sets
+
+
+def _widened(X: Any, n_features: int) -> Any:
+    """A sparse matrix with columns of nothing after its own."""
+    rows = X.tocsr()
+    return sparse.csr_matrix((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], n_features))
 
 
 def starts_of(sets: list[QuerySet], start: Any, starts: Any) -> Any:
