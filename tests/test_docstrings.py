@@ -1,4 +1,4 @@
-"""The docstrings of the public interface are complete, and what they say is so."""
+"""The docstrings of the public interface are complete, and their defaults, names and examples are true."""
 
 from __future__ import annotations
 

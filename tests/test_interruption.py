@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -200,17 +201,21 @@ def test_a_signal_from_outside_ends_the_training_at_once(ranker, environment) ->
 
 
 def test_an_interrupted_sum_over_several_threads() -> None:
-    problem = make_problem(3, n_queries=40)
-    interrupt = Interrupts()
+    problem = make_problem(3, n_queries=400, mean_size=60)
+    interrupt, threads = Interrupts(), set()
 
     def function(d):
-        interrupt()
+        threads.add(threading.get_ident())
+        if not interrupt.calls and len(threads) > 1:
+            interrupt.calls = 2
+        if interrupt.calls:
+            interrupt()
         return logistic(d)
 
     objective = PairwiseCustom(function, n_threads=2, normalize="none")
-    interrupt.calls = 2
     with pytest.raises(KeyboardInterrupt):
         objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes)
+    assert len(threads) > 1
     expected = PairwiseLogistic(normalize="none").gradient_hessian(problem.y, problem.scores, group=problem.sizes)
     ours = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes)
     np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-12)

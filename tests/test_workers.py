@@ -14,9 +14,19 @@ import pytest
 pytest.importorskip("lightgbm", minversion="4.0")
 pytest.importorskip("xgboost")
 
+import worker_helpers
+
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks")]
 
 
+@pytest.fixture(scope="module")
+def compiled() -> None:
+    """What compiling takes is not for the clock of the trainings."""
+    for job in worker_helpers.ALL:
+        worker_helpers.train(job)
+
+
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize(
     ("kind", "n"),
     [
