@@ -25,6 +25,9 @@ SHARE = 0.8  # of rows and columns for a tree
 _ALL = 10_000  # as a truncation; no query has more rows
 LEAST_ROWS = 20  # in a leaf, where a booster has such a limit: LightGBM's default
 
+#: What all of them depend on.
+SETTINGS = (STRENGTHS, N_LEAVES, LEARNING_RATE, SHARE, LEAST_ROWS)
+
 Array = NDArray[Any]
 
 

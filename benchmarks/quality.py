@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from competitors import LEARNING_RATE, N_LEAVES, STRENGTHS, Array, Competitor, Rows, competitors
+from competitors import LEARNING_RATE, N_LEAVES, SETTINGS, STRENGTHS, Array, Competitor, Rows, competitors
 from drawing import draw_differences
 from joblib import Parallel, delayed
 from quality_report import NATIVE, Values, figure_lines, report
 from sklearn.model_selection import GroupKFold
+from tables import versions
 
 from gbdt_pairloss import metrics
 from gbdt_pairloss.datasets import RankingSplit, load_letor_files, make_ranking
@@ -83,7 +84,7 @@ def synthetic() -> list[Data]:
         Data("users", "synthetic, binary, 10% positive, queries of 60", users, users.y),
         Data(
             "days",
-            "synthetic, float labels, queries of 250; grades: fifths of each query",
+            "synthetic, float labels, queries of 250; grades: fifths of each query; strengths by pair accuracy",
             days,
             _fifths(days),
             relevant=4.0,
@@ -143,8 +144,12 @@ def _choose(data: Data, competitor: Competitor, train: Array, rounds: int) -> fl
 def _kept(folder: Path | None, data: Data, competitor: Competitor, rounds: int, seeds: int) -> Values:
     if folder is None:
         return cross_validate(data, competitor, rounds, seeds)
-    what = repr((data.name, data.split.X.shape, data.split.y.sum(), competitor, rounds, seeds, STRENGTHS, INNER_FOLDS))
-    path = folder / f"{data.name}-{hashlib.sha256(what.encode()).hexdigest()[:12]}.npz"
+    arrays = (data.split.X, data.split.y, data.split.qid, data.grades)
+    settings = (data.relevant, data.chosen_by, competitor, rounds, seeds, SETTINGS, FOLDS, INNER_FOLDS, versions())
+    digest = hashlib.sha256(repr(settings).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    path = folder / f"{data.name}-{digest.hexdigest()[:12]}.npz"
     if not path.exists():
         values = cross_validate(data, competitor, rounds, seeds)
         np.savez(path, chosen=values.chosen, **values.of_query)
@@ -156,7 +161,8 @@ def _kept(folder: Path | None, data: Data, competitor: Competitor, rounds: int, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--files", nargs="+", action="append", default=[], metavar="NAME|FILE", help="a name, then its files")
+    files = "a name, then its files, with different queries: ids count by file"
+    add("--files", nargs="+", action="append", default=[], metavar="NAME|FILE", help=files)
     add("--rounds", type=int, default=100)
     add("--seeds", type=int, default=2)
     add("--jobs", type=int, default=1, help="trainings at a time, each with one thread")

@@ -15,20 +15,25 @@ def markdown(header: list[str], rows: list[list[str]]) -> list[str]:
     return ["| " + " | ".join(cells) + " |" for cells in lines]
 
 
-def machine() -> list[str]:
-    """The processor and the versions that the figures hold for."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+def versions() -> str:
+    """Of Python and the packages that the figures hold for."""
     found = []
     for package in _PACKAGES:
         try:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             found.append(f"no {package}")
-    versions = f"{_processor()}, {cores} cores; Python {platform.python_version()}, {', '.join(found)}."
+    return f"Python {platform.python_version()}, {', '.join(found)}."
+
+
+def machine() -> list[str]:
+    """The processor and the versions that the figures hold for."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    text = f"{_processor()}, {cores} cores; {versions()}"
     if not hasattr(os, "getloadavg"):
-        return [versions]
+        return [text]
     # What two threads show is worth nothing where others use the cores.
-    return [f"{versions} Processes that were running in the minute before: {os.getloadavg()[0]:.1f}."]
+    return [f"{text} Processes that were running in the minute before: {os.getloadavg()[0]:.1f}."]
 
 
 def _processor() -> str:
