@@ -71,7 +71,7 @@ def test_pickle_joblib_clone_and_copy(Ranker, problem, objective, tmp_path) -> N
 
 
 @BOTH
-@pytest.mark.parametrize("stopped", [False, True])
+@pytest.mark.parametrize("stopped", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_saved_model_needs_us_no_more(Ranker, problem, make, tmp_path, stopped) -> None:
     ranker = make_ranker(Ranker)
     arguments = {"qid": problem.qid}
