@@ -42,7 +42,7 @@ def complaint(error, names=()):
     ours = last.filename.startswith(PACKAGE) and linecache.getline(last.filename, last.lineno).strip().startswith(
         "raise"
     )
-    if not (ours or last.filename.endswith("/sklearn/utils/validation.py")):
+    if not (ours or last.filename.endswith(("/sklearn/utils/validation.py", "/sklearn/base.py"))):
         return f"not raised by us, but at {last.filename}:{last.lineno}: {type(error).__name__}: {error}"
     if names and not any(re.search(rf"\b{name}\b", str(error)) for name in names):
         return f"names none of {names}: {error}"

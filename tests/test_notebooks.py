@@ -97,7 +97,8 @@ def test_a_notebook_runs_again(path: Path, tmp_path: Path, monkeypatch: pytest.M
     # The kernel has another working directory, and is to find this very package.
     packages = [str(Path(gbdt_pairloss.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, packages)))
-    monkeypatch.delenv("GBDT_PAIRLOSS_MOVIELENS", raising=False)
+    for name in ("GBDT_PAIRLOSS_MOVIELENS", "MPLBACKEND"):  # other data, and figures that nobody sees
+        monkeypatch.delenv(name, raising=False)
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=resources).execute()
