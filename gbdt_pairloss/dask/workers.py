@@ -159,7 +159,8 @@ def gather_training(client: Any, tasks: dict[Any, str]) -> Any:
     if waiting:
         client.cancel(list(waiting), force=True)
         try:
-            client.restart_workers(list(waiting.values()))
+            with contextlib.suppress(distributed.comm.CommClosedError):  # the worker may be gone before it has answered
+                client.restart_workers(list(waiting.values()))
             done = "were restarted, and have lost what they held"
         except ValueError:  # without a nanny
             done = "have to be restarted"
