@@ -128,8 +128,7 @@ def _one_set(name: str, values: dict[str, Values]) -> list[str]:
             if competitor == baseline:
                 cells.append(mean)
             else:
-                cell = f"{mean} ({against.low:+.4f} to {against.high:+.4f})"
-                cells.append(f"**{cell}**" if against.is_clear else cell)
+                cells.append(_cell(against, mean))
         counts = Counter(own.chosen)
         chosen = ", ".join(f"{strength:g}" + (f" x {n}" if n > 1 else "") for strength, n in sorted(counts.items()))
         rows.append([competitor, *cells, chosen])
@@ -142,8 +141,9 @@ def _is_best(values: dict[str, Values], name: str, metric: str) -> bool:
     return values[name].mean(metric) == max(own.mean(metric) for own in values.values())
 
 
-def _cell(found: Difference) -> str:
-    cell = f"{found.mean:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
+def _cell(found: Difference, shown: str | None = None) -> str:
+    """A value, the difference by default, with the interval of the difference; bold if that is clear."""
+    cell = f"{shown or f'{found.mean:+.4f}'} ({found.low:+.4f} to {found.high:+.4f})"
     return f"**{cell}**" if found.is_clear else cell
 
 

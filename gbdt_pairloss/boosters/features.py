@@ -36,9 +36,8 @@ def check_features(X: Any) -> None:
     if array.ndim != 2:
         raise ValueError(f"X has shape {array.shape}; it must be two-dimensional, one row per label")
     if array.shape[1] == 0 and array.shape[0]:
-        raise ValueError(
-            f"X has 0 feature(s) (shape={array.shape}) while a minimum of 1 is required."
-        )  # scikit-learn's
+        # In scikit-learn's words, which its estimator checks look for.
+        raise ValueError(f"X has 0 feature(s) (shape={array.shape}) while a minimum of 1 is required.")
     if array.dtype.kind not in "biufO":
         more = ". Complex data not supported" if array.dtype.kind == "c" else ""  # its words, again
         raise ValueError(f"X has dtype {array.dtype}; it must be real numbers{more}")
@@ -130,3 +129,9 @@ def readable(matrix: Any) -> Any:
     if not isinstance(matrix, (sparse.csr_matrix, sparse.csc_matrix)):
         matrix = sparse.csr_matrix(matrix)
     return matrix if matrix.has_sorted_indices else matrix.sorted_indices()
+
+
+def widened(matrix: Any, n_features: int) -> Any:
+    """A sparse matrix with columns of nothing after its own."""
+    rows = matrix.tocsr()
+    return sparse.csr_matrix((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], n_features))

@@ -18,7 +18,7 @@ from ..groups import item_codes, make_groups
 from ..objectives import PairwiseObjective
 from ..pairs import as_pairs
 from ..validation import as_numeric, as_vector, check_finite, errors_of
-from .features import check_features, rows_of, take_qid_column
+from .features import check_features, rows_of, take_qid_column, widened
 
 #: LightGBM makes this of a label or weight that is larger, infinite ones among them.
 LARGEST_VALUE = 1e38
@@ -303,18 +303,12 @@ def read_evaluation_sets(
             raise ValueError(f"eval_set[{i}]: its labels are all equal, and it has no pairs: give them as eval_pairs=")
         width, trained_on = _num_features(query_set.X), _num_features(train.X)
         if width < trained_on and sparse.issparse(query_set.X):  # such as LETOR files read one by one
-            query_set, width = replace(query_set, X=_widened(query_set.X, trained_on)), trained_on
+            query_set, width = replace(query_set, X=widened(query_set.X, trained_on)), trained_on
         if width != trained_on:
             raise ValueError(f"eval_set[{i}]: X has {width} features, but the training set has {trained_on}")
         is_train = same and (by_data_alone or query_set.given.equals(train.given))
         sets.append(train if is_train else query_set)
     return sets
-
-
-def _widened(X: Any, n_features: int) -> Any:
-    """A sparse matrix with columns of nothing after its own."""
-    rows = X.tocsr()
-    return sparse.csr_matrix((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], n_features))
 
 
 def starts_of(sets: list[QuerySet], start: Any, starts: Any) -> Any:
