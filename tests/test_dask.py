@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
+import signal
+import socket
 import sys
+import time
 import uuid
 import warnings
 
@@ -237,15 +241,37 @@ def test_a_ranker_of_its_own_life(Ranker, rows, client, tmp_path) -> None:
 
 
 class FailsOnOne(xgb.callback.TrainingCallback):
-    """A callback of either booster that fails on the second worker, in the second round."""
+    """A callback of either booster that fails on one of the workers, in the second round."""
+
+    def __init__(self, names=(1,)) -> None:
+        self.names = names
 
     def after_iteration(self, model, epoch, evals_log) -> bool:
-        if epoch == 1 and distributed.get_worker().name == 1:
-            raise RuntimeError("only here")
+        if epoch == 1 and distributed.get_worker().name in self.names:
+            self.fail()
         return False
+
+    def fail(self) -> None:
+        raise RuntimeError("only here")
 
     def __call__(self, env) -> None:
         self.after_iteration(env.model, env.iteration, None)
+
+
+class DiesOnOne(FailsOnOne):
+    """Ends the process there, as the system does where memory is short."""
+
+    def fail(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def settle(client) -> None:
+    """Until two workers answer, and go on answering."""
+    seen: list[set[int]] = []
+    while len(seen) < 6 or any(len(now) < 2 or now != seen[-1] for now in seen[-6:]):
+        time.sleep(0.5)
+        seen.append(set(client.run(os.getpid, on_error="ignore").values()))
+        assert len(seen) < 120
 
 
 @BOTH
@@ -318,8 +344,23 @@ class TestRefusals:
             warnings.filterwarnings("ignore", "the training failed; the workers", UserWarning)
             with pytest.raises(RuntimeError, match="only here"):
                 make_ranker(Ranker).fit(frame, labels, callbacks=[FailsOnOne()])
-        client.wait_for_workers(2)
+        settle(client)
         make_ranker(Ranker).fit(frame, labels)
+
+    @pytest.mark.parametrize("alone", [False, True])
+    def test_a_worker_that_dies(self, Ranker, alone, rows, client) -> None:
+        """Dask would wait for its address for ever."""
+        X, y, qid = rows
+        if alone:  # with one query, the other worker gets no rows
+            qid = np.full(y.size, "q")
+        frame, labels = on_cluster((X, y, qid))
+        dies = DiesOnOne([0, 1] if alone else [1])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "the training failed; the workers", UserWarning)
+            with pytest.raises(RuntimeError, match="the worker tcp://.* has left the cluster during fit"):
+                make_ranker(Ranker).fit(frame, labels, callbacks=[dies])
+        settle(client)
+        make_ranker(Ranker).fit(*on_cluster(rows))
 
     @pytest.mark.parametrize("ids", [[1, "1"], [b"q1"], [(1, 2)], [1, 1.5, None]])
     def test_ids_of_several_kinds(self, Ranker, ids, rows, client) -> None:
@@ -388,3 +429,25 @@ def test_workers_that_are_threads(Ranker, rows) -> None:
         ranker = make_ranker(Ranker).fit(*on_cluster(rows))
         expected = local(Ranker).fit(X.assign(qid=qid), y).predict(X)
         np.testing.assert_allclose(ranker.predict(X), expected, rtol=1e-5, atol=1e-5)
+
+
+@BOTH
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_worker_that_comes_back_under_its_address(Ranker, n_workers, rows) -> None:
+    """Dask runs its task again there, but the booster's network is gone."""
+    ports = free_ports()
+    cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, worker_port=ports, dashboard_address=":0")
+    with cluster, Client(cluster), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the training failed; the workers", UserWarning)
+        with pytest.raises(RuntimeError, match="the worker tcp://.* has left the cluster during fit"):
+            make_ranker(Ranker).fit(*on_cluster(rows), callbacks=[DiesOnOne([n_workers - 1])])
+
+
+def free_ports() -> str:
+    """Four ports in a row that nobody has."""
+    for first in range(20_000, 30_000, 4):
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            for port in range(first, first + 4):
+                held.enter_context(socket.socket()).bind(("", port))
+            return f"{first}:{first + 3}"
+    raise AssertionError("no ports")

@@ -15,7 +15,7 @@ from ..boosters.lightgbm import lgb
 from ..boosters.lightgbm_ranker import LGBMRanker
 from ..boosters.ranker import keyword_signature
 from .ranker import DaskRankerMixin
-from .workers import Network
+from .workers import Network, gather
 
 _LEARNER_NAMES = ("tree_learner", "tree", "tree_type", "tree_learner_type")
 
@@ -47,8 +47,10 @@ class LightGBMNetwork(Network):
                 f"tree_learner={learner!r} does not suit rows that lie on several workers; take 'data' or 'voting'"
             )
         key = uuid4().hex
-        ports = client.run(_reserve_port, key, workers=workers)
-        return cls(key, tuple(f"{urlparse(worker).hostname}:{ports[worker]}" for worker in workers), learner)
+        tasks = {client.submit(_reserve_port, key, workers=[worker], pure=False): worker for worker in workers}
+        ports = gather(client, tasks)
+        machines = tuple(f"{urlparse(worker).hostname}:{port}" for worker, port in zip(workers, ports, strict=True))
+        return cls(key, machines, learner)
 
     def prepare(self, ranker: Any, rank: int, threads: int) -> None:
         """Set the parameters of LightGBM's data-parallel training."""

@@ -13,7 +13,7 @@ from ..boosters.features import qid_column
 from ..boosters.query_sets import read_data
 from ..boosters.ranker import score_metric
 from .rows import LABEL, QUERY, Features, da, dask, dd, distributed, pd, shuffled
-from .workers import STARTS, check, complaint, gather_training, one_per_process, placed_on, train
+from .workers import STARTS, check, complaint, gather, gather_training, one_per_process, placed_on, train
 
 
 class DaskRankerMixin:
@@ -66,6 +66,8 @@ class DaskRankerMixin:
         ValueError
             If query ids are missing, collections are cut differently, categories differ between partitions, or
             something does not work on a cluster: ``pairs``, ``group``, ``eval_fraction``, weights per query.
+        RuntimeError
+            If a worker leaves the cluster meanwhile.
 
         Warns
         -----
@@ -240,15 +242,22 @@ class DaskRankerMixin:
     def _check(self, client: Any, placed: list[tuple[str, Any]], features: Features, ranker: Any) -> tuple[int, bool]:
         """Have every worker check its rows: the number of queries, and whether anything can be learned from them."""
 
-        def ask(question: Any, worker: str, part: Any) -> Any:
-            return client.submit(question, part, features, ranker, workers=[worker], pure=False)
+        def ask(question: Any, placed: list[tuple[str, Any]]) -> list[Any]:
+            return gather(
+                client,
+                {
+                    client.submit(question, part, features, ranker, workers=[worker], pure=False): worker
+                    for worker, part in placed
+                },
+            )
 
-        reports = client.gather([ask(check, worker, part) for worker, part in placed])
+        reports = ask(check, placed)
         learnable = any(report.learnable for report in reports)
         if not learnable:
             # One with pairs, if there is one, knows why they count for nothing.
             speaker = max(range(len(reports)), key=lambda i: reports[i].has_pairs)
-            for message in ask(complaint, *placed[speaker]).result():
+            (messages,) = ask(complaint, [placed[speaker]])
+            for message in messages:
                 warnings.warn(message, UserWarning, stacklevel=3)
         return sum(report.n_queries for report in reports), learnable
 

@@ -28,15 +28,32 @@ class Network:
         raise NotImplementedError
 
 
-def one_per_process(client: Any) -> dict[str, int]:
-    """The threads of one worker of each process: the boosters know one network in a process."""
-    of_process: dict[Any, str] = {}
-    for address, process in sorted(client.run(_process).items()):
-        of_process.setdefault(process, address)
+@dataclass(frozen=True)
+class Worker:
+    """A worker that takes part in a training.
+
+    Attributes
+    ----------
+    process : tuple of str and int
+        Its host and its process. One that has died may come back under its address, as another process.
+    threads : int
+    """
+
+    process: tuple[str, int]
+    threads: int
+
+
+def one_per_process(client: Any) -> dict[str, Worker]:
+    """One worker of each process by its address: the boosters know one network in a process."""
+    answers = client.run(_process, on_error="ignore")  # one that leaves meanwhile does not answer
+    threads = client.nthreads()
+    of_process: dict[tuple[str, int], str] = {}
+    for address, process in sorted(answers.items()):
+        if address in threads:
+            of_process.setdefault(process, address)
     if not of_process:
         raise ValueError("the cluster has no workers: client.wait_for_workers(n) waits for them")
-    threads = client.nthreads()
-    return {address: threads[address] for address in of_process.values()}
+    return {address: Worker(process, threads[address]) for process, address in of_process.items()}
 
 
 def _process() -> tuple[str, int]:
@@ -119,18 +136,39 @@ STARTS = ("init_score", "base_margin")
 
 
 def train(
-    part: Any, features: Features, ranker: Any, shared: dict[str, Any], network: Network, rank: int, threads: int
+    part: Any, features: Features, ranker: Any, shared: dict[str, Any], network: Network, rank: int, worker: Worker
 ) -> Any:
     """Train on a worker's rows, together with the other workers; the first one returns the ranker."""
+    if _process() != worker.process:  # Dask tries again what has ended a process, but the network is gone with it
+        raise RuntimeError(_LOST.format(distributed.get_worker().address))
     X, columns = unpack_rows(features, part)
     ranker._sees_a_part = True
-    network.prepare(ranker, rank, threads)
+    network.prepare(ranker, rank, worker.threads)
     with network.joined(ranker, rank):
         ranker.fit(X, columns.pop(LABEL), qid=columns.pop(QUERY), **columns, **shared)
     if rank > 0:
         return None
     del ranker._sees_a_part
     return ranker
+
+
+def gather(client: Any, tasks: dict[Any, str]) -> list[Any]:
+    """What tasks return, each of which only one worker may run: Dask waits for that worker, even where it is gone.
+
+    Parameters
+    ----------
+    client : dask.distributed.Client
+    tasks : dict of Future to str
+        The worker of each task.
+
+    Raises
+    ------
+    RuntimeError
+        If one of the workers is gone.
+    """
+    if not _finish(client, tasks) and (gone := _gone(client, tasks)):
+        raise RuntimeError(_LOST.format(", ".join(gone)))
+    return list(client.gather(list(tasks)))
 
 
 def gather_training(client: Any, tasks: dict[Any, str]) -> Any:
@@ -144,36 +182,72 @@ def gather_training(client: Any, tasks: dict[Any, str]) -> Any:
     tasks : dict of Future to str
         The training of each worker, by rank.
     """
-    failed = []
-    for future in distributed.as_completed(list(tasks)):
-        if future.status != "finished":
-            failed.append(future)
-            break
-    if not failed:
+    if _finish(client, tasks):
         return client.gather(next(iter(tasks)))
-    with contextlib.suppress(distributed.TimeoutError):
-        distributed.wait(list(tasks), timeout=_PATIENCE)
-    failed += [future for future in tasks if future.status in ("error", "lost", "cancelled") and future not in failed]
+    failed = [future for future in tasks if future.status in _FAILED]
+    gone = _gone(client, tasks)
+    partners = [future for future, worker in tasks.items() if worker not in gone]
+    if partners:
+        with contextlib.suppress(distributed.TimeoutError, distributed.CancelledError):
+            distributed.wait(partners, timeout=_PATIENCE)
+    failed += [future for future in tasks if future.status in _FAILED and future not in failed]
     errors = [future.exception() for future in failed if future.status == "error"]
-    waiting = {future: worker for future, worker in tasks.items() if future.status == "pending"}
-    if waiting:
-        client.cancel(list(waiting), force=True)
+    gone = _gone(client, tasks)
+    waiting = {future: worker for future, worker in tasks.items() if future.status not in _DONE}
+    client.cancel(list(waiting), force=True)
+    stuck = [worker for worker in waiting.values() if worker not in gone]
+    if stuck:
         try:
             with contextlib.suppress(distributed.comm.CommClosedError):  # the worker may be gone before it has answered
-                client.restart_workers(list(waiting.values()))
+                client.restart_workers(stuck)
             done = "were restarted, and have lost what they held"
         except ValueError:  # without a nanny
             done = "have to be restarted"
-        names = ", ".join(waiting.values())
+        names = ", ".join(stuck)
         warnings.warn(
             f"the training failed; the workers {names} were still waiting for the others and {done}",
             UserWarning,
             stacklevel=4,
         )
-    # The boosters' own errors are mostly those of the partners.
-    errors.sort(key=lambda error: type(error).__module__.partition(".")[0] in ("lightgbm", "xgboost"))
-    raise errors[0] if errors else RuntimeError("the training failed: a worker was lost")
+    own = [error for error in errors if type(error).__module__.partition(".")[0] not in ("lightgbm", "xgboost")]
+    if own:
+        raise own[0]
+    # The boosters' errors are mostly those of the partners of one that has failed, or is gone.
+    if gone:
+        raise RuntimeError(_LOST.format(", ".join(gone))) from (errors[0] if errors else None)
+    raise errors[0]
 
+
+def _finish(client: Any, tasks: dict[Any, str]) -> bool:
+    """Wait for all tasks, and say whether they finished, or one of them failed or lost its worker."""
+    pending = dict(tasks)
+    while pending:
+        with contextlib.suppress(distributed.TimeoutError, distributed.CancelledError):
+            distributed.wait(list(pending), timeout=_WATCH, return_when="FIRST_COMPLETED")
+        if any(future.status in _FAILED for future in pending) or _gone(client, pending):
+            return False
+        pending = {future: worker for future, worker in pending.items() if future.status not in _DONE}
+    return True
+
+
+def _gone(client: Any, tasks: dict[Any, str]) -> list[str]:
+    """The workers that are gone with their tasks, or with what these need."""
+    here = client.nthreads()
+    return [
+        worker
+        for future, worker in tasks.items()
+        if future.status == "cancelled" or (future.status not in _DONE and worker not in here)
+    ]
+
+
+# The states of a future in which it stays; one that is "lost" is computed again, if its worker comes back.
+_FAILED = ("error", "cancelled")
+_DONE = ("finished", *_FAILED)
+
+_LOST = "the worker {} has left the cluster during fit (its log may say why; one short of memory is killed)"
+
+# Seconds after which workers are looked for again.
+_WATCH = 2
 
 # Seconds that workers get to notice that a partner has failed.
 _PATIENCE = 10

@@ -15,7 +15,7 @@ from xgboost.tracker import RabitTracker
 from ..boosters.ranker import keyword_signature
 from ..boosters.xgboost_ranker import XGBRanker
 from .ranker import DaskRankerMixin
-from .workers import Network
+from .workers import Network, gather
 
 
 def _start_tracker(host: str, n_workers: int) -> dict[str, Any]:
@@ -37,7 +37,8 @@ class XGBoostNetwork(Network):
         """Start a tracker on the first worker."""
         host = str(urlparse(workers[0]).hostname)
         start = client.submit(_start_tracker, host, len(workers), workers=[workers[0]], pure=False)
-        return cls(start.result())
+        (arguments,) = gather(client, {start: workers[0]})
+        return cls(arguments)
 
     def joined(self, ranker: Any, rank: int) -> AbstractContextManager[Any]:
         """Inside XGBoost's collective."""
