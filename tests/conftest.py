@@ -11,10 +11,15 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
 import gbdt_pairloss
+
+# The same examples in every run; --hypothesis-profile=default draws others.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 # Numba looks at the time of the file that a kernel stands in, but not at the files of what it calls: a cache of the
 # kernels' own contents is never out of date.

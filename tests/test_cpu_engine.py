@@ -293,7 +293,7 @@ class TestThreads:
             phi = np.maximum(gain[y > 0] - gain[:, None], 0) if pair_weight == "gain_diff" else y[y > 0] > y[:, None]
             wrong = phi / (1 + np.exp(-d))
             strength = 2 * wrong.sum()
-            factor = np.log2(1 + strength) / strength
+            factor = np.log1p(strength) / np.log(2) / strength
             expected = wrong.sum(axis=1)
             expected[y > 0] -= wrong.sum(axis=0)
             np.testing.assert_allclose(gradient, factor * expected, rtol=0, atol=1e-6 * factor * np.abs(expected).max())
@@ -324,7 +324,7 @@ class TestThreads:
         d = scores[winners] - scores[:, None]
         phi = np.maximum(gain[winners] - gain[:, None], 0) * np.abs(discount[winners] - discount[:, None]) / ideal
         strength = 2 * (phi / (1 + np.exp(d))).sum()
-        phi *= (np.log2(1 + strength) / strength if normalize == "log" else n / phi.sum()) * weight[winners]
+        phi *= (np.log1p(strength) / np.log(2) / strength if normalize == "log" else n / phi.sum()) * weight[winners]
         wrong = phi / (1 + np.exp(d))
         for result, sums, bound in (
             (gradient, (wrong.sum(axis=1), -wrong.sum(axis=0)), 1e-6),

@@ -81,7 +81,7 @@ def by_hand(loss, y, s, sizes, *, w, v, q, mask, phi, temperature, normalize, bo
         elif normalize == "log" and pairs:
             strength = 2 * sum(p * abs(slope) for p, (_, _, (_, slope, _)) in zip(weights, pairs, strict=True))
             strength /= temperature
-            factor *= math.log2(1 + strength) / strength if strength > 0 else 1 / math.log(2)
+            factor *= math.log1p(strength) / math.log(2) / strength if strength > 0 else 1 / math.log(2)
         for p, (i, j, (value, slope, curve)) in zip(weights, pairs, strict=True):
             omega = factor * p * w[i] * v[j] * (w[j] if both else 1)
             total += omega * value

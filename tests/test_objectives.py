@@ -38,7 +38,7 @@ def pairs_by_hand(y, s, sizes, *, w=None, q=None, mask=None, temperature=1.0, no
             f = len(rows) / len(pairs)
         elif normalize == "log" and pairs:
             total = 2 * sum(wrong.values()) / temperature
-            f = np.log2(1 + total) / total
+            f = np.log1p(total) / np.log(2) / total
         factor[start : start + size] = f
         for i, j in pairs:
             omega = f * (1 if q is None else q[query]) * (1 if w is None else w[i])

@@ -336,7 +336,7 @@ def test_the_bits_do_not_depend_on_the_threads(n_queries) -> None:
     # And they are right: by hand, with the factor of each query.
     _, first, second = _logistic(s[winner] - s[loser])
     total = 2 * np.bincount(query, -first, n_queries)
-    factor = np.log2(1 + total) / total
+    factor = np.log1p(total) / np.log(2) / total
     slope, curve = (pairs[2] * factor[query] * values for values in (first, second))
     gradient = np.bincount(winner, slope, 3000) - np.bincount(loser, slope, 3000)
     hessian = np.bincount(winner, curve, 3000) + np.bincount(loser, curve, 3000)
