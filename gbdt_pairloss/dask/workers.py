@@ -192,7 +192,7 @@ def gather_training(client: Any, tasks: dict[Any, str]) -> Any:
             distributed.wait(partners, timeout=_PATIENCE)
     failed += [future for future in tasks if future.status in _FAILED and future not in failed]
     errors = [future.exception() for future in failed if future.status == "error"]
-    gone = _gone(client, tasks)
+    gone += [worker for worker in _gone(client, tasks) if worker not in gone]
     waiting = {future: worker for future, worker in tasks.items() if future.status not in _DONE}
     client.cancel(list(waiting), force=True)
     stuck = [worker for worker in waiting.values() if worker not in gone]
