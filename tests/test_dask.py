@@ -21,6 +21,7 @@ pytest.importorskip("distributed")
 pytest.importorskip("dask.dataframe")
 
 import cloudpickle
+import dask
 import dask.array as da
 import dask.dataframe as dd
 import distributed
@@ -42,6 +43,16 @@ def client():
     cluster = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0")
     with cluster, Client(cluster) as client:
         yield client
+
+
+@pytest.fixture
+def mortal_client():
+    """Of a cluster of its own, which may lose workers."""
+    # A LocalCluster gives one up that is not there so long after it, or an earlier one of its name, has died.
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"}):
+        cluster = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0")
+        with cluster, Client(cluster) as client:
+            yield client
 
 
 def make_ranker(Ranker, **params):
@@ -240,40 +251,6 @@ def test_a_ranker_of_its_own_life(Ranker, rows, client, tmp_path) -> None:
     np.testing.assert_array_equal(again, expected)
 
 
-class FailsOnOne(xgb.callback.TrainingCallback):
-    """A callback of either booster that fails on one of the workers, in the second round."""
-
-    def __init__(self, names=(1,)) -> None:
-        self.names = names
-
-    def after_iteration(self, model, epoch, evals_log) -> bool:
-        if epoch == 1 and distributed.get_worker().name in self.names:
-            self.fail()
-        return False
-
-    def fail(self) -> None:
-        raise RuntimeError("only here")
-
-    def __call__(self, env) -> None:
-        self.after_iteration(env.model, env.iteration, None)
-
-
-class DiesOnOne(FailsOnOne):
-    """Ends the process there, as the system does where memory is short."""
-
-    def fail(self) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def settle(client) -> None:
-    """Until two workers answer, and go on answering."""
-    seen: list[set[int]] = []
-    while len(seen) < 6 or any(len(now) < 2 or now != seen[-1] for now in seen[-6:]):
-        time.sleep(0.5)
-        seen.append(set(client.run(os.getpid, on_error="ignore").values()))
-        assert len(seen) < 120
-
-
 @BOTH
 class TestRefusals:
     """Each leaves the cluster as it was: the fixture is shared."""
@@ -336,31 +313,6 @@ class TestRefusals:
         with pytest.raises(RuntimeError, match="not today"):
             make_ranker(Ranker).fit(frame, labels, eval_set=[(frame, labels)], eval_metric=broken)
         make_ranker(Ranker).fit(frame, labels)  # the network is free again
-
-    def test_one_worker_that_fails(self, Ranker, rows, client) -> None:
-        """The other one waits for it, with LightGBM for ever: it is freed, and the next training works."""
-        frame, labels = on_cluster(rows)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "the training failed; the workers", UserWarning)
-            with pytest.raises(RuntimeError, match="only here"):
-                make_ranker(Ranker).fit(frame, labels, callbacks=[FailsOnOne()])
-        settle(client)
-        make_ranker(Ranker).fit(frame, labels)
-
-    @pytest.mark.parametrize("alone", [False, True])
-    def test_a_worker_that_dies(self, Ranker, alone, rows, client) -> None:
-        """Dask would wait for its address for ever."""
-        X, y, qid = rows
-        if alone:  # with one query, the other worker gets no rows
-            qid = np.full(y.size, "q")
-        frame, labels = on_cluster((X, y, qid))
-        dies = DiesOnOne([0, 1] if alone else [1])
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "the training failed; the workers", UserWarning)
-            with pytest.raises(RuntimeError, match="the worker tcp://.* has left the cluster during fit"):
-                make_ranker(Ranker).fit(frame, labels, callbacks=[dies])
-        settle(client)
-        make_ranker(Ranker).fit(*on_cluster(rows))
 
     @pytest.mark.parametrize("ids", [[1, "1"], [b"q1"], [(1, 2)], [1, 1.5, None]])
     def test_ids_of_several_kinds(self, Ranker, ids, rows, client) -> None:
@@ -429,6 +381,69 @@ def test_workers_that_are_threads(Ranker, rows) -> None:
         ranker = make_ranker(Ranker).fit(*on_cluster(rows))
         expected = local(Ranker).fit(X.assign(qid=qid), y).predict(X)
         np.testing.assert_allclose(ranker.predict(X), expected, rtol=1e-5, atol=1e-5)
+
+
+class FailsOnOne(xgb.callback.TrainingCallback):
+    """A callback of either booster that fails on one of the workers, in the second round."""
+
+    def __init__(self, names=(1,)) -> None:
+        self.names = names
+
+    def after_iteration(self, model, epoch, evals_log) -> bool:
+        if epoch == 1 and distributed.get_worker().name in self.names:
+            self.fail()
+        return False
+
+    def fail(self) -> None:
+        raise RuntimeError("only here")
+
+    def __call__(self, env) -> None:
+        self.after_iteration(env.model, env.iteration, None)
+
+
+class DiesOnOne(FailsOnOne):
+    """Ends the process there, as the system does where memory is short."""
+
+    def fail(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def settle(client) -> None:
+    """Until two workers answer, and go on answering."""
+    seen: list[set[int]] = []
+    while len(seen) < 6 or any(len(now) < 2 or now != seen[-1] for now in seen[-6:]):
+        time.sleep(0.5)
+        seen.append(set(client.run(os.getpid, on_error="ignore").values()))
+        assert len(seen) < 120
+
+
+@BOTH
+def test_one_worker_that_fails(Ranker, rows, mortal_client) -> None:
+    """The other one waits for it, with LightGBM for ever: it is freed, and the next training works."""
+    frame, labels = on_cluster(rows)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the training failed; the workers", UserWarning)
+        with pytest.raises(RuntimeError, match="only here"):
+            make_ranker(Ranker).fit(frame, labels, callbacks=[FailsOnOne()])
+    settle(mortal_client)
+    make_ranker(Ranker).fit(frame, labels)
+
+
+@BOTH
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_worker_that_dies(Ranker, alone, rows, mortal_client) -> None:
+    """Dask would wait for its address for ever."""
+    X, y, qid = rows
+    if alone:  # with one query, the other worker gets no rows
+        qid = np.full(y.size, "q")
+    frame, labels = on_cluster((X, y, qid))
+    dies = DiesOnOne([0, 1] if alone else [1])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the training failed; the workers", UserWarning)
+        with pytest.raises(RuntimeError, match="the worker tcp://.* has left the cluster during fit"):
+            make_ranker(Ranker).fit(frame, labels, callbacks=[dies])
+    settle(mortal_client)
+    make_ranker(Ranker).fit(*on_cluster(rows))
 
 
 @BOTH

@@ -14,8 +14,9 @@ from uuid import uuid4
 from ..boosters.lightgbm import lgb
 from ..boosters.lightgbm_ranker import LGBMRanker
 from ..boosters.ranker import keyword_signature
+from .cluster import gather
 from .ranker import DaskRankerMixin
-from .workers import Network, gather
+from .workers import Network
 
 _LEARNER_NAMES = ("tree_learner", "tree", "tree_type", "tree_learner_type")
 

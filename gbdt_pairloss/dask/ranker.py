@@ -12,8 +12,9 @@ from sklearn.base import clone
 from ..boosters.features import qid_column
 from ..boosters.query_sets import read_data
 from ..boosters.ranker import score_metric
+from .cluster import gather, gather_training, one_per_process, placed_on
 from .rows import LABEL, QUERY, Features, da, dask, dd, distributed, pd, shuffled
-from .workers import STARTS, check, complaint, gather, gather_training, one_per_process, placed_on, train
+from .workers import STARTS, check, complaint, train
 
 
 class DaskRankerMixin:

@@ -14,8 +14,9 @@ from xgboost.tracker import RabitTracker
 
 from ..boosters.ranker import keyword_signature
 from ..boosters.xgboost_ranker import XGBRanker
+from .cluster import gather
 from .ranker import DaskRankerMixin
-from .workers import Network, gather
+from .workers import Network
 
 
 def _start_tracker(host: str, n_workers: int) -> dict[str, Any]:
