@@ -10,7 +10,6 @@ import socket
 import sys
 import time
 import uuid
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -383,6 +382,9 @@ def test_workers_that_are_threads(Ranker, rows) -> None:
         np.testing.assert_allclose(ranker.predict(X), expected, rtol=1e-5, atol=1e-5)
 
 
+MAY_RESTART_OTHERS = pytest.mark.filterwarnings("ignore:the training failed; the workers:UserWarning")
+
+
 class FailsOnOne(xgb.callback.TrainingCallback):
     """A callback of either booster that fails on one of the workers, in the second round."""
 
@@ -418,18 +420,18 @@ def settle(client) -> None:
 
 
 @BOTH
+@MAY_RESTART_OTHERS
 def test_one_worker_that_fails(Ranker, rows, mortal_client) -> None:
     """The other one waits for it, with LightGBM for ever: it is freed, and the next training works."""
     frame, labels = on_cluster(rows)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "the training failed; the workers", UserWarning)
-        with pytest.raises(RuntimeError, match="only here"):
-            make_ranker(Ranker).fit(frame, labels, callbacks=[FailsOnOne()])
+    with pytest.raises(RuntimeError, match="only here"):
+        make_ranker(Ranker).fit(frame, labels, callbacks=[FailsOnOne()])
     settle(mortal_client)
     make_ranker(Ranker).fit(frame, labels)
 
 
 @BOTH
+@MAY_RESTART_OTHERS
 @pytest.mark.parametrize("alone", [False, True])
 def test_a_worker_that_dies(Ranker, alone, rows, mortal_client) -> None:
     """Dask would wait for its address for ever."""
@@ -438,24 +440,22 @@ def test_a_worker_that_dies(Ranker, alone, rows, mortal_client) -> None:
         qid = np.full(y.size, "q")
     frame, labels = on_cluster((X, y, qid))
     dies = DiesOnOne([0, 1] if alone else [1])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "the training failed; the workers", UserWarning)
-        with pytest.raises(RuntimeError, match="the worker tcp://.* has left the cluster during fit"):
-            make_ranker(Ranker).fit(frame, labels, callbacks=[dies])
+    with pytest.raises(RuntimeError, match="the worker tcp://.* has left the cluster during fit"):
+        make_ranker(Ranker).fit(frame, labels, callbacks=[dies])
     settle(mortal_client)
     make_ranker(Ranker).fit(*on_cluster(rows))
 
 
 @BOTH
+@MAY_RESTART_OTHERS
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_a_worker_that_comes_back_under_its_address(Ranker, n_workers, rows) -> None:
     """Dask runs its task again there, but the booster's network is gone."""
     ports = free_ports()
     cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, worker_port=ports, dashboard_address=":0")
-    with cluster, Client(cluster), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "the training failed; the workers", UserWarning)
-        with pytest.raises(RuntimeError, match="the worker tcp://.* has left the cluster during fit"):
-            make_ranker(Ranker).fit(*on_cluster(rows), callbacks=[DiesOnOne([n_workers - 1])])
+    gone = pytest.raises(RuntimeError, match="the worker tcp://.* has left the cluster during fit")
+    with cluster, Client(cluster), gone:
+        make_ranker(Ranker).fit(*on_cluster(rows), callbacks=[DiesOnOne([n_workers - 1])])
 
 
 def free_ports() -> str:

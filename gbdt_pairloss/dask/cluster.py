@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ _DONE = ("finished", *_FAILED)
 #: What is said of one that is gone.
 LOST = "the worker {} has left the cluster during fit (its log may say why; one short of memory is killed)"
 
-# Seconds after which workers are looked for again.
+# Seconds without news after which workers are looked for.
 _WATCH = 2
 
 # Seconds that workers get to notice that a partner has failed.
@@ -74,8 +74,15 @@ def placed_on(client: Any, parts: list[Any], workers: Iterable[str]) -> list[tup
     return [(placed[number], part) for number, part in enumerate(parts)]
 
 
+def submitted(
+    client: Any, function: Callable[..., Any], calls: Iterable[tuple[str, tuple[Any, ...]]]
+) -> dict[Any, str]:
+    """Tasks that only one worker may run each: the worker of each future, from a worker and arguments for each."""
+    return {client.submit(function, *arguments, workers=[worker], pure=False): worker for worker, arguments in calls}
+
+
 def gather(client: Any, tasks: dict[Any, str]) -> list[Any]:
-    """What tasks return, each of which only one worker may run: Dask waits for that worker, even where it is gone.
+    """What submitted tasks return: Dask alone would wait for the worker of each, even where it is gone.
 
     Parameters
     ----------
@@ -106,14 +113,14 @@ def gather_training(client: Any, tasks: dict[Any, str]) -> Any:
     """
     if _finish(client, tasks):
         return client.gather(next(iter(tasks)))
-    failed = [future for future in tasks if future.status in _FAILED]
+    failed = [future for future in tasks if future.status == "error"]
     gone = _gone(client, tasks)
     partners = [future for future, worker in tasks.items() if worker not in gone]
     if partners:
         with contextlib.suppress(distributed.TimeoutError, distributed.CancelledError):
             distributed.wait(partners, timeout=_PATIENCE)
-    failed += [future for future in tasks if future.status in _FAILED and future not in failed]
-    errors = [future.exception() for future in failed if future.status == "error"]
+    failed += [future for future in tasks if future.status == "error" and future not in failed]
+    errors = [future.exception() for future in failed]
     gone += [worker for worker in _gone(client, tasks) if worker not in gone]
     waiting = {future: worker for future, worker in tasks.items() if future.status not in _DONE}
     client.cancel(list(waiting), force=True)
@@ -144,9 +151,14 @@ def _finish(client: Any, tasks: dict[Any, str]) -> bool:
     """Wait for all tasks, and say whether they finished, or one of them failed or lost its worker."""
     pending = dict(tasks)
     while pending:
-        with contextlib.suppress(distributed.TimeoutError, distributed.CancelledError):
+        try:
             distributed.wait(list(pending), timeout=_WATCH, return_when="FIRST_COMPLETED")
-        if any(future.status in _FAILED for future in pending) or _gone(client, pending):
+        except distributed.CancelledError:
+            return False
+        except distributed.TimeoutError:
+            if _gone(client, pending):
+                return False
+        if any(future.status in _FAILED for future in pending):
             return False
         pending = {future: worker for future, worker in pending.items() if future.status not in _DONE}
     return True

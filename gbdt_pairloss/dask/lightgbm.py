@@ -14,7 +14,7 @@ from uuid import uuid4
 from ..boosters.lightgbm import lgb
 from ..boosters.lightgbm_ranker import LGBMRanker
 from ..boosters.ranker import keyword_signature
-from .cluster import gather
+from .cluster import gather, submitted
 from .ranker import DaskRankerMixin
 from .workers import Network
 
@@ -48,8 +48,7 @@ class LightGBMNetwork(Network):
                 f"tree_learner={learner!r} does not suit rows that lie on several workers; take 'data' or 'voting'"
             )
         key = uuid4().hex
-        tasks = {client.submit(_reserve_port, key, workers=[worker], pure=False): worker for worker in workers}
-        ports = gather(client, tasks)
+        ports = gather(client, submitted(client, _reserve_port, [(worker, (key,)) for worker in workers]))
         machines = tuple(f"{urlparse(worker).hostname}:{port}" for worker, port in zip(workers, ports, strict=True))
         return cls(key, machines, learner)
 

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from ..boosters.features import qid_column
 from ..boosters.query_sets import read_data
 from ..boosters.ranker import score_metric
-from .cluster import gather, gather_training, one_per_process, placed_on
+from .cluster import gather, gather_training, one_per_process, placed_on, submitted
 from .rows import LABEL, QUERY, Features, da, dask, dd, distributed, pd, shuffled
 from .workers import STARTS, check, complaint, train
 
@@ -106,15 +106,11 @@ class DaskRankerMixin:
             # One training at a time; the lease of a client that is gone expires.
             with distributed.Semaphore(max_leases=1, name="gbdt_pairloss.dask"):
                 network = self._network.of(client, [worker for worker, _ in placed], ranker)
-                tasks = {
-                    client.submit(
-                        *(train, part, features, ranker, shared, network, rank, workers[worker]),
-                        workers=[worker],
-                        pure=False,
-                    ): worker
+                calls = [
+                    (worker, (part, features, ranker, shared, network, rank, workers[worker]))
                     for rank, (worker, part) in enumerate(placed)
-                }
-                trained = gather_training(client, tasks)
+                ]
+                trained = gather_training(client, submitted(client, train, calls))
         vars(self).update(self._fitted_state(trained))
         self.n_queries_ = n_queries
         if learnable and objective is not None:
@@ -244,13 +240,8 @@ class DaskRankerMixin:
         """Have every worker check its rows: the number of queries, and whether anything can be learned from them."""
 
         def ask(question: Any, placed: list[tuple[str, Any]]) -> list[Any]:
-            return gather(
-                client,
-                {
-                    client.submit(question, part, features, ranker, workers=[worker], pure=False): worker
-                    for worker, part in placed
-                },
-            )
+            calls = [(worker, (part, features, ranker)) for worker, part in placed]
+            return gather(client, submitted(client, question, calls))
 
         reports = ask(check, placed)
         learnable = any(report.learnable for report in reports)

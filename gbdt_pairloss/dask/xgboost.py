@@ -14,7 +14,7 @@ from xgboost.tracker import RabitTracker
 
 from ..boosters.ranker import keyword_signature
 from ..boosters.xgboost_ranker import XGBRanker
-from .cluster import gather
+from .cluster import gather, submitted
 from .ranker import DaskRankerMixin
 from .workers import Network
 
@@ -37,8 +37,7 @@ class XGBoostNetwork(Network):
     def of(cls, client: Any, workers: list[str], ranker: Any) -> XGBoostNetwork:
         """Start a tracker on the first worker."""
         host = str(urlparse(workers[0]).hostname)
-        start = client.submit(_start_tracker, host, len(workers), workers=[workers[0]], pure=False)
-        (arguments,) = gather(client, {start: workers[0]})
+        (arguments,) = gather(client, submitted(client, _start_tracker, [(workers[0], (host, len(workers)))]))
         return cls(arguments)
 
     def joined(self, ranker: Any, rank: int) -> AbstractContextManager[Any]:
