@@ -15,6 +15,7 @@ import platform
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,10 @@ from tables import markdown
 from timing import Candidate, round_robin, timed
 
 from gbdt_pairloss import PairwiseLogistic
-from gbdt_pairloss.data import read_arrays
-from gbdt_pairloss.engine.cuda.device import NoDevice, cuda_device
-from gbdt_pairloss.engine.gpu import GPUEngine
+from gbdt_pairloss._device import NoDevice, cuda_device
+from gbdt_pairloss.engine.cuda.engine import GPUEngine
+from gbdt_pairloss.engine.select import select_cpu_engine
+from gbdt_pairloss.ranking._reading import read_arrays
 
 _RESULTS = Path(__file__).parent / "results"
 _PACKAGES = ("gbdt_pairloss", "numpy", "cupy-cuda12x", "cupy-cuda13x", "xgboost")
@@ -88,7 +90,7 @@ def kernel_times(
     """Milliseconds of each kernel, for each of some gradients; and the last of these."""
     plan = objective.plan(read_arrays(data.labels, data.scores, group=data.sizes).data)
     device = TimedDevice(cuda_device(), cupy)
-    engine, pairs = GPUEngine(device), objective._pairs()
+    engine, pairs = GPUEngine(device, partial(select_cpu_engine, None)), objective._pairs()
     scores = cupy.asarray(data.scores, dtype=np.float32)
     samples = []
     for _ in range(_WARM_UP + repeats):

@@ -9,7 +9,7 @@ import numpy as np
 from shapes import Ranking
 from timing import Candidate, RefusedError, timed
 
-# Parts of a ranking: enough to compile the kernels on, and to see how the time grows.
+# Blocks of a ranking: enough to compile the kernels on, and to see how the time grows.
 _PARTS, _FEWEST = (0.04, 0.16), 2_000
 
 # Two when the plan is new, one to warm up, one sample.
@@ -36,8 +36,8 @@ def make_call(data: Ranking, threads: int, **params: Any) -> Callable[[], Any]:
 
 def boost_call(objective: Any, data: Ranking, pairs: Any = None) -> Callable[[], Any]:
     """The same of any objective of ours, on explicit pairs if there are some."""
-    from gbdt_pairloss.data import read_arrays
-    from gbdt_pairloss.training import TrainingWatch
+    from gbdt_pairloss.objectives._diagnostics import TrainingWatch
+    from gbdt_pairloss.ranking._reading import read_arrays
 
     plan = objective.plan(read_arrays(data.labels, data.scores, group=data.sizes, pairs=pairs).data)
     watch = TrainingWatch(0.0)

@@ -157,7 +157,7 @@ def compilation(what: str, params: dict[str, Any]) -> tuple[float, float]:
 def _first_call(what: str, params: dict[str, Any]) -> float:
     import numba  # noqa: F401, its import is not to be timed
 
-    import gbdt_pairloss.objectives  # noqa: F401, nor that of scikit-learn
+    import gbdt_pairloss.objectives._pairwise  # noqa: F401, nor that of scikit-learn
 
     data = five_grades(*FIRST_CALLS[what])
     first, later = (timed(lambda: make_call(data, 1, **params)) for _ in range(2))

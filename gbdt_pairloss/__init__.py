@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import _moved, boosters  # noqa: F401  # the boosters register their datasets' readers
 from ._lazy import lazily
 
 __version__ = "0.1.0"
@@ -32,12 +33,10 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import datasets, metrics
-    from .attachments import attach
-    from .boosters.lightgbm_ranker import LGBMRanker
-    from .boosters.xgboost_batches import whole_queries
-    from .boosters.xgboost_ranker import XGBRanker
-    from .cross_validation import cv
-    from .display import RankingDisplay
+    from .boosters.lightgbm.ranker import LGBMRanker
+    from .boosters.xgboost.batches import whole_queries
+    from .boosters.xgboost.ranker import XGBRanker
+    from .model_selection import RankingDisplay, cv, make_ranking_scorer
     from .objectives import (
         BPR,
         PairwiseCustom,
@@ -48,8 +47,8 @@ if TYPE_CHECKING:
         PairwiseSquared,
         get_objective,
     )
-    from .scoring import make_ranking_scorer
-    from .weights import popularity_weights, propensity_weights
+    from .ranking._attach import attach
+    from .ranking._weights import popularity_weights, propensity_weights
 
 # Resolved on first use: importing the package imports no booster.
 _HOME = {
@@ -61,21 +60,22 @@ _HOME = {
     "PairwiseSoftZeroOne": "objectives",
     "PairwiseSquared": "objectives",
     "get_objective": "objectives",
-    "RankingDisplay": "display",
-    "make_ranking_scorer": "scoring",
-    "popularity_weights": "weights",
-    "propensity_weights": "weights",
-    "attach": "attachments",
-    "cv": "cross_validation",
-    "LGBMRanker": "boosters.lightgbm_ranker",
-    "XGBRanker": "boosters.xgboost_ranker",
-    "whole_queries": "boosters.xgboost_batches",
+    "RankingDisplay": "model_selection",
+    "cv": "model_selection",
+    "make_ranking_scorer": "model_selection",
+    "attach": "ranking._attach",
+    "popularity_weights": "ranking._weights",
+    "propensity_weights": "ranking._weights",
+    "LGBMRanker": "boosters.lightgbm.ranker",
+    "XGBRanker": "boosters.xgboost.ranker",
+    "whole_queries": "boosters.xgboost.batches",
     "metrics": "metrics",
     "datasets": "datasets",
 }
 
 
 __getattr__ = lazily(__name__, _HOME)
+_moved.install()
 
 
 def __dir__() -> list[str]:

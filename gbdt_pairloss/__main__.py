@@ -20,10 +20,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import datasets, metrics
-from .boosters import import_booster
+from ._demo._report import Progress, Result, draw, note_lines, table
+from .boosters._import import import_booster
 from .datasets import RankingSplit
 from .objectives import get_objective, objective_names
-from .report import Progress, Result, draw, note_lines, table
 
 NATIVE_OBJECTIVES = {"lightgbm": ("lambdarank", "rank_xendcg"), "xgboost": ("rank:pairwise", "rank:ndcg")}
 LEARNING_RATE = 0.1

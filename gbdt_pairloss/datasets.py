@@ -19,8 +19,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .groups import IntArray, make_groups
-from .validation import FloatArray, check_choice
+from .ranking._groups import IntArray, make_groups
+from .ranking._validation import FloatArray, check_choice
 
 # scikit-learn is imported where it is used: the synthetic shapes do without it.
 

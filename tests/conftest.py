@@ -1,4 +1,4 @@
-"""Ranking problems shared by the tests."""
+"""Fixtures and settings shared by all tests."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import hypothesis
-import numpy as np
 import pytest
+from _support.problems import Problem, make_problem
 
 import gbdt_pairloss
 
@@ -23,7 +22,7 @@ hypothesis.settings.load_profile("repeatable")
 
 # Numba looks at the time of the file that a kernel stands in, but not at the files of what it calls: a cache of the
 # kernels' own contents is never out of date.
-_kernels = sorted((Path(gbdt_pairloss.__file__).parent / "engine").glob("*.py"))
+_kernels = sorted((Path(gbdt_pairloss.__file__).parent / "engine" / "cpu").glob("*.py"))
 _contents = b"".join(path.read_bytes() for path in _kernels) + version("numba").encode()
 _digest = hashlib.sha256(_contents).hexdigest()[:16]
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"gbdt_pairloss-kernels-{_digest}"))
@@ -41,7 +40,7 @@ PairwiseLogistic(pair_weight="lambdarank", truncation=32, n_threads=1).gradient_
 large = np.linspace(0, 5, 70_000)
 PairwiseLogistic(pair_weight="ndcg", n_threads=1).gradient_hessian(np.round(large), large.astype("f4"))
 
-import simulator
+from _support import simulator
 
 simulator.build_usual()
 """
@@ -61,41 +60,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 _compiling = pytest.StashKey[subprocess.Popen[bytes]]()
-
-
-@dataclass
-class Problem:
-    """Features, labels, scores and groups; the rows of a query stand together."""
-
-    X: np.ndarray
-    y: np.ndarray
-    scores: np.ndarray
-    sizes: np.ndarray
-
-    @property
-    def qid(self) -> np.ndarray:
-        return np.repeat(np.arange(self.sizes.size), self.sizes)
-
-    @property
-    def starts(self) -> np.ndarray:
-        return np.concatenate(([0], np.cumsum(self.sizes)))
-
-
-def make_problem(seed: int, labels: str = "grades", n_queries: int = 30, mean_size: int = 20) -> Problem:
-    rng = np.random.default_rng(seed)
-    sizes = rng.integers(1, 2 * mean_size, n_queries)
-    n = int(sizes.sum())
-    X = rng.normal(size=(n, 6))
-    signal = X[:, 0] - 0.5 * X[:, 1] + rng.normal(scale=0.7, size=n)
-    if labels == "grades":
-        y = np.clip(np.round(signal + 1), 0, 4)
-    elif labels == "binary":
-        y = (signal > 0.8).astype(float)
-    elif labels == "signed":
-        y = signal
-    else:
-        raise ValueError(labels)
-    return Problem(X, y, rng.normal(scale=2.0, size=n), sizes)
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from sklearn.datasets import dump_svmlight_file
 
-from gbdt_pairloss import datasets, report
+from gbdt_pairloss import datasets
 from gbdt_pairloss.__main__ import DEFAULT_OBJECTIVES, METRICS, NATIVE_OBJECTIVES, main
+from gbdt_pairloss._demo import _report as report
+from gbdt_pairloss._demo._report import Progress, Result
 from gbdt_pairloss.datasets import make_ranking
-from gbdt_pairloss.report import Progress, Result
 
 pytest.importorskip("lightgbm")
 pytest.importorskip("xgboost")

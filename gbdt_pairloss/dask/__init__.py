@@ -14,8 +14,8 @@ from .._lazy import lazily
 __all__ = ["DaskLGBMRanker", "DaskXGBRanker"]
 
 if TYPE_CHECKING:
-    from .lightgbm import DaskLGBMRanker
-    from .xgboost import DaskXGBRanker
+    from ._lightgbm import DaskLGBMRanker
+    from ._xgboost import DaskXGBRanker
 
 _HOME = {"DaskLGBMRanker": "lightgbm", "DaskXGBRanker": "xgboost"}
 

@@ -21,10 +21,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..plan import Plan
-from ..table_plan import TablePlan
-from ..validation import Float64Array
-from . import SMALLEST_DISTANCE, PairSum, check_range
+from ..ranking._plan import Plan
+from ..ranking._table_plan import TablePlan
+from ..ranking._validation import Float64Array
+from .spec import SMALLEST_DISTANCE, PairSum, check_range
 
 # Pairs looked at in one go: 8 MB per temporary, so that a query of any size needs bounded memory.
 _TILE = 1 << 20
@@ -36,7 +36,7 @@ class ReferenceEngine:
     takes_device_arrays: ClassVar[bool] = False
 
     def gradient_hessian(
-        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any = np.float64
+        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any = np.float64
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         plan.check_scores(scores)
         scores = plan.gather(scores)
@@ -45,11 +45,11 @@ class ReferenceEngine:
         for query, rows in _queries(plan):
             g, h = gradient[rows], hessian[rows]  # views
             w, v = plan.winner_weight[rows], plan.loser_weight[rows]
-            strength, total = 0.0, 0.0  # of all pairs before weights: sums of phi |l'| / T and of phi
-            for tile, d, phi in _tiles(plan, scores, query, rows, pairs):
-                _, first, second = pairs.pair_loss.derivatives(d)
+            lambda_sum, total = 0.0, 0.0  # of all pairs before weights: sums of phi |l'| / T and of phi
+            for tile, d, phi in _tiles(plan, scores, query, rows, spec):
+                _, first, second = spec.pair_loss.derivatives(d)
                 first *= phi
-                strength += np.abs(first).sum() / pairs.temperature
+                lambda_sum += np.abs(first).sum() / spec.temperature
                 total += phi.sum()
                 weight = w[tile, None] * v[None, :]
                 first *= weight
@@ -58,16 +58,16 @@ class ReferenceEngine:
                 g -= first.sum(axis=0)
                 h[tile] += second.sum(axis=1)
                 h += second.sum(axis=0)
-            factor = _query_factor(plan, query, strength, total, pairs) / pairs.temperature
+            factor = _query_factor(plan, query, lambda_sum, total, spec) / spec.temperature
             g *= factor
-            h *= factor / pairs.temperature * pairs.hessian_scale
+            h *= factor / spec.temperature * spec.hessian_scale
         with np.errstate(over="ignore"):
             result = (plan.scatter(gradient).astype(dtype), plan.scatter(hessian).astype(dtype))
         check_range(*result)
         return result
 
     def winner_loss(
-        self, plan: Plan, scores: NDArray[Any], pairs: PairSum, dtype: Any = np.float64
+        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any = np.float64
     ) -> tuple[Float64Array, Float64Array]:
         plan.check_scores(scores)
         scores = plan.gather(scores)
@@ -75,15 +75,15 @@ class ReferenceEngine:
         weight = np.zeros(scores.shape)
         for query, rows in _queries(plan):
             w, v = plan.winner_weight[rows], plan.loser_weight[rows]
-            strength, total = 0.0, 0.0
-            for tile, d, phi in _tiles(plan, scores, query, rows, pairs):
-                value, first, _ = pairs.pair_loss.derivatives(d)
-                strength += np.abs(phi * first).sum() / pairs.temperature
+            lambda_sum, total = 0.0, 0.0
+            for tile, d, phi in _tiles(plan, scores, query, rows, spec):
+                value, first, _ = spec.pair_loss.derivatives(d)
+                lambda_sum += np.abs(phi * first).sum() / spec.temperature
                 total += phi.sum()
                 pair_weight = phi * (w[tile, None] * v[None, :])
                 loss[rows][tile] = (np.where(pair_weight > 0, value, 0.0) * pair_weight).sum(axis=1)
                 weight[rows][tile] = pair_weight.sum(axis=1)
-            factor = _query_factor(plan, query, strength, total, pairs)
+            factor = _query_factor(plan, query, lambda_sum, total, spec)
             loss[rows] *= factor
             weight[rows] *= factor
         return plan.scatter(loss), plan.scatter(weight)
@@ -96,21 +96,21 @@ def _queries(plan: Plan) -> Iterator[tuple[int, slice]]:
 
 
 def _tiles(
-    plan: Plan, scores: Float64Array, query: int, rows: slice, pairs: PairSum
+    plan: Plan, scores: Float64Array, query: int, rows: slice, spec: PairSum
 ) -> Iterator[tuple[slice, Float64Array, Float64Array]]:
     """Some rows of a query against all of its rows: their positions, d_ij, and phi_ij, 0 unless i beats j."""
     y, s = plan.labels[rows], scores[rows]
-    if pairs.delta is not None:
+    if spec.delta is not None:
         rank = np.empty(y.size, dtype=np.int64)
         rank[np.lexsort((plan.rows[rows], -s))] = np.arange(y.size)
         discount = 1 / np.log2(rank + 2)
-        ideal = plan.ideal_dcg(pairs.delta.truncation)[query]
+        ideal = plan.ideal_dcg(spec.delta.truncation)[query]
     step = max(1, _TILE // y.size)
     for start in range(0, y.size, step):
         tile = slice(start, min(start + step, y.size))
         with np.errstate(over="ignore"):  # scores 1e308 apart: d is infinite, and so may the loss be
             difference = s[tile, None] - s[None, :]
-            d = difference / pairs.temperature
+            d = difference / spec.temperature
         phi = (y[tile, None] > y[None, :]).astype(np.float64)
         if isinstance(plan, TablePlan):
             weights = plan.label_weights
@@ -120,25 +120,25 @@ def _tiles(
         if plan.values is not None:
             value = plan.values[rows]
             phi *= value[tile, None] - value[None, :]
-        if pairs.delta is not None:
+        if spec.delta is not None:
             phi *= np.abs(discount[tile, None] - discount[None, :]) / ideal if ideal > 0 else 0.0
-            if pairs.delta.truncation is not None:
-                phi *= np.minimum(rank[tile, None], rank[None, :]) < pairs.delta.truncation
-            if pairs.delta.by_distance and s.min() != s.max():
+            if spec.delta.truncation is not None:
+                phi *= np.minimum(rank[tile, None], rank[None, :]) < spec.delta.truncation
+            if spec.delta.by_distance and s.min() != s.max():
                 phi /= SMALLEST_DISTANCE + np.abs(difference)
         yield tile, np.where(phi > 0, d, 0.0), phi  # a loss may overflow where there is no pair
 
 
-def _query_factor(plan: Plan, query: int, strength: float, sum_of_phi: float, pairs: PairSum) -> float:
+def _query_factor(plan: Plan, query: int, lambda_sum: float, sum_of_phi: float, spec: PairSum) -> float:
     """Query weight times normaliser.
 
     "query": n_q / sum of phi, with n_q the rows that take part. "log": LightGBM's log2(1 + S) / S with
     S = 2 sum |lambda| (rank_objective.hpp, lambdarank_norm), which tends to 1 / ln 2 as S vanishes.
     """
     weight = float(plan.query_weight[query])
-    if pairs.normalize == "query":
+    if spec.normalize == "query":
         return weight * float(plan.ptr[query + 1] - plan.ptr[query]) / sum_of_phi if sum_of_phi > 0 else 0.0
-    if pairs.normalize == "log":
-        total = 2.0 * strength
+    if spec.normalize == "log":
+        total = 2.0 * lambda_sum
         return weight * (math.log1p(total) / total if total > 0 else 1.0) / math.log(2.0)
     return weight

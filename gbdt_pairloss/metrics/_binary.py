@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..data import RankingData
-from ..validation import Float64Array
+from ..ranking._data import RankingData
+from ..ranking._validation import Float64Array
 from ._ranking import compiled, rank_rows, ranks_within, ratio, rows_per_query
 from ._registry import evaluate, register
 from ._relevance import relevant_rows

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..data import RankingData
-from ..validation import Float64Array
+from ..ranking._data import RankingData
+from ..ranking._gains import GAINS, gains_of
+from ..ranking._validation import Float64Array
 from ._device import dcg_on_device
 from ._ranking import compiled, rank_rows, ranks_within, ratio, rows_per_query
 from ._registry import evaluate, register
@@ -36,9 +37,8 @@ def _labels(data: RankingData, metric: str, largest: float, cure: str) -> Float6
 
 def _gains(data: RankingData, gain: str) -> Float64Array:
     """What the rows of checked labels count."""
-    if gain == "exp2":
-        return np.exp2(_labels(data, "ndcg", _LARGEST_EXPONENT, 'use gain="linear", or smaller grades')) - 1.0
-    return _labels(data, "ndcg", np.inf, "")
+    largest = _LARGEST_EXPONENT if gain == "exp2" else np.inf
+    return gains_of(_labels(data, "ndcg", largest, 'use gain="linear", or smaller grades'), gain)
 
 
 def _ndcg(data: RankingData, scores: Any, *, k: int | None, gain: str, ties: str) -> Float64Array:
@@ -65,7 +65,7 @@ def _err(data: RankingData, scores: Any, *, k: int | None, max_label: float | No
     elif max_label > _LARGEST_EXPONENT:
         raise ValueError(f"max_label is {max_label}; it must be at most {_LARGEST_EXPONENT}")
     ranking = rank_rows(data, scores, "order")
-    stop = (np.exp2(labels[ranking.row]) - 1.0) * np.exp2(-max_label)
+    stop = gains_of(labels[ranking.row], "exp2") * np.exp2(-max_label)
     values: Float64Array = compiled().err(ranking, stop, ranks_within(k, ranking))
     return values
 
@@ -74,7 +74,7 @@ def _err(data: RankingData, scores: Any, *, k: int | None, max_label: float | No
     kernel=_ndcg,
     device_kernel=_ndcg_on_device,
     needs="a label above 0",
-    choices={"gain": ("exp2", "linear"), "ties": ("average", "order")},
+    choices={"gain": GAINS, "ties": ("average", "order")},
 )
 def ndcg(
     y_true: Any,

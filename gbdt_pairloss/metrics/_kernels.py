@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..engine.compile import exact_helper, exact_kernel
-from ..engine.sorting import sort
+from ..engine.cpu.compile import exact_helper, exact_kernel
+from ..engine.cpu.sorting import sort
 from ._sort import gather_queries, sort_queries
 
 __all__ = [

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..arrays import is_on_device
-from ..data import RankingData
-from ..validation import Float64Array
+from .._device import is_on_device
+from ..ranking._adapter import adapter_of
+from ..ranking._data import RankingData
+from ..ranking._validation import Float64Array
 from ._registry import METRICS, check_scores
 
 
@@ -157,8 +159,6 @@ class Feval:
             If the dataset has no groups, the labels do not suit a metric, a prediction is not finite (the row is
             named), or LightGBM's DART trains on the dataset.
         """
-        from ..adapters import adapter_of  # here, so that metrics need no booster
-
         adapter = adapter_of(dataset)
         if adapter is None:
             raise TypeError(
@@ -169,6 +169,33 @@ class Feval:
         data = adapter.read_dataset(dataset)
         scores = preds if is_on_device(preds) else np.asarray(preds)
         return [adapter.metric_result(m.name, m(data, scores), m.maximize) for m in self.metrics]
+
+
+def as_metric(metric: Any, losses: Collection[str] = ()) -> Metric:
+    """Return the metric that a score is asked for by, a name or an object.
+
+    Parameters
+    ----------
+    metric : str, Metric or Feval of one metric
+    losses : collection of str
+        Names of losses, of which smaller is better: they are refused as such.
+
+    Raises
+    ------
+    ValueError
+        If the name is that of a loss, or of no metric.
+    TypeError
+        If it is neither a name nor a metric.
+    """
+    if isinstance(metric, Feval) and len(metric.metrics) == 1:
+        return metric.metrics[0]
+    if isinstance(metric, str) and metric in losses:
+        raise ValueError(f"{metric} is a loss, of which less is better; score takes a metric such as 'pair_accuracy'")
+    if isinstance(metric, str):
+        return get_metric(metric)
+    if not isinstance(metric, Metric):
+        raise TypeError(f"metric must be a name such as 'ndcg@10', or metrics.get_metric(...), got {metric!r}")
+    return metric
 
 
 def feval(*names: str | Metric, **options: Any) -> Feval:

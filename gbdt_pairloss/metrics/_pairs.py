@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import RankingData
-from ..pairs import Pairs
-from ..validation import Float64Array
+from ..ranking._data import RankingData
+from ..ranking._pairs import Pairs
+from ..ranking._validation import Float64Array
 from ._device import pairs_on_device
 from ._ranking import compiled, rank_rows, ratio
 from ._registry import evaluate, register

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import RankingData
-from ..groups import IntArray
-from ..validation import Float64Array
+from ..ranking._data import RankingData
+from ..ranking._groups import IntArray
+from ..ranking._validation import Float64Array
 
 
 class Ranking(NamedTuple):

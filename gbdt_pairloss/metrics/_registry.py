@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..arrays import is_on_device, like, to_host
-from ..data import RankingData, read_arrays
-from ..documentation import TEXT, documented_with
-from ..validation import Float64Array, as_vector, check_choice, check_finite, check_positive
+from .._device import is_on_device, like, to_host
+from .._docstrings import TEXT, documented_with
+from ..ranking._data import RankingData
+from ..ranking._reading import read_arrays
+from ..ranking._validation import Float64Array, as_vector, check_choice, check_finite, check_positive
 from ._ranking import rows_per_query
 
 METRICS: dict[str, MetricDefinition] = {}

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import RankingData
+from ..ranking._data import RankingData
 
 
 def relevant_rows(data: RankingData, relevant: float) -> NDArray[np.bool_]:

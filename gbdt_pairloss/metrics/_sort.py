@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..engine.compile import exact_kernel
-from ..engine.sorting import sort
+from ..engine.cpu.compile import exact_kernel
+from ..engine.cpu.sorting import sort
 
 
 @exact_kernel

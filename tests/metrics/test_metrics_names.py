@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from gbdt_pairloss import metrics
-from gbdt_pairloss.data import RankingData, read_arrays
-from gbdt_pairloss.groups import Groups
+from gbdt_pairloss.ranking._data import RankingData
+from gbdt_pairloss.ranking._groups import Groups
+from gbdt_pairloss.ranking._reading import read_arrays
 
 LABELS = np.array([2.0, 0, 1, 0, 1, 0, 0])
 SCORES = np.array([0.1, 0.7, 0.7, 0.2, 0.3, 0.9, 0.3])

@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import somersd
 
 from gbdt_pairloss import metrics
-from gbdt_pairloss.data import RankingData
-from gbdt_pairloss.groups import make_groups
 from gbdt_pairloss.metrics._ranking import rank_rows
+from gbdt_pairloss.ranking._data import RankingData
+from gbdt_pairloss.ranking._groups import make_groups
 
 # Around the width of what is sorted by insertion, one stretch that fits the cache, and several of them.
 SIZES = [0, 1, 2, 7, 8, 9, 16, 17, 64, 65, 1000, 16384, 16385, 50_001]

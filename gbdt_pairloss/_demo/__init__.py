@@ -1,0 +1,1 @@
+"""The comparison that ``python -m gbdt_pairloss`` runs."""

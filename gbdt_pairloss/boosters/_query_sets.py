@@ -1,0 +1,288 @@
+"""Training and evaluation sets as a ranker's ``fit`` takes them: checked, and each query's rows put together."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _num_features
+
+from ..objectives import PairwiseObjective, negative_label_rule
+from ..ranking._data import RankingData
+from ..ranking._features import check_features, rows_of, take_qid_column, widened
+from ..ranking._reading import Extras, check_largest, read_rows
+from ..ranking._validation import as_vector, check_finite, errors_of
+
+
+@dataclass(frozen=True, eq=False)
+class QuerySet:
+    """A training or evaluation set.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it, such as ``"eval_set[0]"``; empty for the training set.
+    X : array-like, sparse matrix or DataFrame
+        Each query's rows together.
+    given : RankingData
+        In the caller's order, for messages.
+    data : RankingData
+        Each query's rows together, in the order of X.
+    part : int64 array of shape (n_rows,) or None
+        The rows that these are of all that were given, once each query's stand together; None: all.
+    """
+
+    name: str
+    X: Any
+    given: RankingData
+    data: RankingData
+    part: NDArray[np.int64] | None = None
+
+    @cached_property
+    def labels(self) -> NDArray[np.float32]:
+        """The labels as boosters hold them; the objectives see them unrounded."""
+        return self.data.labels.astype(np.float32)
+
+    @property
+    def row_weight(self) -> NDArray[Any] | None:
+        """All weights as one per row, for a booster that knows no others."""
+        data = self.data
+        if data.query_weight is None:
+            return data.item_weight
+        return data.query_weight[data.groups.codes]
+
+    @property
+    def query_weight(self) -> NDArray[Any] | None:
+        """All weights as one per query, for a booster that knows no others.
+
+        Raises
+        ------
+        ValueError
+            If the item weights of a query differ.
+        """
+        data = self.data
+        if data.item_weight is None:
+            return data.query_weight
+        first = data.item_weight[data.groups.ptr[:-1]]
+        if not np.array_equal(first[data.groups.codes], data.item_weight):
+            raise ValueError("it takes one weight per query, and sample_weight differs within a query")
+        return first
+
+    def take_scores(self, values: Any, name: str) -> NDArray[Any] | None:
+        """Initial scores of the caller's, one per row, checked and in the order of the rows here."""
+        if values is None:
+            return None
+        scores = as_vector(values, name, self.given.groups.n_rows)
+        check_finite(scores, name)
+        check_largest(scores, name, "row")
+        scores = scores[self.given.groups.order]
+        return scores if self.part is None else scores[self.part]
+
+    def split(self, fraction: Any, random_state: Any) -> tuple[QuerySet, QuerySet]:
+        """Two parts of whole queries: the rest, and the fraction that is drawn.
+
+        Raises
+        ------
+        ValueError
+            If the fraction is not between 0 and 1, or there is one query only.
+        """
+        if isinstance(fraction, bool) or not isinstance(fraction, (float, np.floating)) or not 0 < fraction < 1:
+            raise ValueError(f"eval_fraction must be a number between 0 and 1, the share of queries; got {fraction!r}")
+        groups = self.data.groups
+        if groups.n_queries < 2:
+            raise ValueError("eval_fraction holds out whole queries, and there is one query only")
+        n_drawn = min(max(1, round(fraction * groups.n_queries)), groups.n_queries - 1)
+        random = check_random_state(0 if random_state is None else random_state)
+        drawn = np.zeros(groups.n_queries, dtype=bool)
+        drawn[random.permutation(groups.n_queries)[:n_drawn]] = True
+        return self._take(~drawn), self._take(drawn, "eval_fraction")
+
+    def _take(self, queries: NDArray[np.bool_], name: str = "") -> QuerySet:
+        rows = np.flatnonzero(queries[self.data.groups.codes])
+        return QuerySet(name, rows_of(self.X, rows), self.given, self.data.take_queries(queries), rows)
+
+
+def check_extras(extras: Extras, objective: PairwiseObjective | None, prefix: str = "") -> None:
+    """Raise a ValueError if something is given that the booster's own objective would not see."""
+    if objective is None and extras.given:
+        raise ValueError(
+            f"{prefix}{extras.given[0]} needs an objective of gbdt_pairloss: the booster's own knows nothing of it"
+        )
+    if objective is not None and extras.item_id is not None and not objective.reads_item_id:
+        raise ValueError(f"{prefix}item_id makes a difference to BPR only, and the objective is {objective.name}")
+
+
+def read_query_set(
+    X: Any,
+    y: Any,
+    *,
+    qid: Any,
+    group: Any,
+    sample_weight: Any,
+    objective: PairwiseObjective | None,
+    extras: Extras,
+    name: str = "",
+    is_own: bool = True,
+) -> QuerySet:
+    """Check a set and put each query's rows together.
+
+    Parameters
+    ----------
+    X, y, qid, group, sample_weight
+        As ``fit`` takes them.
+    objective : PairwiseObjective or None
+        Its rule for negative labels holds; None for an objective of the booster's own.
+    extras : Extras
+    name : str
+        What messages call the set; empty for the training set.
+    is_own : bool
+        Whether arrays among the objective's parameters belong to these rows, which those of the training set are.
+
+    Raises
+    ------
+    ValueError
+        If something is malformed; the message begins with the set's name.
+    """
+    with errors_of(name):
+        X, qid = take_qid_column(X, qid)
+        check_features(X)
+        rule = negative_label_rule(objective)
+        given = read_rows(X, y, qid, group, sample_weight, extras, ignore_negative_labels=rule)
+        if objective is not None and is_own:
+            given = objective.prepare(given)
+    groups = given.groups
+    if group is None and qid is None and given.pairs is None:
+        warnings.warn(
+            f"{name}{': ' if name else ''}neither qid nor group is given: all {groups.n_rows} rows are taken as one "
+            "query",
+            UserWarning,
+            stacklevel=4,
+        )
+    if not groups.contiguous:
+        X = rows_of(X, groups.order)
+    return QuerySet(name, X, given, given.grouped())
+
+
+def read_evaluation_sets(
+    eval_set: Any,
+    train: QuerySet,
+    *,
+    given: dict[str, Any],
+    eval_qid: Any,
+    eval_group: Any,
+    eval_weight: Any,
+    weight_name: str,
+    objective: PairwiseObjective | None,
+    eval_loser_weight: Any = None,
+    eval_item_id: Any = None,
+    eval_pairs: Any = None,
+    by_data_alone: bool = False,
+) -> list[QuerySet]:
+    """Check the evaluation sets and put each query's rows together.
+
+    Parameters
+    ----------
+    train : QuerySet
+    given : dict
+        X, y, qid, group and extras of the training set as ``fit`` got them. A set of the very same X and y takes its
+        queries and extras from there if it is given none, and is the training set itself if all is the same.
+    by_data_alone : bool, default=False
+        Take a set of the very same X and y for the training set, whatever its queries and weights.
+    """
+    given_sets = [eval_set] if isinstance(eval_set, tuple) else _listed(eval_set, "eval_set")
+    n = len(given_sets)
+    qids, groups = paired(eval_qid, "eval_qid", n), paired(eval_group, "eval_group", n)
+    weights = paired(eval_weight, weight_name, n)
+    columns = [
+        paired(eval_loser_weight, "eval_loser_weight", n),
+        paired(eval_item_id, "eval_item_id", n),
+        paired(eval_pairs, "eval_pairs", n),
+    ]
+    sets = []
+    for i, (X_and_y, *own) in enumerate(zip(given_sets, *columns, strict=True)):
+        if not isinstance(X_and_y, (tuple, list)) or len(X_and_y) != 2:
+            raise ValueError(f"eval_set[{i}] must be a pair (X, y)")
+        X, y = X_and_y
+        qid, group, extras = qids[i], groups[i], Extras(*own)
+        check_extras(extras, objective, "eval_")
+        same = X is given["X"] and y is given["y"]
+        if same and qid is None and group is None:
+            qid, group = given["qid"], given["group"]
+        is_own = same and extras.loser_weight is None
+        if same:
+            extras = extras.completed(given["extras"])
+        query_set = read_query_set(
+            X,
+            y,
+            qid=qid,
+            group=group,
+            sample_weight=weights[i],
+            objective=objective,
+            extras=extras,
+            name=f"eval_set[{i}]",
+            is_own=is_own,
+        )
+        if given["extras"].pairs is not None and query_set.data.pairs is None and np.ptp(query_set.data.labels) == 0:
+            raise ValueError(f"eval_set[{i}]: its labels are all equal, and it has no pairs: give them as eval_pairs=")
+        width, trained_on = _num_features(query_set.X), _num_features(train.X)
+        if width < trained_on and sparse.issparse(query_set.X):  # such as LETOR files read one by one
+            query_set, width = replace(query_set, X=widened(query_set.X, trained_on)), trained_on
+        if width != trained_on:
+            raise ValueError(f"eval_set[{i}]: X has {width} features, but the training set has {trained_on}")
+        is_train = same and (by_data_alone or query_set.given.equals(train.given))
+        sets.append(train if is_train else query_set)
+    return sets
+
+
+def starts_of(sets: list[QuerySet], start: Any, starts: Any) -> Any:
+    """The initial scores of the evaluation sets: of queries held out of the training set, those of its rows.
+
+    Parameters
+    ----------
+    sets : list of QuerySet
+    start, starts
+        What ``fit`` was given for the training set, and for the evaluation sets.
+    """
+    return [start] if sets and sets[0].part is not None else starts
+
+
+def joined(eval_set: Any, eval_X: Any, eval_y: Any) -> Any:
+    """``eval_X`` and ``eval_y``, LightGBM 4.7's form, as an ``eval_set``."""
+    if eval_X is None and eval_y is None:
+        return eval_set
+    if eval_set is not None:
+        raise ValueError("evaluation sets are given twice: as eval_set and as eval_X, eval_y")
+    pairs = [values if isinstance(values, tuple) else (values,) for values in (eval_X, eval_y)]
+    if len(pairs[0]) != len(pairs[1]):
+        raise ValueError(f"eval_X has {len(pairs[0])} sets, but eval_y has {len(pairs[1])}")
+    return list(zip(*pairs, strict=True))
+
+
+def paired(values: Any, name: str, n_sets: int) -> list[Any]:
+    """One entry per evaluation set; None stands for none. What is no list belongs to the only set.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many as evaluation sets.
+    """
+    if values is None:
+        return [None] * n_sets
+    entries = _listed(values, name) if n_sets != 1 or isinstance(values, (list, tuple)) else [values]
+    if len(entries) != n_sets:
+        raise ValueError(f"{name} has {len(entries)} entries for {n_sets} evaluation set(s)")
+    return entries
+
+
+def _listed(values: Any, name: str) -> list[Any]:
+    """What has one entry per evaluation set as a list; None: no entry."""
+    try:
+        return [] if values is None else list(values)
+    except TypeError:
+        raise TypeError(f"{name} takes a list, with one entry per evaluation set; got {values!r}") from None

@@ -1,0 +1,1 @@
+"""LightGBM: its datasets, and our ranker."""

@@ -1,0 +1,389 @@
+"""LightGBM's ranker with our objectives and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..._docstrings import documented_with
+from ...objectives import PairwiseObjective, objective_names
+from ...objectives._diagnostics import TrainingWatch
+from ...ranking._features import check_column_types, column_names, take_qid_column
+from ...ranking._plan import Plan
+from ...ranking._reading import Extras
+from ...ranking._validation import as_list
+from .._evaluation import Evaluation, check_evaluations, sort_metrics
+from .._query_sets import QuerySet, joined, starts_of
+from .._ranker import (
+    OWN_PARAMETERS,
+    RANKER_TEXT,
+    RankerMixin,
+    keyword_signature,
+    native_parameters,
+    refuse_ignored,
+    seed_of,
+    swapped,
+)
+from .columns import check_arrow_columns, check_column_names, without_qid_column
+from .dataset import (
+    METRIC_NAMES,
+    MIN_CHILD_HESSIAN,
+    OBJECTIVE_NAMES,
+    is_dart,
+    is_native_metric,
+    lgb,
+    refuse_bagging_by_query,
+    threads_of,
+)
+from .evaluation import at_ranks, evaluation_arguments, evaluator, ranks_apart, read_ranks
+
+_MIN_CHILD_HESSIAN_NAMES = (
+    "min_child_weight",
+    "min_sum_hessian_in_leaf",
+    "min_sum_hessian_per_leaf",
+    "min_sum_hessian",
+    "min_hessian",
+)
+_RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")
+_NO_METRIC = ("", "None", "none", "na", "null", "custom")
+_DEFAULT_RANKS = [1, 2, 3, 4, 5]
+
+_INSTEAD = {
+    "sigmoid": "write objective__temperature=1 / sigmoid",
+    **dict.fromkeys(
+        ("lambdarank_truncation_level", "max_position", "lambdamart_truncation_level"),
+        'all pairs count; objective__truncation= cuts objective__pair_weight="ndcg" or "lambdarank"',
+    ),
+    "lambdarank_norm": 'write objective__normalize="log" or "none"',
+    "label_gain": 'labels may be any numbers: objective__gain="linear", or a callable objective__pair_weight',
+    "lambdarank_position_bias_regularization": "give sample_weight=propensity_weights(position)",
+}
+
+
+@documented_with(RANKER_TEXT)
+class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined]
+    """LightGBM's ranker with exact pairwise objectives.
+
+    Every parameter, attribute and native objective of ``lightgbm.LGBMRanker`` is kept, with these differences:
+
+    - ``objective`` also takes our names and objects; the default is "pairwise_logistic". Nested parameters such as
+      ``objective__temperature`` reach the objective.
+    - ``fit`` takes ``qid`` (one id per row, any dtype, any order) besides ``group``; so does a DataFrame column
+      ``qid``. ``sample_weight`` is per row (item weights) or per query.
+    - With our objectives no metric of LightGBM's is evaluated unless asked for, so that its limits (10,000 rows a
+      query, whole-number labels below 31) are gone.
+    - ``score`` exists: the mean NDCG (or another metric) of the queries.
+    - All arguments of ``fit`` but X and y go by keyword.
+
+    A saved booster loads into plain LightGBM and predicts the same.
+
+    Parameters
+    ----------
+    objective : str or PairwiseObjective or callable, default="pairwise_logistic"
+        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or whatever
+        ``lightgbm.LGBMRanker`` takes, such as "lambdarank"; None is LightGBM's default.
+    %(eval_fraction)s
+    **kwargs
+        The parameters of ``lightgbm.LGBMRanker``; ``metric`` takes our metrics' names, too.
+
+    Raises
+    ------
+    %(init_raises)s
+    """
+
+    _native_ranker = lgb.LGBMRanker
+    _objective: Any
+
+    def __init__(
+        self, *, objective: Any = "pairwise_logistic", eval_fraction: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(objective=objective, **kwargs)
+        self.eval_fraction = eval_fraction
+
+    __init__.__signature__ = keyword_signature(lgb.LGBMRanker.__init__, **OWN_PARAMETERS)  # type: ignore[attr-defined]
+
+    @documented_with(RANKER_TEXT)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        qid: Any = None,
+        group: Any = None,
+        sample_weight: Any = None,
+        loser_weight: Any = None,
+        item_id: Any = None,
+        pairs: Any = None,
+        init_score: Any = None,
+        eval_set: Any = None,
+        eval_names: list[str] | None = None,
+        eval_sample_weight: Any = None,
+        eval_init_score: Any = None,
+        eval_qid: Any = None,
+        eval_group: Any = None,
+        eval_loser_weight: Any = None,
+        eval_item_id: Any = None,
+        eval_pairs: Any = None,
+        eval_metric: Any = None,
+        eval_at: Any = None,
+        feature_name: Any = "auto",
+        categorical_feature: Any = "auto",
+        callbacks: list[Callable[..., Any]] | None = None,
+        init_model: Any = None,
+        eval_X: Any = None,
+        eval_y: Any = None,
+    ) -> LGBMRanker:
+        """Train the ranker.
+
+        Parameters
+        ----------
+        %(rows)s
+        init_score : array of shape (n_rows,), optional
+            Scores to start from.
+        %(eval_set)s
+        eval_names : list of str, optional
+            Names of the evaluation sets, for ``evals_result_``; default: "valid_0" and so on.
+        eval_sample_weight : list of arrays of shape (n_rows,) or (n_queries,), optional
+            %(eval_weight)s
+        eval_init_score : list of arrays of shape (n_rows,), optional
+            Scores that the evaluation sets start from.
+        eval_metric : str, Metric, callable or list of these, optional
+            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables as LightGBM takes them.
+            Default, with our objectives: the parameter ``metric``, else NDCG at ``eval_at``, or the objective's own
+            loss where labels do not suit NDCG. LightGBM evaluates its own metrics before ours, which matters to
+            ``first_metric_only`` alone.
+        eval_at : int or sequence of int, optional
+            Ranks at which "ndcg" and "map" without one are evaluated; the default metric uses 1 to 5.
+        feature_name, categorical_feature, callbacks, init_model
+            As in ``lightgbm.LGBMRanker.fit``. Early stopping: ``callbacks=[lightgbm.early_stopping(20)]``.
+        %(eval_X)s
+
+        Returns
+        -------
+        self : LGBMRanker
+
+        Raises
+        ------
+        %(fit_raises)s
+            If an evaluation set has other columns, or ``bagging_by_query`` or ``class_weight`` is set, which do not
+            work with our objectives.
+
+        Warns
+        -----
+        %(fit_warns)s
+        """
+        objective = self.pairwise_objective()
+        if objective is not None:
+            self._check_supported()
+            objective = objective.on_threads(threads_of(self.get_params(deep=False))).seeded(self.random_state)
+        train, sets, n_queries = self._read_sets(
+            objective,
+            {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
+            Extras(loser_weight, item_id, pairs),
+            joined(eval_set, eval_X, eval_y),
+            "eval_sample_weight",
+            by_data_alone=objective is None,  # as LightGBM does
+            eval_qid=eval_qid,
+            eval_group=eval_group,
+            eval_weight=eval_sample_weight,
+            eval_loser_weight=eval_loser_weight,
+            eval_item_id=eval_item_id,
+            eval_pairs=eval_pairs,
+        )
+        if (objective is not None or callable(self.objective)) and is_dart(self.get_params(deep=False)):
+            # LightGBM takes a set for the training set, which DART must not evaluate, by the identity of its labels.
+            eval_names = eval_names or ["training" if s is train else f"valid_{i}" for i, s in enumerate(sets)]
+            sets = [replace(s, data=s.data.copy()) if s is train else s for s in sets]
+        ours, native, ranks = self._choose_metrics(eval_metric, eval_at, objective, sets)
+        check_evaluations(ours, sets)
+        if ours:
+            native.append(evaluator(ours, train, sets))
+        # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
+        plan = self._plan(objective, train)
+        names = column_names(train.X)
+        for query_set in sets:
+            check_column_names(query_set.X, names, query_set.name)
+        for query_set in (train, *sets):
+            check_arrow_columns(query_set.X)
+        in_use = self.objective if objective is None or plan is None else _gradients(self, objective, plan)
+        arguments = {
+            "sample_weight": train.row_weight,
+            "init_score": train.take_scores(init_score, "init_score"),
+            "group": train.data.groups.sizes,
+            **evaluation_arguments(sets, starts_of(sets, init_score, eval_init_score)),
+            "eval_names": eval_names,
+            "eval_metric": native or None,
+            "eval_at": ranks,
+            "feature_name": feature_name,
+            "categorical_feature": without_qid_column(categorical_feature, X),
+            "callbacks": callbacks,
+            "init_model": init_model,
+        }
+        with self._unfitted_unless_trained():
+            with swapped(self, _objective=in_use):
+                try:
+                    super().fit(train.X, train.labels, **arguments)
+                except lgb.basic.LightGBMError as error:
+                    if "Unknown objective type" not in str(error):
+                        raise
+                    raise ValueError(
+                        f"objective {self.objective!r} is not known: LGBMRanker takes {', '.join(objective_names())}, "
+                        "an object of ours, or one of LightGBM's own"
+                    ) from error
+                trained_with = self._objective if objective is None else objective
+            self._objective = trained_with
+            if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
+                self._warn_without_split(init_model is not None)
+            named = names is not None and all(isinstance(name, str) for name in names)
+            self._feature_names = names if named else None  # scikit-learn's rule
+            self.n_queries_ = n_queries
+        return self
+
+    def _forget(self) -> None:
+        for name, value in vars(lgb.LGBMRanker()).items():
+            if name.startswith("_") and name != "_other_params":
+                setattr(self, name, value)
+        self._objective = self.objective
+        for name in ("fitted_", "n_queries_", "_feature_names"):
+            self.__dict__.pop(name, None)
+
+    @property
+    def feature_names_in_(self) -> Any:
+        """Names of the features, an array of shape (n_features,), where X had some.
+
+        LightGBM 4.6 makes some up, and warns of arrays without.
+
+        Raises
+        ------
+        AttributeError
+            If the ranker was fitted without names, or not at all.
+        """
+        if getattr(self, "_feature_names", None) is None:
+            raise AttributeError(f"{type(self).__name__} has no feature_names_in_: it was fitted without names")
+        return np.array(self._feature_names)
+
+    @feature_names_in_.setter
+    def feature_names_in_(self, names: Any) -> None:
+        """scikit-learn would set it while LightGBM checks X; ``fit`` knows better."""
+
+    @feature_names_in_.deleter
+    def feature_names_in_(self) -> None:
+        """scikit-learn would delete it while LightGBM checks an X without names."""
+
+    def predict(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Scores of rows, as ``lightgbm.LGBMRanker.predict``; a DataFrame column ``qid`` is left out.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
+            Features, in the columns of ``fit``.
+        raw_score, start_iteration, num_iteration, pred_leaf, pred_contrib, validate_features
+            As in ``lightgbm.LGBMRanker.predict``.
+        **kwargs
+            LightGBM's other parameters of predictions.
+
+        Returns
+        -------
+        scores : float64 array of shape (n_rows,)
+            Larger is better; they compare within a query only. ``pred_leaf``: LightGBM's leaves, int32 of shape
+            (n_rows, n_trees). ``pred_contrib``: its contributions, float64 of shape (n_rows, n_features + 1).
+
+        Raises
+        ------
+        ValueError
+            If X has other columns, or the ranker is not fitted.
+        """
+        features = take_qid_column(X)[0]
+        check_column_types(features)
+        check_arrow_columns(features)
+        check_column_names(features, getattr(self, "_feature_names", None), "X")
+        return super().predict(
+            features,
+            raw_score=raw_score,
+            start_iteration=start_iteration,
+            num_iteration=num_iteration,
+            pred_leaf=pred_leaf,
+            pred_contrib=pred_contrib,
+            validate_features=validate_features,
+            **kwargs,
+        )
+
+    def _n_splits(self) -> float | None:
+        return float(self.booster_.feature_importance("split").sum()) if self.booster_.num_trees() else None
+
+    def _process_params(self, stage: str) -> dict[str, Any]:
+        # LightGBM turns all parameters, nested ones too, into its own.
+        params = native_parameters(super()._process_params(stage))
+        if "random_state" in params:  # LightGBM 4.0 takes no Generator
+            params["random_state"] = seed_of(params["random_state"])
+        if self.pairwise_objective() is not None:
+            # LightGBM's default "ndcg" refuses queries of 10,000 rows and labels that are no small whole numbers;
+            # what was asked for comes as eval_metric.
+            params["metric"] = "None" if stage == "predict" else []
+        return params
+
+    def _choose_metrics(
+        self, eval_metric: Any, eval_at: Any, objective: PairwiseObjective | None, sets: list[QuerySet]
+    ) -> tuple[list[Evaluation], list[Any], list[int]]:
+        """Our metrics, LightGBM's, and the ranks for LightGBM's."""
+        asked, ranks = as_list(eval_metric), read_ranks(eval_at)
+        parameter = self._metric_parameter()
+        if objective is None:
+            unknown = [m for m in parameter if m not in (*_NO_METRIC, *asked) and not is_native_metric(m)]
+            asked, ranks = ranks_apart([*unknown, *asked], ranks)
+        else:
+            params = self.get_params(deep=False)
+            for name in _RANKS_NAMES:
+                ranks = ranks or read_ranks(params.get(name))
+            asked = at_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
+            if parameter and not asked:  # metric="None"
+                return [], [], _DEFAULT_RANKS
+        ranks = ranks or _DEFAULT_RANKS
+        ours, native = sort_metrics(asked, [f"ndcg@{k}" for k in ranks], objective, sets, is_native_metric)
+        return ours, native, ranks
+
+    def _metric_parameter(self) -> list[Any]:
+        """The metrics named by the parameter ``metric``."""
+        params = self.get_params(deep=False)
+        names = [name for key in METRIC_NAMES for name in as_list(params.get(key))]
+        return [part.strip() for name in names for part in str(name).split(",")]
+
+    def _check_supported(self) -> None:
+        params = self.get_params(deep=False)
+        refuse_bagging_by_query(params)
+        refuse_ignored(params, _INSTEAD)
+        if params.get("use_quantized_grad") and tuple(map(int, lgb.__version__.split(".")[:2])) < (4, 2):
+            raise ValueError("use_quantized_grad with a custom objective ends the process in LightGBM before 4.2")
+        if params.get("class_weight") is not None:
+            raise ValueError("class_weight does not apply to our objectives; use sample_weight")
+        for alias in OBJECTIVE_NAMES[1:]:
+            if alias in params:
+                raise ValueError(f"{alias}={params[alias]!r} would take the place of objective; give it as objective=")
+
+
+def _gradients(ranker: LGBMRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
+    """The objective as LightGBM's estimators call it: exactly four parameters.
+
+    A function, since LightGBM deep-copies a callable several times and leaves functions as they are.
+    """
+    params = ranker.get_params(deep=False)
+    given = [params[name] for name in _MIN_CHILD_HESSIAN_NAMES if name in params]
+    watch = None if ranker._sees_a_part else TrainingWatch(float(given[-1]) if given else MIN_CHILD_HESSIAN)
+
+    def gradients(y_true: Any, y_pred: Any, weight: Any, group: Any) -> Any:
+        return objective.boost(plan, y_pred, watch)
+
+    return gradients

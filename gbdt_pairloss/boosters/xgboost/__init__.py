@@ -1,0 +1,1 @@
+"""XGBoost: its datasets, batches of these, and our ranker."""

@@ -1,0 +1,234 @@
+"""XGBoost: reading and cutting a DMatrix."""
+
+from __future__ import annotations
+
+import json
+import sys
+import weakref
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...ranking._attach import Attachment, get_attachment, set_attachment
+from ...ranking._data import RankingData
+from ...ranking._groups import Groups
+from ...ranking._validation import as_vector
+from .._import import import_booster
+
+xgb = import_booster("xgboost")
+
+DATASET = xgb.DMatrix
+#: XGBoost's default of ``min_child_weight``.
+MIN_CHILD_HESSIAN = 1.0
+OBJECTIVE_NAMES = ("objective",)
+METRIC_NAMES = ("eval_metric", "metrics")
+#: XGBoost's metrics, without what may follow an @.
+# fmt: off
+NATIVE_METRICS = frozenset((
+    "ndcg", "map", "pre", "auc", "aucpr", "rmse", "rmsle", "mae", "mape", "mphe", "quantile", "expectile", "logloss",
+    "error", "merror", "mlogloss", "poisson-nloglik", "gamma-nloglik", "gamma-deviance", "tweedie-nloglik",
+    "cox-nloglik", "aft-nloglik", "interval-regression-accuracy",
+))
+# fmt: on
+
+
+def read_dataset(dataset: Any) -> RankingData:
+    """Labels, groups and weights of a DMatrix; its weights are query weights.
+
+    Raises
+    ------
+    ValueError
+        If it has no groups, or has weights that are not one per query.
+    """
+    labels, groups = read_groups(dataset)
+    attached = get_attachment(dataset) or Attachment()
+    weight = dataset.get_weight()
+    if weight.size not in (0, groups.n_queries):
+        raise ValueError(
+            f"the DMatrix has {weight.size} weights for {groups.n_queries} queries: XGBoost's weights are those of "
+            "queries; give weights of rows as attach(dataset, item_weight=)"
+        )
+    return RankingData(
+        labels,
+        groups,
+        item_weight=attached.item_weight,
+        loser_weight=attached.loser_weight,
+        query_weight=as_vector(weight, "the DMatrix's weight") if weight.size else None,
+        mask=attached.mask,
+        item_id=attached.item_id,
+        pairs=attached.pairs,
+    )
+
+
+def version(dataset: Any) -> tuple[int, Attachment | None]:
+    """How often something was set, by the DMatrix's own methods, since this was first asked, and what is attached.
+
+    XGBoost copies the labels for everybody who asks for them: of 10M rows, in more time than a GPU takes for all their
+    pairs.
+    """
+    if dataset not in _CHANGES:
+        _CHANGES[dataset] = 0
+        for name in _SETTERS:
+            setattr(dataset, name, _counted(dataset, name))
+    return _CHANGES[dataset], get_attachment(dataset)
+
+
+_CHANGES: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+_SETTERS = ("set_label", "set_weight", "set_group", "set_float_info", "set_float_info_npy2d", "set_uint_info")
+
+
+def _counted(dataset: Any, name: str) -> Callable[..., None]:
+    """A setter of the DMatrix that counts its calls."""
+    owner = weakref.ref(dataset)  # strong, it would keep the dataset alive in a cycle
+    setter = getattr(type(dataset), name)
+
+    @wraps(getattr(dataset, name))
+    def count(*args: Any, **kwargs: Any) -> None:
+        matrix = owner()
+        try:
+            setter(matrix, *args, **kwargs)
+        finally:  # who reads meanwhile reads again
+            _CHANGES[matrix] += 1
+
+    return count
+
+
+def read_groups(dataset: Any) -> tuple[NDArray[Any], Groups]:
+    """Labels and groups of a DMatrix; a ValueError if it has none."""
+    labels = as_vector(dataset.get_label(), "the DMatrix's label")
+    ptr = dataset.get_uint_info("group_ptr")
+    attached = get_attachment(dataset)
+    if attached is not None and attached.pairs is not None:  # which need neither
+        labels = labels if labels.size else np.zeros(dataset.num_row(), dtype=np.float32)
+        ptr = ptr if ptr.size else np.array([0, labels.size])
+    if ptr.size == 0:
+        raise ValueError(
+            "the DMatrix has no query groups, and a ranking objective needs them: xgboost.DMatrix(X, label=y, "
+            "group=sizes) or (..., qid=ids) with the rows of each query together"
+        )
+    if labels.size == 0 and dataset.num_row() > 0:
+        raise ValueError("the DMatrix has no labels: xgboost.DMatrix(X, label=...)")
+    return labels, Groups.from_ptr(ptr, labels.shape[0])
+
+
+def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float]:
+    """What ``custom_metric`` returns."""
+    return name, value
+
+
+def check_trainable(dataset: Any) -> None:
+    """XGBoost has no parameter that silently breaks a custom objective."""
+
+
+def check_evaluable(dataset: Any) -> None:
+    """Metrics harm no training of XGBoost's."""
+
+
+def number_of_rows(dataset: Any) -> int | None:
+    """Rows of a DMatrix."""
+    return int(dataset.num_row())
+
+
+def training_device() -> int | None:
+    """The CUDA device that the Booster among the callers trains on.
+
+    XGBoost hands a custom objective predictions of the host and a DMatrix that knows no device; that of the Booster,
+    whose method calls, decides where gradients are wanted.
+    """
+    # Not from this frame on: a frame's locals that hold the frame itself keep all of its callers' alive.
+    frame = sys._getframe(1)
+    while frame is not None:
+        if "self" in frame.f_code.co_varnames:  # to ask for a frame's locals keeps them for a while
+            caller = frame.f_locals.get("self")
+            if isinstance(caller, xgb.Booster):
+                return ordinal_of(caller)
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def ordinal_of(booster: Any) -> int | None:
+    """The CUDA device that a Booster computes on; None: it does not."""
+    name, _, ordinal = device_of(booster).partition(":")
+    return int(ordinal or 0) if name == "cuda" else None
+
+
+def device_of(booster: Any) -> str:
+    """The device that a Booster says it computes on: "cpu", "cuda:0", and so on."""
+    device: str = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
+    return device
+
+
+def number_of_threads(dataset: Any) -> Any:
+    """The threads that the DMatrix was given; it knows nothing of its Booster's."""
+    return getattr(dataset, "nthread", None)
+
+
+def follow_cuts(dataset: Any) -> None:
+    """Let the attachment go along when the DMatrix is sliced (``xgboost.cv`` slices): a slice knows no parent."""
+    parent = weakref.ref(dataset)  # strong, it would keep the dataset alive in a cycle
+    cut = type(dataset).slice
+
+    def slice(rindex: Any, allow_groups: bool = False) -> Any:
+        source = parent()
+        result = cut(source, rindex, allow_groups)
+        attached = get_attachment(source)
+        if attached is not None:
+            set_attachment(result, attached.take(rindex, number_of_rows(source)))
+            follow_cuts(result)
+        return result
+
+    dataset.slice = slice
+
+
+def is_native_metric(name: str) -> bool:
+    """Whether XGBoost has a metric of this name."""
+    return name.partition("@")[0].rstrip("-") in NATIVE_METRICS
+
+
+def cross_validate(
+    params: dict[str, Any],
+    dataset: Any,
+    num_boost_round: int,
+    folds: list[Any],
+    objective: Any,
+    native: list[Any],
+    evaluate: Any,
+    maximize: bool | None,
+    **kwargs: Any,
+) -> Any:
+    """``xgboost.cv`` on the folds, whose slices keep groups and weights."""
+    if callable(objective):
+        params.setdefault("objective", "rank:pairwise")
+        params.setdefault("base_score", 0.0)
+        kwargs["obj"] = objective
+    elif objective is not None:
+        params["objective"] = objective
+    if native:
+        params["eval_metric"] = native
+    elif evaluate is not None:
+        params.setdefault("disable_default_eval_metric", True)
+    if kwargs.get("early_stopping_rounds") is not None:
+        kwargs.setdefault("maximize", maximize)  # it guesses by the name
+    sliced = dataset.slice
+    sizes, weights = np.diff(dataset.get_uint_info("group_ptr").astype(np.int64)), dataset.get_weight()
+    query = np.repeat(np.arange(sizes.size), sizes)
+
+    def slice(rindex: Any) -> Any:
+        result = sliced(rindex, allow_groups=True)
+        queries = np.unique(query[rindex])
+        result.set_group(sizes[queries])
+        if weights.size:
+            result.set_weight(weights[queries])
+        return result
+
+    before = vars(dataset).get("slice")
+    dataset.slice = slice
+    try:
+        return xgb.cv(params, dataset, num_boost_round, folds=folds, custom_metric=evaluate, **kwargs)
+    finally:
+        del dataset.slice
+        if before is not None:
+            dataset.slice = before

@@ -1,0 +1,373 @@
+"""XGBoost's ranker with our objectives and metrics."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..._docstrings import documented_with
+from ...objectives import NESTED, PairwiseObjective, objective_names
+from ...objectives._diagnostics import TrainingWatch
+from ...ranking._features import check_column_types, take_qid_column
+from ...ranking._plan import Plan
+from ...ranking._reading import Extras
+from ...ranking._validation import as_list
+from .._evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
+from .._query_sets import QuerySet, joined, paired, starts_of
+from .._ranker import (
+    OWN_PARAMETERS,
+    RANKER_TEXT,
+    RankerMixin,
+    keyword_signature,
+    native_parameters,
+    refuse_ignored,
+    refuse_unprefixed,
+    seed_of,
+    swapped,
+)
+from .dataset import MIN_CHILD_HESSIAN, is_native_metric, xgb
+from .training import Injection, scores_beside
+
+_INSTEAD = {
+    "lambdarank_pair_method": "all pairs count (BPR(negatives=n) draws some)",
+    "lambdarank_num_pair_per_sample": 'all pairs count; objective__truncation= cuts objective__pair_weight="ndcg"',
+    "lambdarank_normalization": 'write objective__normalize="log" or "none"',
+    "lambdarank_score_normalization": 'write objective__pair_weight="lambdarank", which divides by the difference',
+    "lambdarank_unbiased": "give sample_weight=propensity_weights(position)",
+    "lambdarank_bias_norm": "give sample_weight=propensity_weights(position)",
+}
+
+
+@documented_with(RANKER_TEXT)
+class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
+    """XGBoost's ranker with exact pairwise objectives.
+
+    Every parameter, attribute and native objective of ``xgboost.XGBRanker`` is kept, with these differences:
+
+    - ``objective`` also takes our names and objects; the default is "pairwise_logistic". Nested parameters such as
+      ``objective__temperature`` reach the objective.
+    - ``qid`` may be of any dtype and in any order; rows are regrouped inside.
+    - ``sample_weight`` is per row (item weights, our objectives only) or per query. Weights per query also weigh the
+      rows in XGBoost's quantile sketch, weights per row do not.
+    - ``eval_metric`` takes our metrics by name, several callables too, and early stopping knows their direction. A
+      callable ``f(y_true, y_pred)`` sees one query at a time; the mean over queries (of two rows or more) counts
+      each by its weight, not by its size.
+    - With ``device="cuda"`` our objectives and metrics are computed on the GPU, too, if CuPy is installed
+      (``objective__device="cpu"``: on the host).
+    - With our objectives scores start at 0 (``base_score``), not at 0.5.
+    - ``score`` takes ``qid`` and ``metric``; ``load_model`` leaves an objective of ours in place.
+
+    A saved model says ``rank:pairwise``, loads into plain XGBoost and predicts the same.
+
+    Parameters
+    ----------
+    objective : str or PairwiseObjective, default="pairwise_logistic"
+        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or "rank:ndcg",
+        "rank:pairwise", "rank:map".
+    %(eval_fraction)s
+    **kwargs
+        The parameters of ``xgboost.XGBRanker``.
+
+    Raises
+    ------
+    %(init_raises)s
+    """
+
+    _native_ranker = xgb.XGBRanker
+
+    def __init__(
+        self, *, objective: Any = "pairwise_logistic", eval_fraction: float | None = None, **kwargs: Any
+    ) -> None:
+        nested = {name: kwargs.pop(name) for name in list(kwargs) if name.startswith(NESTED)}
+        refuse_unprefixed(kwargs)
+        # The base class takes strings that start with "rank:" only.
+        super().__init__(objective="rank:pairwise", **kwargs)
+        self.objective = objective
+        self.eval_fraction = eval_fraction
+        self.set_params(**nested)
+
+    __init__.__signature__ = keyword_signature(xgb.XGBModel.__init__, **OWN_PARAMETERS)  # type: ignore[attr-defined]
+
+    @documented_with(RANKER_TEXT)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        qid: Any = None,
+        group: Any = None,
+        sample_weight: Any = None,
+        loser_weight: Any = None,
+        item_id: Any = None,
+        pairs: Any = None,
+        base_margin: Any = None,
+        eval_set: Any = None,
+        eval_qid: Any = None,
+        eval_group: Any = None,
+        eval_loser_weight: Any = None,
+        eval_item_id: Any = None,
+        eval_pairs: Any = None,
+        eval_metric: Any = None,
+        callbacks: Sequence[Any] | None = None,
+        verbose: bool | int | None = False,
+        xgb_model: Any = None,
+        sample_weight_eval_set: Any = None,
+        base_margin_eval_set: Any = None,
+        feature_weights: Any = None,
+        eval_X: Any = None,
+        eval_y: Any = None,
+    ) -> XGBRanker:
+        """Train the ranker.
+
+        Parameters
+        ----------
+        %(rows)s
+        base_margin : array of shape (n_rows,), optional
+            Scores to start from.
+        %(eval_set)s
+        sample_weight_eval_set : list of arrays of shape (n_rows,) or (n_queries,), optional
+            %(eval_weight)s
+        base_margin_eval_set : list of arrays of shape (n_rows,), optional
+            Scores that the evaluation sets start from.
+        eval_metric : str, Metric, callable or list of these, optional
+            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables ``f(y_true, y_pred)`` of one
+            query. Default: the constructor's, else, with our objectives, "ndcg", or the objective's own loss where
+            labels do not suit NDCG. Early stopping follows the last.
+        callbacks : list of xgboost.callback.TrainingCallback, optional
+            Default: the constructor's.
+        verbose, xgb_model, feature_weights
+            As in ``xgboost.XGBRanker.fit``.
+        %(eval_X)s
+
+        Returns
+        -------
+        self : XGBRanker
+
+        Raises
+        ------
+        %(fit_raises)s
+
+        Warns
+        -----
+        %(fit_warns)s
+        """
+        objective = self.pairwise_objective()
+        if objective is None and not (isinstance(self.objective, str) and self.objective.startswith("rank:")):
+            raise ValueError(
+                f"objective {self.objective!r} is not known: XGBRanker takes {', '.join(objective_names())}, an "
+                "objective of gbdt_pairloss, or one of XGBoost's 'rank:...'"
+            )
+        if objective is not None:
+            refuse_ignored(self.get_params(deep=False), _INSTEAD)
+            objective = objective.on_threads(self.n_jobs).seeded(self.random_state)
+        train, sets, n_queries = self._read_sets(
+            objective,
+            {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
+            Extras(loser_weight, item_id, pairs),
+            joined(eval_set, eval_X, eval_y),
+            "sample_weight_eval_set",
+            eval_qid=eval_qid,
+            eval_group=eval_group,
+            eval_weight=sample_weight_eval_set,
+            eval_loser_weight=eval_loser_weight,
+            eval_item_id=eval_item_id,
+            eval_pairs=eval_pairs,
+        )
+        asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
+        ours, native = sort_metrics(asked, ["ndcg"], objective, sets, is_native_metric, wrap=QueryFunction)
+        check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
+        plan = self._plan(objective, train)
+        gradients = None if objective is None or plan is None else _gradients(self, objective, plan)
+        callbacks = as_list(self.callbacks if callbacks is None else callbacks)
+        arguments = {
+            "group": train.data.groups.sizes,
+            "sample_weight": _native_weight(train, objective),
+            "base_margin": train.take_scores(base_margin, "base_margin"),
+            "verbose": verbose,
+            "xgb_model": xgb_model,
+            **_evaluation_arguments(sets, starts_of(sets, base_margin, base_margin_eval_set), objective),
+            **({} if feature_weights is None else {"feature_weights": feature_weights}),
+        }
+        with self._unfitted_unless_trained():
+            with swapped(
+                self,
+                objective=self.objective,  # the base class replaces it by the native name
+                eval_metric=native or None,
+                early_stopping_rounds=None,
+                callbacks=[
+                    Injection(gradients, ours, sets, objective),
+                    *_directed(callbacks, asked, ours, self.early_stopping_rounds),
+                ],
+                # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
+                base_score=(
+                    0.0 if self.base_score is None and objective is not None and xgb_model is None else self.base_score
+                ),
+            ):
+                _fit_natively(super().fit, train.X, train.labels, **arguments)
+            if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
+                self._warn_without_split(xgb_model is not None)
+            self.n_queries_ = n_queries
+        return self
+
+    def _forget(self) -> None:
+        for name in ("_Booster", "evals_result_", "n_queries_"):
+            self.__dict__.pop(name, None)
+
+    def check_native_data(self, train: QuerySet) -> None:
+        """Raise a ValueError if XGBoost's own objective is chosen, and weights differ within a query."""
+        _native_weight(train, self.pairwise_objective())
+
+    def _n_splits(self) -> float | None:
+        if self.booster == "gblinear" or self.get_booster().num_boosted_rounds() == 0:
+            return None
+        return len(self.get_booster().get_score(importance_type="weight"))
+
+    def load_model(self, fname: Any) -> None:
+        """Load a saved model; an objective of ours stays the ranker's objective, for the next ``fit``.
+
+        Parameters
+        ----------
+        fname : str, path-like or bytearray
+            A file that ``save_model`` wrote, or its contents.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be read, or is no model of XGBoost's (``xgboost.core.XGBoostError``).
+        """
+        if self.pairwise_objective() is None:
+            super().load_model(fname)
+            return
+        with swapped(self, objective=self.objective, base_score=self.base_score):
+            super().load_model(fname)
+
+    def get_xgb_params(self) -> dict[str, Any]:
+        """The native parameters; with an objective of ours the model calls itself ``rank:pairwise``.
+
+        Returns
+        -------
+        params : dict
+            Values by XGBoost's names.
+        """
+        params = native_parameters(super().get_xgb_params())
+        params["random_state"] = seed_of(params.get("random_state"))
+        if self.pairwise_objective() is not None:
+            params["objective"] = "rank:pairwise"
+            params["disable_default_eval_metric"] = True
+        return params
+
+    def predict(
+        self,
+        X: Any,
+        *,
+        output_margin: bool = False,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: Any = None,
+    ) -> Any:
+        """Scores of rows, as ``xgboost.XGBRanker.predict``; a DataFrame column ``qid`` is left out.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
+            Features, in the columns of ``fit``.
+        output_margin, validate_features, base_margin, iteration_range
+            As in ``xgboost.XGBRanker.predict``.
+
+        Returns
+        -------
+        scores : float32 array of shape (n_rows,)
+            Larger is better; they compare within a query only.
+
+        Raises
+        ------
+        ValueError
+            If X has other columns, or the ranker is not fitted.
+        """
+        features = take_qid_column(X)[0]
+        check_column_types(features)
+        return super().predict(
+            features,
+            output_margin=output_margin,
+            validate_features=validate_features,
+            base_margin=base_margin,
+            iteration_range=iteration_range,
+        )
+
+    @property
+    def best_iteration_(self) -> int:
+        """XGBoost's ``best_iteration`` (counted from 0), under scikit-learn's and LightGBM's name.
+
+        Raises
+        ------
+        AttributeError
+            If the training did not stop early: it had no ``early_stopping_rounds``.
+        """
+        return int(self.best_iteration)
+
+
+def _fit_natively(fit: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+    """XGBoost's own ``fit``, with a message of ours where its own is one of C++."""
+    try:
+        fit(*arguments, **named)
+    except xgb.core.XGBoostError as error:
+        if "Input data contains `inf`" not in str(error):
+            raise
+        raise ValueError(
+            "X, or that of an evaluation set, has a value that is infinite in float32, which XGBoost does not take: "
+            "NaN, or the parameter missing, stands for a missing value"
+        ) from error
+
+
+def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
+    """The objective on the training set's plan, as :class:`Injection` takes it."""
+    limit = MIN_CHILD_HESSIAN if ranker.min_child_weight is None else float(ranker.min_child_weight)
+    watch = None if ranker._sees_a_part else TrainingWatch(0.0 if ranker.booster == "gblinear" else limit)
+
+    def gradients(booster: Any, preds: Any, dtrain: Any) -> Any:
+        return objective.boost(plan, scores_beside(booster, objective, preds), watch)
+
+    return gradients
+
+
+def _evaluation_arguments(
+    sets: list[QuerySet], base_margins: Any, objective: PairwiseObjective | None
+) -> dict[str, Any]:
+    """The evaluation sets as ``xgboost.XGBRanker.fit`` takes them."""
+    margins = paired(base_margins, "base_margin_eval_set", len(sets))
+    if not sets:
+        return {}
+    return {
+        "eval_set": [(s.X, s.labels) for s in sets],
+        "eval_group": [s.data.groups.sizes for s in sets],
+        "sample_weight_eval_set": [_native_weight(s, objective) for s in sets],
+        "base_margin_eval_set": [
+            s.take_scores(margin, f"base_margin_eval_set[{i}]")
+            for i, (s, margin) in enumerate(zip(sets, margins, strict=True))
+        ],
+    }
+
+
+def _native_weight(query_set: QuerySet, objective: PairwiseObjective | None) -> Any:
+    """The weights that go into the DMatrix: with our objectives the item weights stay in the plan."""
+    return query_set.query_weight if objective is None else query_set.data.query_weight
+
+
+def _directed(callbacks: list[Any], asked: list[Any], ours: list[Evaluation], rounds: int | None) -> list[Any]:
+    """Callbacks whose early stopping knows which way our metrics go; XGBoost guesses by the name.
+
+    It follows the last metric that was asked for, as XGBoost does.
+    """
+    directions = {evaluation.name: evaluation.maximize for evaluation in ours}
+    last = asked[-1] if asked and isinstance(asked[-1], str) else (ours[-1].name if ours else None)
+    result = []
+    for callback in callbacks:
+        if isinstance(callback, xgb.callback.EarlyStopping) and callback.maximize is None:
+            callback = copy.copy(callback)
+            callback.metric_name = callback.metric_name or last
+            callback.maximize = directions.get(callback.metric_name or "")
+        result.append(callback)
+    if rounds is not None:
+        result.append(xgb.callback.EarlyStopping(rounds=rounds, metric_name=last, maximize=directions.get(last or "")))
+    return result

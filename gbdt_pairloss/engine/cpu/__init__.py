@@ -1,0 +1,1 @@
+"""Engines on the CPU: Numba kernels, and what plans, calls and combines them."""

@@ -1,0 +1,278 @@
+"""Pairs one by one: explicit ones, drawn ones, or all, for any loss and any weights of pairs.
+
+O(pairs) time and O(rows) memory: the pairs are looked at in blocks that stay in the cache. A block's differences go
+through the loss as one array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...ranking._explicit_plan import ExplicitPlan
+from ...ranking._groups import IntArray
+from ...ranking._negatives import candidates_of, check_draws
+from ...ranking._plan import Plan
+from ...ranking._table_plan import TablePlan
+from ...ranking._validation import Float64Array
+from ..normalizers import PlainEngine
+from ..spec import SMALLEST_DISTANCE, PairSum
+from .pair_kernels import add_pairs, add_won, differ, draw, hash_of, list_losers, logistic, rank
+from .threads import Threads
+
+# Pairs in a block: of their dozen temporaries, those in use at a time stay in the cache.
+_TILE = 1 << 14
+
+# Pairs of a task, which has sums of its own for the rows that it sees: at least, and how many tasks at most.
+_PER_TASK, _MOST_TASKS = 1 << 18, 16
+
+
+class Tile(NamedTuple):
+    """Some pairs: positions of winners and losers, phi, and the product of all weights, where these are not 1."""
+
+    winner: IntArray
+    loser: IntArray
+    phi: Float64Array | None
+    weight: Float64Array | None
+
+
+class Source(Protocol):
+    """Pairs in a fixed order, query by query."""
+
+    size: int
+
+    def tile(self, begin: int, end: int) -> Tile:
+        """The pairs with these numbers."""
+
+
+class PairByPairEngine(PlainEngine):
+    """Sums over pairs one by one.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        None: as many as this process may use. Results do not depend on their number.
+    """
+
+    def __init__(self, n_threads: int | None = None) -> None:
+        self.n_threads = n_threads
+
+    def plain_sums(
+        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
+    ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
+        sums = self._sum(plan, scores, spec, False)
+        with np.errstate(over="ignore"):
+            first = sums.of_rows[:, 0] / spec.temperature
+            second = sums.of_rows[:, 1] / spec.temperature * (spec.hessian_scale / spec.temperature)
+        divisors = sums.divisors
+        if spec.normalize == "log":
+            divisors = divisors / spec.temperature
+        elif spec.delta is None:  # known, and of drawn pairs free of noise
+            divisors = plan.sum_of_phi
+        return plan.scatter(first), plan.scatter(second), divisors
+
+    def plain_losses(
+        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
+    ) -> tuple[Float64Array, Float64Array]:
+        sums = self._sum(plan, scores, spec, True)
+        return plan.scatter(sums.of_rows[:, 0]), plan.scatter(sums.of_rows[:, 1])
+
+    def _sum(self, plan: Plan, scores: NDArray[Any], spec: PairSum, is_loss: bool) -> _Sums:
+        plan.check_scores(scores)
+        x = plan.gather(scores)
+        source = _source(plan, x, spec)
+        query = plan.query_of_positions
+        n = plan.rows.shape[0]
+        # Fixed by the data, so that the results are.
+        step = max(_PER_TASK, 2 * n, -(-source.size // _MOST_TASKS))
+        total = _Sums(np.zeros((n, 2)), np.zeros(plan.n_queries))
+
+        def sum_some(begin: int) -> tuple[int, int, _Sums]:
+            end = min(begin + step, source.size)
+            return _sum_some(plan, x, query, spec, source, begin, end, is_loss)
+
+        with Threads(self.n_threads) as threads:
+            for begin, first_query, part in threads.run(sum_some, range(0, source.size, step)):
+                total.of_rows[begin : begin + part.of_rows.shape[0]] += part.of_rows
+                total.divisors[first_query : first_query + part.divisors.shape[0]] += part.divisors
+        return total
+
+
+class _Sums(NamedTuple):
+    """Gradient and Hessian, or loss and weight of winners, by position; what the normaliser divides queries by."""
+
+    of_rows: Float64Array
+    divisors: Float64Array
+
+
+def _sum_some(
+    plan: Plan,
+    x: Float64Array,
+    query: IntArray,
+    spec: PairSum,
+    source: Source,
+    begin: int,
+    end: int,
+    is_loss: bool,
+) -> tuple[int, int, _Sums]:
+    """The sums of the pairs ``begin`` to ``end``, and the position and the query that they begin with."""
+    first_query = int(query[source.tile(begin, begin + 1).winner[0]])
+    last_query = int(query[source.tile(end - 1, end).winner[0]])
+    low, high = int(plan.ptr[first_query]), int(plan.ptr[last_query + 1])
+    sums = _Sums(np.zeros((high - low, 2)), np.zeros(last_query + 1 - first_query))
+    one = np.ones(1)
+    derivatives = _derivatives(spec, is_loss)
+    d = np.empty(_TILE)
+    for start in range(begin, end, _TILE):
+        winner, loser, phi, omega = source.tile(start, min(start + _TILE, end))
+        n = winner.shape[0]
+        differ(winner, loser, x, spec.temperature, d)
+        if is_loss:
+            value = derivatives(d, n)[0]
+            weights = np.ones(n) if omega is None else omega
+            weights = weights if phi is None else weights * phi
+            add_won(winner, np.where(weights > 0, value, 0.0) * weights, weights, low, sums.of_rows)
+        else:
+            _, first, second = derivatives(d, n)
+            factors = (one if phi is None else phi, one if omega is None else omega)
+            counted = first if spec.normalize == "log" else one
+            add_pairs(winner, loser, query, first, second, *factors, counted, low, first_query, *sums)
+    return low, first_query, sums
+
+
+def _derivatives(spec: PairSum, is_loss: bool) -> Callable[[Float64Array, int], tuple[Any, Float64Array, Float64Array]]:
+    """The loss's own function, or a faster one, which leaves out the value where only slopes are asked for.
+
+    It takes an array, and how many of its entries are of interest.
+    """
+    if is_loss or spec.pair_loss.name != "logistic":
+        return lambda d, n: spec.pair_loss.derivatives(d[:n])
+    first, second = np.empty(_TILE), np.empty(_TILE)
+
+    def slopes(d: Float64Array, n: int) -> tuple[Any, Float64Array, Float64Array]:
+        logistic(d, n, first, second)
+        return None, first, second
+
+    return slopes
+
+
+def _source(plan: Plan, x: Float64Array, spec: PairSum) -> Source:
+    if isinstance(plan, ExplicitPlan):
+        return _Explicit(plan)
+    if spec.negatives is not None:
+        return _Drawn(plan, x, spec)
+    return _All(plan, x, spec)
+
+
+class _Explicit:
+    """The pairs of a listed plan."""
+
+    def __init__(self, plan: ExplicitPlan) -> None:
+        self.plan = plan
+        self.size = plan.winner.shape[0]
+        self.weight_of = _weight_function(plan)
+
+    def tile(self, begin: int, end: int) -> Tile:
+        winner, loser = self.plan.winner[begin:end], self.plan.loser[begin:end]
+        weight = None if self.weight_of is None else self.weight_of(winner, loser)
+        if self.plan.pair_weight is not None:
+            own = self.plan.pair_weight[begin:end]
+            weight = own if weight is None else weight * own
+        return Tile(winner, loser, None, weight)
+
+
+class _All:
+    """All ordered pairs, winner by winner."""
+
+    def __init__(self, plan: Plan, x: Float64Array, spec: PairSum) -> None:
+        self.plan = plan
+        losers = np.repeat(plan.ptr[1:], np.diff(plan.ptr)) - plan.run_end
+        self.before = np.concatenate(([0], np.cumsum(losers)))
+        self.size = int(self.before[-1])
+        self.phi_of = _phi_function(plan, x, spec)
+        self.weight_of = _weight_function(plan)
+
+    def tile(self, begin: int, end: int) -> Tile:
+        winner, loser = np.empty(end - begin, dtype=np.int64), np.empty(end - begin, dtype=np.int64)
+        first = int(np.searchsorted(self.before, begin, side="right")) - 1
+        list_losers(begin, first, self.before, self.plan.run_end, winner, loser)
+        phi = None if self.phi_of is None else self.phi_of(winner, loser)
+        return Tile(winner, loser, phi, None if self.weight_of is None else self.weight_of(winner, loser))
+
+
+def _weight_function(plan: Plan) -> Callable[[IntArray, IntArray], Float64Array] | None:
+    """The product of the weights of the rows of pairs; None: 1."""
+    w, v = plan.winner_weight, plan.loser_weight
+    if not ((w != 1).any() or (v != 1).any()):
+        return None
+    return lambda winner, loser: w[winner] * v[loser]
+
+
+def _phi_function(plan: Plan, x: Float64Array, spec: PairSum) -> Callable[[IntArray, IntArray], Float64Array] | None:
+    """phi of pairs of positions; None: 1."""
+    if isinstance(plan, TablePlan):
+        weights = plan.label_weights
+        assert weights is not None
+        return lambda winner, loser: weights.table[weights.row[winner] + weights.column[loser]]
+    value = plan.values
+    if value is None:
+        return None
+    if spec.delta is None:
+        return lambda winner, loser: value[winner] - value[loser]
+    delta = spec.delta
+    query = plan.query_of_positions
+    ranks = rank(plan.ptr, x, plan.rows)
+    discount = 1 / np.log2(ranks + 2)
+    ideal = plan.ideal_dcg(delta.truncation)
+    per_ideal = np.divide(1.0, ideal, out=np.zeros_like(ideal), where=ideal > 0)
+    sizes = np.diff(plan.ptr)
+    # Where all scores of a query are equal the distance does not count.
+    spread = np.zeros(plan.n_queries, dtype=np.bool_)
+    some = np.flatnonzero(sizes)
+    if some.size:
+        starts = plan.ptr[:-1][some]
+        spread[some] = np.minimum.reduceat(x, starts) != np.maximum.reduceat(x, starts)
+
+    def phi(winner: IntArray, loser: IntArray) -> Float64Array:
+        own = query[winner]
+        result: Float64Array = value[winner] - value[loser]
+        result *= np.abs(discount[winner] - discount[loser]) * per_ideal[own]
+        if delta.truncation is not None:
+            result *= np.minimum(ranks[winner], ranks[loser]) < delta.truncation
+        if delta.by_distance:
+            with np.errstate(over="ignore"):
+                distance = SMALLEST_DISTANCE + np.abs(x[winner] - x[loser])
+            result /= np.where(spread[own], distance, 1.0)
+        return result
+
+    return phi
+
+
+class _Drawn:
+    """Losers drawn for each winner: the k-th of n from the k-th n-th of its losers' total weight.
+
+    Of a query with N losers of weight above 0, whose weights sum to V, each pair that is drawn stands for N / n, of
+    weight V / N. Winners are the rows of the query's largest label, losers all others.
+    """
+
+    def __init__(self, plan: Plan, x: Float64Array, spec: PairSum) -> None:
+        assert spec.negatives is not None
+        self.plan, self.n = plan, spec.negatives.n
+        check_draws(plan, self.n)
+        self.losers = candidates_of(plan)
+        self.seed = np.uint64(hash_of(x + 0.0, np.uint64(spec.negatives.seed)))  # + 0.0: -0.0 is 0
+        self.size = self.losers.winner.shape[0] * self.n
+
+    def tile(self, begin: int, end: int) -> Tile:
+        losers = self.losers
+        number = np.arange(begin, end)
+        which = number // self.n
+        winner, query = losers.winner[which], losers.query[which]
+        loser = np.empty(end - begin, dtype=np.int64)
+        rows = (self.plan.rows, self.plan.run_end, self.plan.ptr[1:][query], losers.weight, losers.total)
+        draw(number, winner, self.n, self.seed, *rows, loser)
+        weight = self.plan.winner_weight[winner] * losers.mean_weight[query]
+        return Tile(winner, loser, losers.number[query] / self.n, weight)

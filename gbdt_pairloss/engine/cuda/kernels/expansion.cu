@@ -1,0 +1,262 @@
+// The fast sum between the halves of a query's tree (see chebyshev.py and tree.py), in double: O(rows) work.
+//
+// TERMS is the number of Chebyshev terms. A tree has nodes, which follow each other, panels of width WIDTH that hold a
+// score, moments (node, channel, panel, term), and coefficients (node, target, panel, sigma's terms and sigma''s).
+
+#define WIDTH 2.0
+#define MOST_ROWS 2048  // of a leaf
+
+// A row of ``flow``, see charges.flows.
+#define FLOW 7
+#define FLOW_SIDE 0
+#define FLOW_CHANNEL 1
+#define FLOW_TARGET 2
+#define FLOW_SIGN 3
+#define FLOW_SLOPE_SIGN 4
+#define FLOW_DUAL 5
+#define FLOW_DUAL_SIGN 6
+
+struct Panels {
+    const double* position;
+    int n;
+};
+
+// The panel of a score u, by its index, and where in it the score lies, in [-1, 1].
+__device__ inline int place_row(double u, const Panels& panels, double& local) {
+    double panel = floor(u / WIDTH);
+    local = 2.0 * (u / WIDTH - panel) - 1.0;
+    int low = 0, high = panels.n - 1;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (panels.position[middle] < panel)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+// What a row weighs in a role: 0, winner; 1, loser; 2, neither.
+__device__ inline double role_weight(
+    int p, int role, int weighted, const double* winner_weight, const double* loser_weight
+) {
+    if (!weighted || role == 2) return 1.0;
+    return role == 0 ? winner_weight[p] : loser_weight[p];
+}
+
+// A block for each leaf: mark the panels that hold a score, counted from the tree's first, where the tree has slots.
+extern "C" __global__ void __launch_bounds__(TILE) mark_panels(
+    const int* leaves, const int* node_begin, const int* node_end, const int* node_tree, const int* tree_query,
+    const double* centre, double temperature, const double* x, const double* first_panel, const long long* slot_begin,
+    int* marks
+) {
+    int node = leaves[blockIdx.x], tree = node_tree[node];
+    if (slot_begin[tree] == slot_begin[tree + 1]) return;
+    for (int p = node_begin[node] + threadIdx.x; p < node_end[node]; p += TILE) {
+        double u = (x[p] - centre[tree_query[tree]]) / temperature;
+        marks[slot_begin[tree] + (long long)(floor(u / WIDTH) - first_panel[tree])] = 1;
+    }
+}
+
+// A block for each leaf: the moments of its rows.
+extern "C" __global__ void __launch_bounds__(TILE) expand_leaves(
+    const int* leaves, const int* node_begin, const int* node_end, const int* node_tree, const int* first_node,
+    const int* tree_query, const double* centre, double temperature, const double* x, const int* panel_begin,
+    const double* panels, const long long* moment_begin, int n_channels, int powers, int weighted,
+    const double* winner_weight, const double* loser_weight, const double* value, double* moments
+) {
+    __shared__ int slot[MOST_ROWS];
+    __shared__ double local[MOST_ROWS];
+    __shared__ double partial[TILE / WARP][TERMS];
+    int node = leaves[blockIdx.x], tree = node_tree[node], begin = node_begin[node], n = node_end[node] - begin;
+    Panels own = {panels + panel_begin[tree], panel_begin[tree + 1] - panel_begin[tree]};
+    for (int r = threadIdx.x; r < n; r += TILE)
+        slot[r] = place_row((x[begin + r] - centre[tree_query[tree]]) / temperature, own, local[r]);
+    long long size = (long long)n_channels * own.n * TERMS;
+    double* out = moments + moment_begin[tree] + (node - first_node[tree]) * size;
+    for (int channel = 0; channel < n_channels; ++channel) {
+        int role = channel / powers;
+        bool times_value = channel % powers == 1;
+        for (int panel = 0; panel < own.n; ++panel) {
+            double m[TERMS];
+            for (int k = 0; k < TERMS; ++k) m[k] = 0;
+            int some = 0;
+            for (int r = threadIdx.x; r < n; r += TILE) {
+                if (slot[r] != panel) continue;
+                some = 1;
+                double charge = role_weight(begin + r, role, weighted, winner_weight, loser_weight);
+                if (times_value) charge *= value[begin + r];
+                double t = charge, next = charge * local[r], twice = 2.0 * local[r];
+                for (int k = 0; k < TERMS; ++k) {
+                    m[k] += t;
+                    double after = twice * next - t;
+                    t = next;
+                    next = after;
+                }
+            }
+            double* to = out + ((long long)channel * own.n + panel) * TERMS;
+            if (!__syncthreads_or(some)) {
+                if (threadIdx.x < TERMS) to[threadIdx.x] = 0;
+                continue;
+            }
+            for (int k = 0; k < TERMS; ++k) {
+                double sum = sum_over_lanes(m[k]);
+                if (threadIdx.x % WARP == 0) partial[threadIdx.x / WARP][k] = sum;
+            }
+            __syncthreads();
+            if (threadIdx.x < TERMS) {
+                double sum = 0;
+                for (int warp = 0; warp < TILE / WARP; ++warp) sum += partial[warp][threadIdx.x];
+                to[threadIdx.x] = sum;
+            }
+        }
+    }
+}
+
+// A block for each of the inner nodes of a depth: its moments are those of its children. Of two children each thread
+// has a number to add up; of many chunks a warp has.
+extern "C" __global__ void __launch_bounds__(TILE) add_children(
+    const int* nodes, const int* first_child, const int* end_child, const int* node_tree, const int* first_node,
+    const int* panel_begin, const long long* moment_begin, int n_channels, double* moments
+) {
+    int node = nodes[blockIdx.x], tree = node_tree[node], first = first_node[tree];
+    long long size = (long long)n_channels * (panel_begin[tree + 1] - panel_begin[tree]) * TERMS;
+    double* own = moments + moment_begin[tree];
+    const double* children = own + (first_child[node] - first) * size;
+    int n_children = end_child[node] - first_child[node];
+    int share = n_children > 2 ? WARP : 1;
+    for (long long start = 0; start < size; start += TILE / share) {  // together: lanes add up what they have
+        long long i = start + threadIdx.x / share;
+        double total = 0;
+        if (i < size)
+            for (int child = threadIdx.x % share; child < n_children; child += share) total += children[child * size + i];
+        if (share > 1) total = sum_over_lanes(total);
+        if (i < size && threadIdx.x % share == 0) own[(node - first) * size + i] = total;
+    }
+}
+
+struct Expansion {
+    const double* kernels;
+    const double* rising;
+    const double* falling;
+    int near, is_loss;
+};
+
+// Coefficient ``l`` at a panel of what all panels hold: of sigma or, from TERMS on, of sigma'. Side 0: the targets are
+// winners and sum sigma(source - target); 1: losers, and sigma(target - source). Panels further than ``near`` count by
+// the kernel's tail, e^-|d|, on one side, and by 1 (or d) on the other.
+__device__ inline double translated(
+    const double* moments, const Panels& panels, int target, int l, int side, const Expansion& e
+) {
+    double total = 0;
+    for (int source = 0; source < panels.n; ++source) {
+        const double* m = moments + (long long)source * TERMS;
+        double distance = panels.position[source] - panels.position[target];
+        if (fabs(distance) <= e.near) {
+            const double* kernel = e.kernels +
+                ((long long)side * (2 * e.near + 1) + (int)distance + e.near) * TERMS * (2 * TERMS) + l;
+            for (int k = 0; k < TERMS; ++k) total += kernel[k * 2 * TERMS] * m[k];
+            continue;
+        }
+        bool above = distance > 0;
+        bool is_slope = l >= TERMS;
+        bool is_tail = is_slope ? !e.is_loss : above == (side == 1);
+        if (is_tail) {
+            const double* towards = above ? e.falling : e.rising;
+            const double* away = above ? e.rising : e.falling;
+            double reach = 0;
+            for (int k = 0; k < TERMS; ++k) reach += towards[k] * m[k];
+            total += reach * exp(-WIDTH * fabs(distance)) * away[is_slope ? l - TERMS : l];
+        } else if (is_slope) {
+            if (l == TERMS) total += m[0];
+        } else if (e.is_loss) {
+            if (l == 0) total += m[0] * WIDTH * distance + m[1] * WIDTH / 2;
+            if (l == 1) total -= m[0] * WIDTH / 2;
+        } else if (l == 0) {
+            total += m[0];
+        }
+    }
+    return total;
+}
+
+// Some blocks for each node of a depth: its parent's coefficients, and what its rows sum over its sibling's. Its lambda_sum
+// is the sum of phi sigma(-d) over these pairs, once for both siblings.
+extern "C" __global__ void __launch_bounds__(TILE) pass_down(
+    const int* nodes, int n_shares, const int* parent, const int* sibling, const int* side, const int* node_tree,
+    const int* first_node, const int* panel_begin, const double* panels, const long long* moment_begin,
+    const long long* coefficient_begin, int n_channels, int n_targets, int n_flows, const int* flow,
+    const double* kernels, const double* rising, const double* falling, int near, int is_loss, int with_lambda_sum,
+    const double* moments, double* coefficients, double* node_sum
+) {
+    __shared__ double partial[TILE / WARP];
+    int share = blockIdx.x % n_shares, start = share * TILE + threadIdx.x, step = n_shares * TILE;
+    int node = nodes[blockIdx.x / n_shares], tree = node_tree[node], first = first_node[tree];
+    Panels own = {panels + panel_begin[tree], panel_begin[tree + 1] - panel_begin[tree]};
+    const Expansion expansion = {kernels, rising, falling, near, is_loss};
+    int channel_size = own.n * TERMS, target_size = own.n * 2 * TERMS;
+    const double* all = moments + moment_begin[tree];
+    // The root has neither a sibling nor a parent; nothing is read of what stands in their place.
+    const double* from = all + (long long)(max(sibling[node], first) - first) * n_channels * channel_size;
+    double* out = coefficients + coefficient_begin[tree] + (long long)(node - first) * n_targets * target_size;
+    const double* above =
+        coefficients + coefficient_begin[tree] + (long long)(max(parent[node], first) - first) * n_targets * target_size;
+    for (int i = start; i < n_targets * target_size; i += step) {
+        int target = i / target_size, panel = i % target_size / (2 * TERMS), l = i % (2 * TERMS);
+        double total = parent[node] < 0 ? 0.0 : above[i];
+        for (int f = 0; f < n_flows; ++f) {
+            const int* row = flow + f * FLOW;
+            if (row[FLOW_SIDE] != side[node] || row[FLOW_TARGET] != target) continue;
+            double sign = l < TERMS ? row[FLOW_SIGN] : row[FLOW_SLOPE_SIGN];
+            total += sign * translated(from + row[FLOW_CHANNEL] * channel_size, own, panel, l, side[node], expansion);
+        }
+        out[i] = total;
+    }
+    if (!with_lambda_sum) return;
+    double lambda_sum = 0;
+    for (int f = 0; f < n_flows; ++f) {
+        const int* row = flow + f * FLOW;
+        if (row[FLOW_SIDE] != side[node] || row[FLOW_DUAL] < 0) continue;
+        const double* dual = all + ((long long)(node - first) * n_channels + row[FLOW_DUAL]) * channel_size;
+        for (int i = start; i < channel_size; i += step)
+            lambda_sum += row[FLOW_DUAL_SIGN] * dual[i] *
+                translated(from + row[FLOW_CHANNEL] * channel_size, own, i / TERMS, i % TERMS, side[node], expansion);
+    }
+    lambda_sum = sum_over_block(lambda_sum, partial);
+    if (threadIdx.x == 0) node_sum[node * n_shares + share] = lambda_sum;
+}
+
+// A block for each leaf: what its rows sum over the rows outside it.
+extern "C" __global__ void __launch_bounds__(TILE) evaluate_leaves(
+    const int* leaves, const int* node_begin, const int* node_end, const int* node_tree, const int* summed_by,
+    const int* first_node, const int* tree_query, const double* centre, double temperature, const double* x,
+    const int* panel_begin, const double* panels, const long long* coefficient_begin, int n_targets, int powers, int weighted,
+    const double* winner_weight, const double* loser_weight, const double* value, const double* coefficients,
+    double* far_first, double* far_second
+) {
+    int node = leaves[blockIdx.x], tree = node_tree[node];
+    Panels own = {panels + panel_begin[tree], panel_begin[tree + 1] - panel_begin[tree]};
+    const double* all = coefficients + coefficient_begin[tree] +
+        (long long)(summed_by[node] - first_node[tree]) * n_targets * own.n * 2 * TERMS;
+    for (int p = node_begin[node] + threadIdx.x; p < node_end[node]; p += TILE) {
+        double local;
+        int panel = place_row((x[p] - centre[tree_query[tree]]) / temperature, own, local);
+        double total_first = 0, total_second = 0;
+        for (int target = 0; target < n_targets; ++target) {
+            const double* c = all + ((long long)target * own.n + panel) * 2 * TERMS;
+            double first = 0, second = 0, t = 1.0, next = local;
+            for (int k = 0; k < TERMS; ++k) {
+                first += c[k] * t;
+                second += c[k + TERMS] * t;
+                double after = 2.0 * local * next - t;
+                t = next;
+                next = after;
+            }
+            double weight = role_weight(p, target / powers, weighted, winner_weight, loser_weight);
+            if (powers == 2 && target % 2 == 0) weight *= value[p];
+            total_first += weight * first;
+            total_second += weight * second;
+        }
+        far_first[p] = total_first;
+        far_second[p] = total_second;
+    }
+}

@@ -1,0 +1,350 @@
+"""A plan on the device: its rows, pieces of its queries, the ranges in which rows meet, and the trees of large queries.
+
+All of this follows from labels and weights, is made on the host once for each plan, and stays on the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._device import Device
+from ...ranking._explicit_plan import ExplicitPlan
+from ...ranking._groups import IntArray
+from ...ranking._plan import Plan
+from ...ranking._table_plan import TablePlan
+
+# Rows that a warp sums.
+_PIECE = 1024
+
+# A query of more rows has a tree; a leaf of several labels has so many at most. Chosen by the operations that they
+# take, not yet by a clock.
+_TREE_FROM, _LEAF = 4096, 1024
+
+# What a block expands of a node of one label, MOST_ROWS in expansion.cu.
+_CHUNK = 2048
+
+
+class Ranges(NamedTuple):
+    """Stretches of positions in which rows meet, on the device.
+
+    Attributes
+    ----------
+    range : int32 array of shape (n,)
+        The range of each position.
+    begin, end : int32 arrays of shape (n_ranges,)
+        Where a range has one label its begin is its end, and its end its begin: nothing is to be looked at.
+    query : int32 array of shape (n_ranges,)
+    """
+
+    range: Any
+    begin: Any
+    end: Any
+    query: Any
+
+
+class Forest(NamedTuple):
+    """The trees of large queries: nodes are tree after tree, and depth after depth in each. Arrays on the device.
+
+    A node of several labels has two children, winners and losers of each other, or is a leaf. A long one of one label
+    has chunks as children, which are leaves for the sake of size only: their rows sum what the node does.
+
+    Attributes
+    ----------
+    query : int64 array of shape (n_trees,)
+        On the host.
+    first_node : int64 array of shape (n_trees + 1,)
+        On the host.
+    nodes : dict of int32 arrays of shape (n_nodes,)
+        Their begin, end, parent (-1: none), sibling (-1: none), children from the first to the end, side (0: winners,
+        1: losers, of their sibling; -1: neither), tree, and the node whose sums are theirs.
+    leaves : int32 array
+    by_depth, inner_by_depth : lists of int32 arrays
+        Nodes that have sums of their own, and those that have children.
+    tree_query, tree_first_node : int32 arrays
+    query_first_node : int32 array of shape (n_queries + 1,)
+    ranges : Ranges
+        Leaves of trees, and queries without one.
+    """
+
+    query: IntArray
+    first_node: IntArray
+    nodes: dict[str, Any]
+    leaves: Any
+    by_depth: list[Any]
+    inner_by_depth: list[Any]
+    tree_query: Any
+    tree_first_node: Any
+    query_first_node: Any
+    ranges: Ranges
+
+
+@dataclass(eq=False)
+class GPUPlan:
+    """What the kernels read of a plan."""
+
+    device: Device
+    n: int
+    n_queries: int
+    host: dict[str, Any]
+    _kept: dict[Any, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plan: Plan, device: Device) -> GPUPlan:
+        """The plan on a device; kept as long as the plan."""
+        known = _KNOWN.setdefault(plan, {})
+        if id(device) not in known:
+            known[id(device)] = cls(device, plan.rows.shape[0], plan.n_queries, _host_arrays(plan))
+        return known[id(device)]
+
+    def kept(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What was made when a key was first asked for."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def _int(self, array: Any) -> Any:
+        return self.device.upload(np.ascontiguousarray(array, dtype=np.int32))
+
+    def _double(self, array: Any) -> Any:
+        return self.device.upload(np.ascontiguousarray(array, dtype=np.float64))
+
+    @cached_property
+    def rows(self) -> Any:
+        return self._int(self.host["rows"])
+
+    @cached_property
+    def runs(self) -> dict[str, Any]:
+        return {"run_begin": self._int(self.host["run_begin"]), "run_end": self._int(self.host["run_end"])}
+
+    @cached_property
+    def n_pieces(self) -> int:
+        return int(self._pieces[1][-1])
+
+    @cached_property
+    def pieces(self) -> dict[str, Any]:
+        """Where pieces begin, and the first piece of each query; both with an end."""
+        begin, first = self._pieces
+        return {"piece_begin": self._int(begin), "first_piece": self._int(first)}
+
+    @cached_property
+    def _pieces(self) -> tuple[IntArray, IntArray]:
+        ptr = self.host["ptr"]
+        count = -(-np.diff(ptr) // _PIECE)
+        first = np.concatenate(([0], np.cumsum(count)))
+        number = np.arange(first[-1]) - np.repeat(first[:-1], count)
+        return np.append(np.repeat(ptr[:-1], count) + number * _PIECE, self.n), first
+
+    @cached_property
+    def of_queries(self) -> dict[str, Any]:
+        return {
+            "sizes": self._int(np.diff(self.host["ptr"])),
+            "sum_of_phi": self._double(self.host["sum_of_phi"]),
+            "query_weight": self._double(self.host["query_weight"]),
+        }
+
+    @property
+    def weighted(self) -> bool:
+        return self.host["winner_weight"] is not None
+
+    @cached_property
+    def weights(self) -> dict[str, Any]:
+        names = ("winner_weight", "loser_weight")
+        return {name: self._double(self.host[name]) if self.weighted else None for name in names}
+
+    @cached_property
+    def value(self) -> Any:
+        """Values from the middle of their query's; None where phi is something else."""
+        return None if self.host["value"] is None else self._double(self.host["value"])
+
+    @cached_property
+    def gain(self) -> Any:
+        """Values as they are."""
+        return self._double(self.host["gain"])
+
+    @cached_property
+    def query_begin(self) -> Any:
+        """Where queries begin, and the end."""
+        return self._int(self.host["ptr"])
+
+    def table(self, real: np.dtype[Any]) -> dict[str, Any]:
+        """Weights of pairs by their labels, in a precision."""
+        if self.host["table"] is None:
+            return {"table": None, "as_winner": None, "as_loser": None}
+        weights, as_winner, as_loser = self.host["table"]
+        return {
+            "table": self.kept(("table", real), lambda: self.device.upload(np.ascontiguousarray(weights, dtype=real))),
+            "as_winner": self.kept("as_winner", lambda: self._int(as_winner)),
+            "as_loser": self.kept("as_loser", lambda: self._int(as_loser)),
+        }
+
+    @cached_property
+    def listed(self) -> dict[str, Any]:
+        """Explicit pairs, by winner and by loser."""
+        winner, loser, weight = self.host["listed"]
+        begins = {}
+        for name, positions in (("won_begin", winner), ("lost_begin", loser)):
+            begins[name] = self._int(np.concatenate(([0], np.cumsum(np.bincount(positions, minlength=self.n)))))
+        return {
+            **begins,
+            "lost_pair": self._int(np.argsort(loser, kind="stable")),
+            "winner": self._int(winner),
+            "loser": self._int(loser),
+            "with_pair_weight": weight is not None,
+            "pair_weight": None if weight is None else self._double(weight),
+        }
+
+    def per_ideal(self, key: int | None, ideal: NDArray[np.float64] | None) -> Any:
+        """1 over the ideal DCG of each query, 0 where that is 0; or 1 without one."""
+        if ideal is None:
+            return self._ones
+        out = np.zeros_like(ideal)
+        return self.kept(("per_ideal", key), lambda: self._double(np.divide(1.0, ideal, out=out, where=ideal > 0)))
+
+    @cached_property
+    def _ones(self) -> Any:
+        return self._double(np.ones(self.n_queries))
+
+    @cached_property
+    def no_nodes(self) -> Any:
+        """The first node of each query without trees."""
+        return self._int(np.zeros(self.n_queries + 1))
+
+    @cached_property
+    def ranges(self) -> Ranges:
+        """Every query is a range."""
+        ptr = self.host["ptr"]
+        query = np.flatnonzero(np.diff(ptr))
+        return self._ranges(ptr[query], ptr[query + 1], query)
+
+    @cached_property
+    def forest(self) -> Forest | None:
+        """None if no query is large."""
+        ptr, run_begin, run_end = (self.host[name] for name in ("ptr", "run_begin", "run_end"))
+        sizes = np.diff(ptr)
+        query = np.flatnonzero((sizes > _TREE_FROM) & (self.host["n_pairs"] > 0))
+        if query.size == 0:
+            return None
+        grown = [_grow(int(ptr[q]), int(ptr[q + 1]), run_begin, run_end) for q in query]
+        first_node = np.concatenate(([0], np.cumsum([nodes.shape[0] for nodes in grown])))
+        nodes = np.concatenate(grown)
+        links = nodes[:, 2:6]  # numbers within the tree
+        links[links >= 0] += np.repeat(first_node[:-1], np.diff(first_node))[np.nonzero(links >= 0)[0]]
+        tree = np.repeat(np.arange(query.size), np.diff(first_node))
+        depth, is_leaf, is_chunk = nodes[:, 7], nodes[:, 4] < 0, (nodes[:, 6] < 0) & (nodes[:, 2] >= 0)
+        leaves = np.flatnonzero(is_leaf)
+        summed_by = np.where(is_chunk, nodes[:, 2], np.arange(depth.size))
+        others = np.setdiff1d(np.flatnonzero(sizes), query)
+        begin = np.concatenate((nodes[leaves, 0], ptr[others]))
+        order = np.argsort(begin)
+        query_first_node = np.zeros(sizes.size + 1, dtype=np.int64)
+        query_first_node[query + 1] = np.diff(first_node)
+        names = ("node_begin", "node_end", "parent", "sibling", "first_child", "end_child", "side")
+        columns = {name: self._int(nodes[:, i]) for i, name in enumerate(names)}
+        return Forest(
+            query=query,
+            first_node=first_node,
+            nodes={**columns, "node_tree": self._int(tree), "summed_by": self._int(summed_by)},
+            leaves=self._int(leaves),
+            by_depth=[self._int(np.flatnonzero((depth == d) & ~is_chunk)) for d in range(depth[~is_chunk].max() + 1)],
+            inner_by_depth=[self._int(np.flatnonzero((depth == d) & ~is_leaf)) for d in range(depth.max())],
+            tree_query=self._int(query),
+            tree_first_node=self._int(first_node[:-1]),
+            query_first_node=self._int(np.cumsum(query_first_node)),
+            ranges=self._ranges(
+                begin[order],
+                np.concatenate((nodes[leaves, 1], ptr[others + 1]))[order],
+                np.concatenate((query[tree[leaves]], others))[order],
+            ),
+        )
+
+    def _ranges(self, begin: IntArray, end: IntArray, query: IntArray) -> Ranges:
+        ranges = np.repeat(np.arange(begin.size), end - begin)
+        one_label = self.host["run_end"][begin] >= end
+        return Ranges(
+            self._int(ranges),
+            self._int(np.where(one_label, end, begin)),
+            self._int(np.where(one_label, begin, end)),
+            self._int(query),
+        )
+
+
+_KNOWN: WeakKeyDictionary[Plan, dict[int, GPUPlan]] = WeakKeyDictionary()
+
+
+def _host_arrays(plan: Plan) -> dict[str, Any]:
+    """What is uploaded when it is asked for; no reference to the plan itself, which would keep it alive."""
+    if plan.rows.shape[0] >= 2**31 or plan.n_rows >= 2**31:
+        raise ValueError(f'device="cuda" takes fewer than 2^31 rows, got {plan.n_rows}: use device="cpu"')
+    value = None
+    if plan.values is not None:
+        value = plan.values - np.repeat(_middles(plan), np.diff(plan.ptr))
+    table = listed = None
+    if isinstance(plan, TablePlan):
+        weights = plan.label_weights
+        assert weights is not None
+        table = (weights.table, weights.row, weights.column)
+    if isinstance(plan, ExplicitPlan):
+        if plan.winner.shape[0] >= 2**31:
+            raise ValueError(f'device="cuda" takes fewer than 2^31 pairs, got {plan.winner.shape[0]}: use device="cpu"')
+        listed = (plan.winner, plan.loser, plan.pair_weight)
+    return {
+        "rows": plan.rows,
+        "ptr": plan.ptr,
+        "run_begin": plan.run_begin,
+        "run_end": plan.run_end,
+        "n_pairs": plan.n_pairs,
+        "sum_of_phi": plan.sum_of_phi,
+        "query_weight": plan.query_weight,
+        "winner_weight": plan.winner_weight if plan.has_row_weights else None,
+        "loser_weight": plan.loser_weight if plan.has_row_weights else None,
+        "gain": plan.values,
+        "value": value,
+        "table": table,
+        "listed": listed,
+    }
+
+
+def _middles(plan: Plan) -> NDArray[np.float64]:
+    """The middle of each query's values."""
+    assert plan.values is not None
+    middle = np.zeros(plan.n_queries)
+    some = np.flatnonzero(np.diff(plan.ptr))
+    middle[some] = 0.5 * plan.values[plan.ptr[some]] + 0.5 * plan.values[plan.ptr[some + 1] - 1]
+    return middle
+
+
+def _grow(begin: int, end: int, run_begin: IntArray, run_end: IntArray) -> IntArray:
+    """The tree of a query, split at label boundaries nearest the middle.
+
+    Returns
+    -------
+    nodes : int64 array of shape (n_nodes, 8)
+        Begin, end, parent, sibling, first child, end of children, side and depth; depth after depth.
+    """
+    nodes = [[begin, end, -1, -1, -1, -1, -1, 0]]
+    for number, node in enumerate(nodes):  # which grows
+        first, last = node[:2]
+        one_label = run_end[first] >= last
+        is_chunk = number > 0 and node[6] < 0
+        if is_chunk or last - first <= (_CHUNK if one_label else _LEAF):
+            continue
+        child, depth = len(nodes), node[7] + 1
+        if one_label:
+            bounds = [*range(first, last, _CHUNK), last]
+            nodes += [[a, b, number, -1, -1, -1, -1, depth] for a, b in pairwise(bounds)]
+        else:
+            middle = (first + last) // 2
+            before, after = int(run_begin[middle]), int(run_end[middle])
+            middle = before if before > first and (after >= last or middle - before <= after - middle) else after
+            nodes.append([first, middle, number, child + 1, -1, -1, 0, depth])
+            nodes.append([middle, last, number, child, -1, -1, 1, depth])
+        node[4:6] = child, len(nodes)
+    return np.array(nodes, dtype=np.int64)

@@ -1,0 +1,9 @@
+"""Cross-validation, scorers and displays of rankings."""
+
+from __future__ import annotations
+
+from ._cv import cv
+from ._display import RankingDisplay
+from ._scorer import RankingScorer, make_ranking_scorer
+
+__all__ = ["RankingDisplay", "RankingScorer", "cv", "make_ranking_scorer"]

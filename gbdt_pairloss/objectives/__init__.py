@@ -1,0 +1,40 @@
+"""What is optimised: the objectives, each a name, the loss of one pair, and its parameters.
+
+For every pair (i, j) of one query with y_i > y_j, both taking part, and d_ij = (s_i - s_j) / T::
+
+    loss      = sum_pairs  omega_ij  l(d_ij)
+    gradient  : winner += omega_ij l'(d_ij) / T     loser -= omega_ij l'(d_ij) / T
+    Hessian   : both   += omega_ij l''(d_ij) / T^2                     (its diagonal)
+
+To add one: the loss of a pair in ``engine/pair_losses.py``, a class in ``_pairwise.py``, and its name here.
+"""
+
+from __future__ import annotations
+
+from ._base import PairwiseObjective
+from ._bpr import BPR
+from ._pairwise import (
+    PairwiseCustom,
+    PairwiseExponential,
+    PairwiseHinge,
+    PairwiseLogistic,
+    PairwiseSoftZeroOne,
+    PairwiseSquared,
+)
+from ._registry import NESTED, as_pairwise, get_objective, negative_label_rule, objective_names
+
+__all__ = [
+    "BPR",
+    "NESTED",
+    "PairwiseCustom",
+    "PairwiseExponential",
+    "PairwiseHinge",
+    "PairwiseLogistic",
+    "PairwiseObjective",
+    "PairwiseSoftZeroOne",
+    "PairwiseSquared",
+    "as_pairwise",
+    "get_objective",
+    "negative_label_rule",
+    "objective_names",
+]

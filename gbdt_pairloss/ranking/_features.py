@@ -1,0 +1,137 @@
+"""Features as fit and predict take them: arrays, sparse matrices and tables, checked; the column of query ids."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import _safe_indexing
+
+from .._device import is_on_device, like
+from ._validation import as_array
+
+#: Types of columns that a booster reads: numbers of polars' and Arrow's, and categories.
+_ARROW_TYPE = re.compile(r"(u?int\d+|float\d*|double|halffloat|bool(ean)?)$|dictionary|categorical|enum", re.IGNORECASE)
+
+
+def check_features(X: Any) -> None:
+    """Raise an error if arrays or lists are no matrix of real numbers; of tables the boosters name the column.
+
+    Raises
+    ------
+    ValueError
+        If X has not two dimensions, no columns, or values that are no real numbers.
+    TypeError
+        If X is no array, or has objects that float does not take.
+    """
+    check_column_types(X)
+    if is_on_device(X) or sparse.issparse(X) or column_names(X) is not None:
+        return
+    if X is None or isinstance(X, (str, bytes)) or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
+        raise TypeError(f"X must be an array, a sparse matrix or a table, got a {type(X).__name__}")
+    array = as_array(X, "X", "every row needs the same number of features")
+    if array.ndim != 2:
+        raise ValueError(f"X has shape {array.shape}; it must be two-dimensional, one row per label")
+    if array.shape[1] == 0 and array.shape[0]:
+        # In scikit-learn's words, which its estimator checks look for.
+        raise ValueError(f"X has 0 feature(s) (shape={array.shape}) while a minimum of 1 is required.")
+    if array.dtype.kind not in "biufO":
+        more = ". Complex data not supported" if array.dtype.kind == "c" else ""  # its words, again
+        raise ValueError(f"X has dtype {array.dtype}; it must be real numbers{more}")
+    if array.dtype.kind == "O":
+        try:
+            array.astype(np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"X has dtype object, and values that are no real numbers: {error}") from None
+
+
+def check_column_types(X: Any) -> None:
+    """Raise a ValueError if a column of a table is made of dates or, in polars' or Arrow's form, of text.
+
+    The boosters end with an obscure error, or the process, on these; text in pandas they name themselves.
+    """
+    if hasattr(X, "iloc"):
+        columns = list(dict(getattr(X, "dtypes", {})).items()) if hasattr(X, "columns") else []
+        bad = [(name, kind) for name, kind in columns if getattr(kind, "kind", "") in "cmM"]
+    else:
+        bad = [(name, kind) for name, kind in arrow_columns(X) if not _ARROW_TYPE.match(str(kind))]
+    if bad:
+        raise ValueError(f"column {bad[0][0]!r} of X has dtype {bad[0][1]}; it must be real numbers")
+
+
+def column_names(X: Any) -> list[Any] | None:
+    """The names of the columns of a DataFrame or an Arrow table; None for an array."""
+    names = getattr(X, "column_names", getattr(X, "columns", None))  # a table's columns are its values
+    return None if names is None else list(names)
+
+
+def arrow_columns(X: Any) -> list[tuple[str, Any]]:
+    """The names and types of the columns of a polars or Arrow table; none of anything else."""
+    schema = getattr(X, "schema", None)
+    if schema is None or hasattr(X, "iloc"):
+        return []
+    if hasattr(schema, "types"):  # Arrow
+        return list(zip(schema.names, schema.types, strict=True))
+    return list(zip(schema.names(), schema.dtypes(), strict=True))
+
+
+def qid_column(X: Any) -> Any:
+    """The name of the column of query ids, None without one: "qid", or what transformers make of it ("remainder__qid").
+
+    Raises
+    ------
+    ValueError
+        If several could be it.
+    """
+    names = column_names(X) or []
+    found = [name for name in names if name == "qid"] or [
+        name for name in names if isinstance(name, str) and name.endswith("__qid")
+    ]
+    if len(found) > 1:
+        raise ValueError(f"X has several columns of query ids: {', '.join(map(repr, found))}")
+    return found[0] if found else None
+
+
+def take_qid_column(X: Any, qid: Any = None) -> tuple[Any, Any]:
+    """Split the column ``qid`` of a DataFrame or an Arrow table off: the query ids, as in XGBoost's own ranker.
+
+    X is returned in a form that both boosters read.
+    """
+    if sparse.issparse(X):
+        return readable(X), qid
+    name = qid_column(X)
+    if name is None:
+        return X, qid
+    if qid is not None:
+        raise ValueError(f"qid is given twice: as the column {name!r} of X and as qid=")
+    if len(column_names(X) or ()) == 1:
+        raise ValueError(f"X has no features, only the column {name!r}")
+    column = np.asarray(X[name])
+    if hasattr(X, "iloc"):
+        return X.drop(columns=name), column
+    return X.drop([name]), column
+
+
+def rows_of(X: Any, rows: NDArray[np.int64]) -> Any:
+    """Rows of an array, a sparse matrix or a DataFrame."""
+    if is_on_device(X):
+        return X[like(X, rows)[0]]
+    taken = _safe_indexing(X, rows)
+    return readable(taken) if sparse.issparse(taken) else taken
+
+
+def readable(matrix: Any) -> Any:
+    """A sparse matrix in a form that LightGBM reads: it knows no sparse arrays, and misreads unsorted indices."""
+    if not isinstance(matrix, (sparse.csr_matrix, sparse.csc_matrix)):
+        matrix = sparse.csr_matrix(matrix)
+    return matrix if matrix.has_sorted_indices else matrix.sorted_indices()
+
+
+def widened(matrix: Any, n_features: int) -> Any:
+    """A sparse matrix with columns of nothing after its own."""
+    rows = matrix.tocsr()
+    return sparse.csr_matrix((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], n_features))

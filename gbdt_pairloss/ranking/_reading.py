@@ -1,0 +1,284 @@
+"""Read what is ranked: the arrays of losses and metrics, and the labels, queries and weights that go with features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import _num_samples
+
+from ._data import RankingData
+from ._groups import Groups, item_codes, make_groups
+from ._pairs import as_pairs
+from ._validation import BoolArray, FloatArray, as_array, as_mask, as_numeric, as_vector, check_finite, check_weights
+
+#: LightGBM makes this of a label or weight that is larger, infinite ones among them.
+LARGEST_VALUE = 1e38
+
+
+class RankingInput(NamedTuple):
+    """The arguments of ``loss``, ``gradient_hessian`` and the metrics, checked and flattened."""
+
+    data: RankingData
+    scores: FloatArray  # one per row, float32 or float64
+    shape: tuple[int, ...]  # of y_pred: results go back into it
+    sum_of_weights: float  # of sample_weight as given; the number of cells without
+
+
+def read_arrays(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    group: Any = None,
+    qid: Any = None,
+    sample_weight: Any = None,
+    mask: Any = None,
+    loser_weight: Any = None,
+    item_id: Any = None,
+    pairs: Any = None,
+) -> RankingInput:
+    """Check labels and scores given as arrays: 1-D with ``group`` or ``qid``, or 2-D with one list per row.
+
+    A 1-D array without either is one list. Row numbers of ``pairs`` go through 2-D arrays list by list.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, groups, ids or pairs are malformed, or a label, score or weight that takes part is not finite.
+    """
+    if isinstance(y_true, Mapping):
+        y_true, mask = _unpack(y_true, mask)
+    scores = as_numeric(y_pred, "y_pred")
+    labels = as_numeric(y_true, "y_true")
+    if scores.ndim not in (1, 2):
+        raise ValueError(f"y_pred has shape {scores.shape}; it must be 1-D, or 2-D with one list per row")
+    if labels.shape != scores.shape:
+        raise ValueError(f"y_true has shape {labels.shape}, but y_pred has shape {scores.shape}")
+    shape = scores.shape
+    if scores.ndim == 2:
+        if group is not None or qid is not None:
+            raise ValueError("2-D arrays have one list per row already: group and qid go with 1-D arrays only")
+        groups = Groups.from_sizes(np.full(shape[0], shape[1]), scores.size)
+    else:
+        groups = make_groups(scores.size, group=group, qid=qid)
+    taking_part = None if mask is None else as_mask(mask, "mask", shape)
+    check_finite(labels, "y_true", taking_part)
+    check_finite(scores, "y_pred", taking_part)
+    item_weight, query_weight, total = _read_weights(sample_weight, shape, groups, taking_part)
+    data = RankingData(
+        labels=labels.ravel(),
+        groups=groups,
+        item_weight=item_weight,
+        query_weight=query_weight,
+        mask=None if taking_part is None else taking_part.ravel(),
+        loser_weight=None if loser_weight is None else _flat(loser_weight, "loser_weight", shape, taking_part),
+        item_id=None if item_id is None else item_codes(_flat_ids(item_id, shape), scores.size),
+        pairs=None if pairs is None else as_pairs(pairs, scores.size),
+    )
+    return RankingInput(data, scores.ravel(), shape, total)
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What only our objectives know of a set's rows, as ``fit`` takes it."""
+
+    loser_weight: Any = None
+    item_id: Any = None
+    pairs: Any = None
+
+    @property
+    def given(self) -> list[str]:
+        return [field.name for field in fields(self) if getattr(self, field.name) is not None]
+
+    def completed(self, other: Extras) -> Extras:
+        """With what is not given here taken from there."""
+        values = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        return Extras(*(mine if mine is not None else theirs for mine, theirs in values))
+
+
+def read_rows(
+    X: Any,
+    y: Any,
+    qid: Any,
+    group: Any,
+    sample_weight: Any,
+    extras: Extras | None = None,
+    *,
+    ignore_negative_labels: bool | None = False,
+) -> RankingData:
+    """Check labels, queries and weights as ``fit`` and ``score`` take them; rows stay in the caller's order.
+
+    Parameters
+    ----------
+    X, y, qid, group, sample_weight
+        As ``fit`` takes them.
+    extras : Extras, optional
+    ignore_negative_labels : bool or None, default=False
+        The rule of :func:`rows_taking_part`. With explicit pairs, labels mean nothing to an objective, and all rows
+        take part.
+    """
+    extras = extras or Extras()
+    n_rows = _num_samples(X)
+    if n_rows == 0:
+        raise ValueError("X has no rows")
+    if y is None and extras.pairs is not None:
+        y = np.zeros(n_rows)
+    if y is None:
+        raise ValueError("y is None; a ranker needs a label for each row")
+    labels = as_numeric(y, "y")
+    labels = as_vector(column_or_1d(labels, warn=True) if labels.ndim == 2 else labels, "y", n_rows)
+    check_finite(labels, "y")
+    check_largest(labels, "y", "row")
+    groups = make_groups(n_rows, group=group, qid=qid)
+    item_weight, query_weight = split_weights(sample_weight, groups)
+    for weight, unit in ((item_weight, "row"), (query_weight, "query")):
+        if weight is not None:
+            check_largest(weight, "sample_weight", unit)
+    pairs = None if extras.pairs is None else as_pairs(extras.pairs, n_rows).checked(groups)
+    return RankingData(
+        labels,
+        groups,
+        item_weight=item_weight,
+        loser_weight=None if extras.loser_weight is None else as_vector(extras.loser_weight, "loser_weight", n_rows),
+        query_weight=query_weight,
+        mask=None if pairs is not None else rows_taking_part(labels, None, ignore_negative_labels),
+        item_id=None if extras.item_id is None else item_codes(extras.item_id, n_rows),
+        pairs=pairs,
+    )
+
+
+def rows_taking_part(
+    labels: NDArray[Any], mask: BoolArray | None, ignore_negative_labels: bool | None
+) -> BoolArray | None:
+    """Return the mask without the rows of ignored (negative) labels; None if all rows take part.
+
+    Parameters
+    ----------
+    labels : array of shape (n_rows,)
+    mask : bool array of shape (n_rows,) or None
+        The rows that take part for other reasons; None: all.
+    ignore_negative_labels : bool or None
+        True: rows with a negative label take no part. False: a negative label is a label like any other.
+
+    Raises
+    ------
+    ValueError
+        If a label is negative and ``ignore_negative_labels`` is None.
+    """
+    if ignore_negative_labels is not None and not ignore_negative_labels:
+        return mask
+    negative = labels < 0 if mask is None else (labels < 0) & mask
+    if not negative.any():
+        return mask
+    if ignore_negative_labels is None:
+        row = int(np.flatnonzero(negative)[0])
+        raise ValueError(
+            f"the label is {labels[row]} at row {row}, and what a negative label means is not said: "
+            "give the objective ignore_negative_labels=True (such rows take no part, as in KerasRS) or "
+            "ignore_negative_labels=False (a label like any other, as in XGBoost)"
+        )
+    return ~negative if mask is None else mask & ~negative
+
+
+def check_largest(values: NDArray[Any], name: str, unit: str) -> None:
+    """Raise a ValueError that names the first value beyond the range of the boosters' numbers."""
+    beyond = np.abs(values) >= LARGEST_VALUE
+    if beyond.any():
+        first = int(np.flatnonzero(beyond)[0])
+        raise ValueError(
+            f"{name} is {values[first]} at {unit} {first}, beyond the range of the boosters' numbers (1e38)"
+        )
+
+
+def split_weights(
+    sample_weight: Any, groups: Groups, mask: BoolArray | None = None
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """Tell item weights (one per row) from query weights (one per query): ``(item_weight, query_weight)``.
+
+    Raises
+    ------
+    ValueError
+        If the length fits neither, or there is one per query but the rows of a query are scattered, so that
+        the order of the queries is not plain; if a weight is NaN, infinite or negative.
+    """
+    if sample_weight is None:
+        return None, None
+    weights = as_vector(sample_weight, "sample_weight")
+    if weights.size == groups.n_rows:
+        check_weights(weights, "sample_weight", mask)
+        return weights, None
+    if weights.size != groups.n_queries:
+        raise ValueError(
+            f"sample_weight has {weights.size} entries; it takes one per row ({groups.n_rows}) "
+            f"or one per query ({groups.n_queries})"
+        )
+    if not groups.contiguous:
+        raise ValueError(
+            "sample_weight has one entry per query, but the rows of a query are scattered: "
+            "give one weight per row, or put each query's rows together"
+        )
+    check_weights(weights, "sample_weight", unit="query")
+    return None, weights
+
+
+def _flat_ids(ids: Any, shape: tuple[int, ...]) -> Any:
+    """Ids of lists one after another; a list of ids stays one, for an array may make "1" of 1."""
+    if len(shape) == 1:
+        return ids
+    array = as_array(ids, "item_id", "give an array of the shape of the scores")
+    if array.shape != shape:
+        raise ValueError(f"item_id has shape {array.shape}, but the scores have shape {shape}")
+    return array.reshape(-1)
+
+
+def _flat(weights: Any, name: str, shape: tuple[int, ...], mask: BoolArray | None) -> FloatArray:
+    """Weights of the shape of the scores, checked."""
+    array = as_numeric(weights, name)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, but the scores have shape {shape}")
+    check_weights(array, name, mask)
+    return array.ravel()
+
+
+def _unpack(y_true: Mapping[str, Any], mask: Any) -> tuple[Any, Any]:
+    """KerasRS's form of masked labels, ``{"labels": ..., "mask": ...}``."""
+    unknown = set(y_true) - {"labels", "mask"}
+    if unknown or "labels" not in y_true:
+        raise ValueError('y_true as a dictionary takes the keys "labels" and, if wanted, "mask"')
+    if y_true.get("mask") is not None:
+        if mask is not None:
+            raise ValueError("mask is given twice: in y_true and as mask=")
+        mask = y_true["mask"]
+    return y_true["labels"], mask
+
+
+def _read_weights(
+    sample_weight: Any, shape: tuple[int, ...], groups: Groups, mask: BoolArray | None
+) -> tuple[FloatArray | None, FloatArray | None, float]:
+    """``sample_weight`` as item weights, query weights, and their sum as the caller gave them."""
+    if sample_weight is None:
+        return None, None, float(groups.n_rows)
+    weights = as_numeric(sample_weight, "sample_weight")
+    if weights.ndim == 0:
+        check_weights(weights.reshape(1), "sample_weight")
+        return None, np.full(groups.n_queries, weights, dtype=weights.dtype), float(weights)
+    if len(shape) == 2:
+        if weights.shape == shape:
+            check_weights(weights, "sample_weight", mask)
+            item_weight, query_weight = weights.ravel(), None
+        elif weights.shape == (shape[0], 1):
+            check_weights(weights, "sample_weight")
+            item_weight, query_weight = None, weights.ravel()
+        else:
+            raise ValueError(
+                f"sample_weight has shape {weights.shape}; with lists of shape {shape} it takes {shape} (one per row) "
+                f"or {(shape[0], 1)} (one per list)"
+            )
+    else:
+        item_weight, query_weight = split_weights(weights, groups, mask)
+    with np.errstate(over="ignore"):  # who divides by it looks at it
+        return item_weight, query_weight, float(weights.sum(dtype=np.float64))

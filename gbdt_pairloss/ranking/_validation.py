@@ -1,0 +1,172 @@
+"""Arrays in, checked arrays out: every message names the argument, the row, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._device import to_host
+
+FloatArray = NDArray[np.floating[Any]]
+Float64Array = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+#: What among objects is no real number, though float() takes some of it.
+_NO_REAL_NUMBERS = (str, bytes, complex, np.complexfloating, np.datetime64, np.timedelta64)
+
+
+def as_array(values: Any, name: str, instead: str = "give one flat array") -> NDArray[Any]:
+    """Return ``values`` as an array of the host's, of any dtype and shape.
+
+    Raises
+    ------
+    ValueError
+        If the values are no array, such as lists of unequal lengths; then it ends with what to give ``instead``.
+    """
+    try:
+        return np.asarray(to_host(values))
+    except ValueError as error:
+        if "inhomogeneous" in str(error):
+            raise ValueError(f"{name} is a ragged list of lists: {instead}") from None
+        raise ValueError(f"{name} is no array: {error}") from error
+
+
+def as_numeric(values: Any, name: str) -> FloatArray:
+    """Return ``values`` as a float array of any shape; float32 and float64 keep their dtype.
+
+    Raises
+    ------
+    ValueError
+        If the values are not real numbers, or are lists of unequal lengths.
+    """
+    array = as_array(
+        values, name, "give one flat array and the length of each list as group=, or pad the lists and give mask="
+    )
+    if array.dtype in (np.float32, np.float64):
+        return array
+    # Objects: numpy would read text as the number that it spells, and drop imaginary parts.
+    types = set(map(type, array.ravel().tolist())) if array.dtype.kind == "O" else ()
+    if array.dtype.kind not in "biufO" or any(issubclass(kind, _NO_REAL_NUMBERS) for kind in types):
+        raise ValueError(f"{name} has dtype {array.dtype}; it must be real numbers")
+    try:
+        with np.errstate(over="ignore"):  # infinite, and refused as that where it matters
+            return array.astype(np.float64)
+    except OverflowError:
+        raise ValueError(f"{name} has a number beyond the range of float64") from None
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} has dtype {array.dtype}; it must be real numbers") from None
+
+
+def as_vector(values: Any, name: str, n_rows: int | None = None) -> FloatArray:
+    """Return ``values`` as a 1-D float array of ``n_rows`` entries; a single column is flattened.
+
+    Raises
+    ------
+    ValueError
+        If the values are not numbers, not one-dimensional, or not ``n_rows`` many.
+    """
+    array = as_numeric(values, name)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} has shape {array.shape}; it must be one-dimensional, one entry per row")
+    if n_rows is not None and array.shape[0] != n_rows:
+        raise ValueError(f"{name} has {array.shape[0]} entries, but there are {n_rows} rows")
+    return array
+
+
+def as_mask(values: Any, name: str, shape: tuple[int, ...]) -> BoolArray:
+    """Return ``values`` as a boolean array of the given shape (True: the row takes part)."""
+    array = as_array(values, name)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, but the labels have shape {shape}")
+    if array.dtype != np.bool_:
+        if array.dtype.kind not in "iuf" or not np.isin(array, (0, 1)).all():
+            raise ValueError(f"{name} must be boolean (True: the row takes part)")
+        array = array.astype(np.bool_)
+    return array
+
+
+def check_finite(array: FloatArray, name: str, mask: BoolArray | None = None, unit: str = "row") -> None:
+    """Raise a ValueError that names the first entry (among the masked-in ones) that is NaN or infinite."""
+    # NaN and infinity show in the extremes, without a temporary.
+    if mask is None and np.isfinite(array.min(initial=0.0)) and np.isfinite(array.max(initial=0.0)):
+        return
+    _refuse(~np.isfinite(array), array, name, mask, unit, "it must be finite")
+
+
+def check_weights(array: FloatArray, name: str, mask: BoolArray | None = None, unit: str = "row") -> None:
+    """Raise a ValueError that names the first weight that is NaN, infinite or negative."""
+    check_finite(array, name, mask, unit)
+    _refuse(array < 0, array, name, mask, unit, "weights must not be negative")
+
+
+def _refuse(bad: BoolArray, array: FloatArray, name: str, mask: BoolArray | None, unit: str, demand: str) -> None:
+    if mask is not None:
+        bad = bad & mask
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        where = _position(first, array.shape, unit)
+        raise ValueError(f"{name} is {array.ravel()[first]} at {where}; {demand} ({int(bad.sum())} such of {bad.size})")
+
+
+def check_positive(value: Any, name: str) -> float:
+    """Return ``value`` as a float; a ValueError if it is not a finite number above 0."""
+    number = _as_float(value)
+    if number is None:
+        raise ValueError(f"{name} must be a number above 0, got {value!r}")
+    if not 0 < number < np.inf:
+        raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
+    return number
+
+
+def check_finite_number(value: Any, name: str) -> None:
+    """Raise a ValueError if ``value`` is not a finite number."""
+    number = _as_float(value)
+    if number is None or not np.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+
+
+def _as_float(value: Any) -> float | None:
+    """A real number as a float, infinite if it is beyond the range of those; None if it is none."""
+    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, (bool, np.timedelta64)):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf
+
+
+def check_choice(value: Any, name: str, choices: tuple[Any, ...]) -> None:
+    """Raise a ValueError that lists the choices if ``value`` is none of them."""
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} must be one of {listed}; got {value!r}")
+
+
+def _position(flat_index: int, shape: tuple[int, ...], unit: str) -> str:
+    if len(shape) == 1:
+        return f"{unit} {flat_index}"
+    row, column = np.unravel_index(flat_index, shape)
+    return f"list {row}, position {column}"
+
+
+@contextmanager
+def errors_of(name: str) -> Iterator[None]:
+    """Put a name, if there is one, before the messages of TypeErrors and ValueErrors."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}" if name else str(error)) from None
+
+
+def as_list(values: Any) -> list[Any]:
+    """Return one thing or several as a list; None stands for no thing."""
+    if values is None:
+        return []
+    return list(values) if isinstance(values, (list, tuple)) else [values]

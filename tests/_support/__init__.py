@@ -1,0 +1,1 @@
+"""Problems, engines, rankers and devices that the tests share."""

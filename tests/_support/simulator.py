@@ -1,0 +1,137 @@
+"""A device for tests: the kernels compiled by a C++ compiler, their threads one after another (see simulator.h)."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gbdt_pairloss.engine.cuda.launch import TILE, Kernel, code_of, kernels_of
+
+_HEADER = Path(__file__).with_name("simulator.h")
+_FLAGS = ["-std=c++17", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"]
+
+compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+
+
+class DeviceArray(np.ndarray):
+    """An array that says that it is a device's, and does not meet NumPy's in arithmetic."""
+
+    __cuda_array_interface__: ClassVar[dict[str, Any]] = {}
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        for array in inputs:
+            if isinstance(array, np.ndarray) and not isinstance(array, DeviceArray) and array.ndim > 0:
+                raise TypeError("an array of the host's and one of the device's")
+        plain = [array.view(np.ndarray) if isinstance(array, DeviceArray) else array for array in inputs]
+        if "out" in kwargs:
+            kwargs["out"] = tuple(array.view(np.ndarray) for array in kwargs["out"])
+        result = getattr(ufunc, method)(*plain, **kwargs)
+        return result.view(DeviceArray) if isinstance(result, np.ndarray) else result
+
+    def get(self) -> np.ndarray:
+        return np.array(self, subok=False)
+
+
+class SimulatedDevice:
+    """Runs kernels on the host.
+
+    Parameters
+    ----------
+    backwards : bool
+        The last thread of the last block first.
+    flags : tuple of str
+        More options for the compiler.
+    """
+
+    def __init__(self, backwards: bool = False, flags: tuple[str, ...] = ()) -> None:
+        self.backwards, self.flags = backwards, flags
+        self.launched: list[str] = []
+
+    def selected(self) -> Any:
+        return contextlib.nullcontext()
+
+    def upload(self, array: Any) -> Any:
+        if isinstance(array, DeviceArray):
+            return np.ascontiguousarray(array).view(DeviceArray)
+        return np.array(array).view(DeviceArray)
+
+    def download(self, array: Any) -> Any:
+        return array.get()
+
+    def empty(self, shape: Any, dtype: Any) -> Any:
+        # What nobody has written is NaN, or a number that no index survives.
+        array = np.empty(shape, dtype)
+        array.view(np.uint8)[...] = 0xFF
+        return array.view(DeviceArray)
+
+    def zeros(self, shape: Any, dtype: Any) -> Any:
+        return np.zeros(shape, dtype).view(DeviceArray)
+
+    def run(self, kernel: Kernel, n_blocks: int, arguments: tuple[Any, ...]) -> None:
+        self.launched.append(kernel.name)
+        values = []
+        for argument in arguments:
+            if isinstance(argument, np.ndarray):
+                assert isinstance(argument, DeviceArray)
+                assert argument.flags.c_contiguous
+                values.append(ctypes.c_void_p(argument.ctypes.data))
+            else:
+                values.append(np.ctypeslib.as_ctypes_type(argument.dtype)(argument.item()))
+        getattr(_library(kernel.file, kernel.defines, self.flags), f"launch_{kernel.name}")(
+            ctypes.c_int(n_blocks), ctypes.c_int(TILE), ctypes.c_int(self.backwards), *values
+        )
+
+
+def build_usual() -> None:
+    """What most tests need."""
+    if compiler is None:
+        return
+    queries = {"REAL": "float", "SCORE": "double"}
+    usual = [("queries.cu", {**queries, "OUT": out}) for out in ("float", "double")]
+    for loss in "01":
+        usual += [
+            ("pairs.cu", {"REAL": "float", "PHI": phi, "WEIGHTED": weighted, "LOSS": loss})
+            for phi in "0123"
+            for weighted in "01"
+        ]
+        usual.append(("listed.cu", {"REAL": "float", "LOSS": loss}))
+    usual += [("expansion.cu", {"REAL": "double", "TERMS": "8"}), ("ranking.cu", {"REAL": "float"})]
+    for file, defines in usual:
+        build(file, tuple(defines.items()))
+
+
+@cache
+def _library(file: str, defines: tuple[tuple[str, str], ...], flags: tuple[str, ...]) -> ctypes.CDLL:
+    return ctypes.CDLL(str(build(file, defines, flags)))
+
+
+def build(file: str, defines: tuple[tuple[str, str], ...], flags: tuple[str, ...] = ()) -> Path:
+    """The shared library of a file's kernels; what was compiled before is used again."""
+    code = [f'#include "{_HEADER}"', code_of(file)]
+    for name, parameters in kernels_of(file).items():
+        listed = ", ".join(f"{p.type}{'*' if p.is_pointer else ''} {p.name}" for p in parameters)
+        names = ", ".join(p.name for p in parameters)
+        code.append(
+            f'extern "C" void launch_{name}(int n_blocks_, int n_threads_, int backwards_, {listed}) {{\n'
+            f"    simulator::run(n_blocks_, n_threads_, backwards_, [=] {{ {name}({names}); }});\n}}\n"
+        )
+    text = "\n".join(code)
+    options = [*_FLAGS, *flags, *(f"-D{name}={value}" for name, value in defines)]
+    digest = hashlib.sha256((_HEADER.read_text() + text + " ".join(options)).encode()).hexdigest()[:16]
+    library = Path(tempfile.gettempdir()) / "gbdt_pairloss-simulated" / f"{digest}.so"
+    if not library.exists():
+        library.parent.mkdir(exist_ok=True)
+        partial = library.with_suffix(f".{os.getpid()}")
+        subprocess.run([compiler, *options, "-x", "c++", "-", "-o", str(partial)], input=text, text=True, check=True)
+        partial.rename(library)
+    return library

@@ -1,0 +1,95 @@
+"""Models and objectives that outlive the version of the package which made them, and leave for other servers."""
+
+from __future__ import annotations
+
+import base64
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from _support.rankers import BOTH, make_ranker
+
+from gbdt_pairloss import BPR, LGBMRanker, PairwiseHinge, PairwiseLogistic, metrics
+
+# Made by version 0.1.0 of 22 November 2026; never to be made anew: other people's files are like these.
+PICKLES = {
+    "logistic": (
+        PairwiseLogistic(temperature=2.0, normalize="query"),
+        "gASV/wAAAAAAAACMGGdiZHRfcGFpcmxvc3Mub2JqZWN0aXZlc5SMEFBhaXJ3aXNlTG9naXN0aWOUk5QpgZR9lCiMC3RlbXBlcmF0dXJllEdA"
+        "AAAAAAAAAIwLcGFpcl93ZWlnaHSUjAd1bmlmb3JtlIwEZ2FpbpSMBGV4cDKUjAp0cnVuY2F0aW9ulE6MCW5vcm1hbGl6ZZSMBXF1ZXJ5lIwN"
+        "aGVzc2lhbl9zY2FsZZRHP/AAAAAAAACMFmlnbm9yZV9uZWdhdGl2ZV9sYWJlbHOUTowLaXRlbV93ZWlnaHSUjAZ3aW5uZXKUjAluX3RocmVh"
+        "ZHOUTowGZGV2aWNllIwEYXV0b5R1Yi4=",
+    ),
+    "bpr": (
+        BPR(threshold=1.5, negatives=3, random_state=7),
+        "gASVMQEAAAAAAACMEWdiZHRfcGFpcmxvc3MuYnBylIwDQlBSlJOUKYGUfZQojAl0aHJlc2hvbGSURz/4AAAAAAAAjAluZWdhdGl2ZXOUSwOM"
+        "D25lZ2F0aXZlX3dlaWdodJSMB3VuaWZvcm2UjAxyYW5kb21fc3RhdGWUSweMC3RlbXBlcmF0dXJllEc/8AAAAAAAAIwLcGFpcl93ZWlnaHSU"
+        "aAiMBGdhaW6UjARleHAylIwKdHJ1bmNhdGlvbpROjAlub3JtYWxpemWUjANsb2eUjA1oZXNzaWFuX3NjYWxllEc/8AAAAAAAAIwWaWdub3Jl"
+        "X25lZ2F0aXZlX2xhYmVsc5ROjAtpdGVtX3dlaWdodJSMBndpbm5lcpSMCW5fdGhyZWFkc5ROjAZkZXZpY2WUjARhdXRvlHViLg==",
+    ),
+    "metric": (
+        metrics.get_metric("ndcg@5", gain="linear"),
+        "gASVsAAAAAAAAACMHGdiZHRfcGFpcmxvc3MubWV0cmljcy5fbmFtZXOUjAZNZXRyaWOUk5QpgZR9lCiMBG5hbWWUjAZuZGNnQDWUjApkZWZp"
+        "bml0aW9ulIwEbmRjZ5SMB29wdGlvbnOUKIwBa5RLBYaUjARnYWlulIwGbGluZWFylIaUjAR0aWVzlIwHYXZlcmFnZZSGlIwFZW1wdHmURwAA"
+        "AAAAAAAAhpR0lIwIbWF4aW1pemWUiHViLg==",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PICKLES)
+def test_pickles_of_the_first_version_load(kind) -> None:
+    expected, text = PICKLES[kind]
+    loaded = pickle.loads(base64.b64decode(text))
+    assert type(loaded) is type(expected)
+    if kind == "metric":
+        assert loaded == expected
+    else:
+        assert loaded.get_params() == expected.get_params()
+
+
+@pytest.mark.parametrize("objective", [PairwiseLogistic(temperature=2.0), BPR(negatives=2), PairwiseHinge(margin=2.0)])
+@pytest.mark.parametrize("lacking", ["device", "item_weight"])
+def test_an_objective_older_than_a_parameter_has_its_default(objective, lacking) -> None:
+    old = pickle.loads(pickle.dumps(objective))
+    del vars(old)[lacking]
+    loaded = pickle.loads(pickle.dumps(old))
+    assert loaded.get_params() == objective.get_params()
+
+
+@BOTH
+def test_a_ranker_older_than_a_parameter_has_its_default(Ranker, problem) -> None:
+    ranker = make_ranker(Ranker).fit(problem.X, problem.y, qid=problem.qid)
+    old = pickle.loads(pickle.dumps(ranker))
+    del vars(old)["eval_fraction"]
+    loaded = pickle.loads(pickle.dumps(old))
+    assert loaded.get_params().keys() == ranker.get_params().keys()
+    assert loaded.eval_fraction is None
+    np.testing.assert_array_equal(loaded.predict(problem.X), ranker.predict(problem.X))
+
+
+@BOTH
+def test_a_pickled_ranker_predicts_in_another_process(Ranker, problem, tmp_path) -> None:
+    ranker = make_ranker(Ranker, objective=BPR(threshold=1)).fit(problem.X, problem.y, qid=problem.qid)
+    (tmp_path / "ranker.pkl").write_bytes(pickle.dumps(ranker))
+    np.savez(tmp_path / "rows.npz", X=problem.X, scores=ranker.predict(problem.X))
+    program = (
+        "import pickle, numpy as np; rows = np.load('rows.npz'); ranker = pickle.load(open('ranker.pkl', 'rb')); "
+        "assert (ranker.predict(rows['X']) == rows['scores']).all(); assert ranker.objective.threshold == 1"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+
+
+@BOTH
+def test_treelite_compiles_the_model(Ranker, problem, tmp_path) -> None:
+    treelite = pytest.importorskip("treelite")
+    ranker = make_ranker(Ranker).fit(problem.X, problem.y, qid=problem.qid)
+    if Ranker is LGBMRanker:
+        ranker.booster_.save_model(tmp_path / "model.txt")
+        model = treelite.frontend.load_lightgbm_model(tmp_path / "model.txt")
+    else:
+        ranker.save_model(tmp_path / "model.json")
+        model = treelite.frontend.load_xgboost_model(tmp_path / "model.json")
+    X = problem.X.astype(np.float32)
+    np.testing.assert_allclose(treelite.gtil.predict(model, X).ravel(), ranker.predict(X), rtol=1e-5, atol=1e-6)

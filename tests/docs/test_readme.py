@@ -1,0 +1,42 @@
+"""The README is true: its Python blocks run, its tables name what exists. (.ci/run runs its commands.)"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gbdt_pairloss
+from gbdt_pairloss.metrics import METRICS
+from gbdt_pairloss.objectives import objective_names
+
+pytest.importorskip("lightgbm", minversion="4.0")
+pytest.importorskip("xgboost")
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+# Each is a process of its own; the first ones, of both boosters and a ranker, in every run.
+@pytest.mark.parametrize("number", [0, 1, 2, *(pytest.param(i, marks=pytest.mark.slow) for i in range(3, len(BLOCKS)))])
+def test_a_block_runs_as_it_stands(number, tmp_path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", BLOCKS[number]], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_tables_name_every_objective_and_metric() -> None:
+    assert len(BLOCKS) >= 5
+    for name in objective_names():
+        assert f'`"{name}"`' in README
+    aliases = {"average_precision", "reciprocal_rank", "pre"}
+    for name in set(METRICS) - aliases:
+        assert re.search(rf'`"{name}(@\d+)?"`', README), name
+    for name in ("PairwiseLogistic", "BPR", "LGBMRanker", "XGBRanker", "attach", "metrics", "datasets"):
+        assert name in gbdt_pairloss.__all__
+        assert name in README
