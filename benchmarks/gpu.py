@@ -32,6 +32,7 @@ from gbdt_pairloss import PairwiseLogistic
 from gbdt_pairloss._device import NoDevice, cuda_device
 from gbdt_pairloss.engine.cuda.engine import GPUEngine
 from gbdt_pairloss.engine.select import select_cpu_engine
+from gbdt_pairloss.objectives._evaluator import ObjectiveEvaluator
 from gbdt_pairloss.ranking._reading import read_arrays
 
 _RESULTS = Path(__file__).parent / "results"
@@ -88,13 +89,14 @@ def kernel_times(
     cupy: Any, data: Ranking, objective: PairwiseLogistic, repeats: int
 ) -> tuple[list[dict[str, float]], Any]:
     """Milliseconds of each kernel, for each of some gradients; and the last of these."""
-    plan = objective.plan(read_arrays(data.labels, data.scores, group=data.sizes).data)
+    evaluator = ObjectiveEvaluator(objective)
+    plan = evaluator.plan(read_arrays(data.labels, data.scores, group=data.sizes).data)
     device = TimedDevice(cuda_device(), cupy)
-    engine, pairs = GPUEngine(device, partial(select_cpu_engine, None)), objective._pairs()
+    engine = GPUEngine(device, partial(select_cpu_engine, None))
     scores = cupy.asarray(data.scores, dtype=np.float32)
     samples = []
     for _ in range(_WARM_UP + repeats):
-        gradient, _ = engine.gradient_hessian(plan, scores, pairs, np.float32)
+        gradient, _ = engine.gradient_hessian(plan, scores, evaluator.spec, np.float32)
         samples.append(device.milliseconds())
     return samples[_WARM_UP:], gradient
 
@@ -112,8 +114,9 @@ def kernels_table(cupy: Any, args: argparse.Namespace) -> list[str]:
             own = {kernel: float(np.median([sample[kernel] for sample in samples])) for kernel in samples[0]}
             longest = sorted(own, key=own.__getitem__, reverse=True)[:3]
             low, high = np.quantile(totals, (0.25, 0.75))
-            plan = PairwiseLogistic(**params).plan(read_arrays(data.labels, data.scores, group=data.sizes).data)
-            exact, _ = PairwiseLogistic(device="cpu", **params).boost(plan, data.scores.astype(np.float32), None)
+            on_host = ObjectiveEvaluator(PairwiseLogistic(device="cpu", **params))
+            plan = on_host.plan(read_arrays(data.labels, data.scores, group=data.sizes).data)
+            exact, _ = on_host.boost(plan, data.scores.astype(np.float32), None)
             error = float(np.abs(cupy.asnumpy(gradient) - exact).max() / np.abs(exact).max())
             row = [
                 name,

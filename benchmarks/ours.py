@@ -37,14 +37,16 @@ def make_call(data: Ranking, threads: int, **params: Any) -> Callable[[], Any]:
 def boost_call(objective: Any, data: Ranking, pairs: Any = None) -> Callable[[], Any]:
     """The same of any objective of ours, on explicit pairs if there are some."""
     from gbdt_pairloss.objectives._diagnostics import TrainingWatch
+    from gbdt_pairloss.objectives._evaluator import ObjectiveEvaluator
     from gbdt_pairloss.ranking._reading import read_arrays
 
-    plan = objective.plan(read_arrays(data.labels, data.scores, group=data.sizes, pairs=pairs).data)
+    evaluator = ObjectiveEvaluator(objective)
+    plan = evaluator.plan(read_arrays(data.labels, data.scores, group=data.sizes, pairs=pairs).data)
     watch = TrainingWatch(0.0)
     # The watch looks at the first two rounds; what is timed is a round after these.
-    objective.boost(plan, 0.5 * data.scores, watch)
-    objective.boost(plan, data.scores, watch)
-    return lambda: objective.boost(plan, data.scores, watch)
+    evaluator.boost(plan, 0.5 * data.scores, watch)
+    evaluator.boost(plan, data.scores, watch)
+    return lambda: evaluator.boost(plan, data.scores, watch)
 
 
 def our_candidate(make: Callable[[float], Ranking], threads: int, limit: float, **params: Any) -> Candidate:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .._device import to_host
 from ..metrics import METRICS, Feval, Metric, get_metric
 from ..objectives import PairwiseObjective, get_objective, objective_names
+from ..objectives._evaluator import ObjectiveEvaluator
 from ..ranking._data import RankingData
 from ..ranking._plan import Plan
 from ._query_sets import QuerySet
@@ -39,15 +40,15 @@ class LossMetric:
 
     maximize = False
 
-    def __init__(self, objective: PairwiseObjective) -> None:
-        self.objective = objective
-        self.name = objective.name
+    def __init__(self, evaluator: ObjectiveEvaluator) -> None:
+        self.evaluator = evaluator
+        self.name = evaluator.objective.name
         self._plans: WeakKeyDictionary[RankingData, Plan] = WeakKeyDictionary()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LossMetric):
             return NotImplemented
-        mine, theirs = self.objective, other.objective
+        mine, theirs = self.evaluator.objective, other.evaluator.objective
         if type(mine) is not type(theirs):
             return False
         # Where and in how many threads it is computed does not change the metric.
@@ -57,8 +58,8 @@ class LossMetric:
 
     def __call__(self, data: RankingData, scores: NDArray[Any]) -> float:
         if data not in self._plans:
-            self._plans[data] = self.objective.plan(self.objective.prepare(data, is_own=False))
-        return self.objective.mean_pair_loss(self._plans[data], scores)
+            self._plans[data] = self.evaluator.plan(self.evaluator.prepare(data, is_own=False))
+        return self.evaluator.mean_pair_loss(self._plans[data], scores)
 
 
 class QueryFunction:
@@ -97,7 +98,7 @@ class QueryFunction:
 def sort_metrics(
     asked: Sequence[Any],
     default: Sequence[str],
-    objective: PairwiseObjective | None,
+    evaluator: ObjectiveEvaluator | None,
     sets: Iterable[QuerySet],
     is_native: Callable[[str], bool],
     wrap: Callable[[Callable[..., Any]], Evaluation] | None = None,
@@ -126,12 +127,12 @@ def sort_metrics(
     TypeError
         For a metric function of ours: it goes by its name here.
     """
-    if not asked and objective is not None:
-        asked = default if all(_suits_ndcg(s.data) for s in sets) else [objective]
+    if not asked and evaluator is not None:
+        asked = default if all(_suits_ndcg(s.data) for s in sets) else [LossMetric(evaluator)]
     ours: dict[str, Evaluation] = {}
     native: list[Any] = []
     for entry in _unwrapped(asked):
-        evaluation = _as_evaluation(entry, objective, is_native, wrap)
+        evaluation = _as_evaluation(entry, evaluator, is_native, wrap)
         if evaluation is None:
             native.append(entry)
             continue
@@ -167,9 +168,9 @@ def _unwrapped(entries: Sequence[Any]) -> list[Any]:
         if isinstance(entry, Feval):
             result += entry.metrics
         elif isinstance(entry, PairwiseObjective):
-            result.append(LossMetric(entry))
+            result.append(LossMetric(ObjectiveEvaluator(entry)))
         elif isinstance(owner, PairwiseObjective):
-            result.append(LossMetric(owner))
+            result.append(LossMetric(ObjectiveEvaluator(owner)))
         elif any(entry is function for function in functions):
             raise TypeError(f"eval_metric takes a metric of ours by name, {functions[entry]!r} with @k if wanted")
         elif not (isinstance(entry, (str, Metric)) or callable(entry)):
@@ -181,7 +182,7 @@ def _unwrapped(entries: Sequence[Any]) -> list[Any]:
 
 def _as_evaluation(
     entry: Any,
-    objective: PairwiseObjective | None,
+    evaluator: ObjectiveEvaluator | None,
     is_native: Callable[[str], bool],
     wrap: Callable[[Callable[..., Any]], Evaluation] | None,
 ) -> Evaluation | None:
@@ -189,21 +190,22 @@ def _as_evaluation(
     if isinstance(entry, (Metric, LossMetric)):
         return entry
     if isinstance(entry, str):
-        return None if is_native(entry) and not _is_ours(entry, objective) else _named(entry, objective)
+        ours = evaluator is not None and _is_ours(entry)
+        return None if is_native(entry) and not ours else _named(entry, evaluator)
     return wrap(entry) if wrap is not None and callable(entry) else None
 
 
-def _is_ours(name: str, objective: PairwiseObjective | None) -> bool:
-    """Whether our metric of a name wins over the booster's."""
-    return objective is not None and (name.partition("@")[0] in METRICS or name in objective_names())
+def _is_ours(name: str) -> bool:
+    """Return whether this package has a metric or an objective of a name."""
+    return name.partition("@")[0] in METRICS or name in objective_names()
 
 
-def _named(name: str, objective: PairwiseObjective | None) -> Evaluation:
-    if objective is not None and name == objective.name:
-        return LossMetric(objective)
+def _named(name: str, evaluator: ObjectiveEvaluator | None) -> Evaluation:
+    if evaluator is not None and name == evaluator.objective.name:
+        return LossMetric(evaluator)
     if name in objective_names():
-        rule = None if objective is None else objective.ignore_negative_labels
-        return LossMetric(get_objective(name, ignore_negative_labels=rule))
+        rule = None if evaluator is None else evaluator.objective.ignore_negative_labels
+        return LossMetric(ObjectiveEvaluator(get_objective(name, ignore_negative_labels=rule)))
     return get_metric(name)
 
 

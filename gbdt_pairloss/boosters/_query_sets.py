@@ -13,7 +13,8 @@ from scipy import sparse
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_features
 
-from ..objectives import PairwiseObjective, negative_label_rule
+from ..objectives import negative_label_rule
+from ..objectives._evaluator import ObjectiveEvaluator
 from ..ranking._data import RankingData
 from ..ranking._features import check_features, rows_of, take_qid_column, widened
 from ..ranking._reading import Extras, check_largest, read_rows
@@ -108,14 +109,15 @@ class QuerySet:
         return QuerySet(name, rows_of(self.X, rows), self.given, self.data.take_queries(queries), rows)
 
 
-def check_extras(extras: Extras, objective: PairwiseObjective | None, prefix: str = "") -> None:
+def check_extras(extras: Extras, evaluator: ObjectiveEvaluator | None, prefix: str = "") -> None:
     """Raise a ValueError if something is given that the booster's own objective would not see."""
-    if objective is None and extras.given:
+    if evaluator is None and extras.given:
         raise ValueError(
             f"{prefix}{extras.given[0]} needs an objective of gbdt_pairloss: the booster's own knows nothing of it"
         )
-    if objective is not None and extras.item_id is not None and not objective.reads_item_id:
-        raise ValueError(f"{prefix}item_id makes a difference to BPR only, and the objective is {objective.name}")
+    if evaluator is not None and extras.item_id is not None and not evaluator.reads_item_id:
+        name = evaluator.objective.name
+        raise ValueError(f"{prefix}item_id makes a difference to BPR only, and the objective is {name}")
 
 
 def read_query_set(
@@ -125,7 +127,7 @@ def read_query_set(
     qid: Any,
     group: Any,
     sample_weight: Any,
-    objective: PairwiseObjective | None,
+    evaluator: ObjectiveEvaluator | None,
     extras: Extras,
     name: str = "",
     is_own: bool = True,
@@ -136,8 +138,8 @@ def read_query_set(
     ----------
     X, y, qid, group, sample_weight
         As ``fit`` takes them.
-    objective : PairwiseObjective or None
-        Its rule for negative labels holds; None for an objective of the booster's own.
+    evaluator : ObjectiveEvaluator or None
+        Of our objective, whose rule for negative labels applies; None for a native objective of the booster.
     extras : Extras
     name : str
         What messages call the set; empty for the training set.
@@ -152,10 +154,10 @@ def read_query_set(
     with errors_of(name):
         X, qid = take_qid_column(X, qid)
         check_features(X)
-        rule = negative_label_rule(objective)
+        rule = negative_label_rule(None if evaluator is None else evaluator.objective)
         given = read_rows(X, y, qid, group, sample_weight, extras, ignore_negative_labels=rule)
-        if objective is not None and is_own:
-            given = objective.prepare(given)
+        if evaluator is not None and is_own:
+            given = evaluator.prepare(given)
     groups = given.groups
     if group is None and qid is None and given.pairs is None:
         warnings.warn(
@@ -178,7 +180,7 @@ def read_evaluation_sets(
     eval_group: Any,
     eval_weight: Any,
     weight_name: str,
-    objective: PairwiseObjective | None,
+    evaluator: ObjectiveEvaluator | None,
     eval_loser_weight: Any = None,
     eval_item_id: Any = None,
     eval_pairs: Any = None,
@@ -210,7 +212,7 @@ def read_evaluation_sets(
             raise ValueError(f"eval_set[{i}] must be a pair (X, y)")
         X, y = X_and_y
         qid, group, extras = qids[i], groups[i], Extras(*own)
-        check_extras(extras, objective, "eval_")
+        check_extras(extras, evaluator, "eval_")
         same = X is given["X"] and y is given["y"]
         if same and qid is None and group is None:
             qid, group = given["qid"], given["group"]
@@ -223,7 +225,7 @@ def read_evaluation_sets(
             qid=qid,
             group=group,
             sample_weight=weights[i],
-            objective=objective,
+            evaluator=evaluator,
             extras=extras,
             name=f"eval_set[{i}]",
             is_own=is_own,

@@ -22,6 +22,7 @@ from ..objectives import (
     objective_names,
 )
 from ..objectives._diagnostics import warn_without_split
+from ..objectives._evaluator import ObjectiveEvaluator, evaluator_of
 from ..ranking._features import take_qid_column
 from ..ranking._plan import Plan
 from ..ranking._reading import Extras, read_rows
@@ -218,7 +219,7 @@ class RankerMixin:
 
     def _read_sets(
         self,
-        objective: PairwiseObjective | None,
+        evaluator: ObjectiveEvaluator | None,
         given: dict[str, Any],
         extras: Extras,
         eval_set: Any,
@@ -235,14 +236,14 @@ class RankerMixin:
         eval_set, weight_name, by_data_alone, **evaluation
             As ``read_evaluation_sets`` takes them.
         """
-        check_extras(extras, objective)
-        train = read_query_set(**given, objective=objective, extras=extras)
+        check_extras(extras, evaluator)
+        train = read_query_set(**given, evaluator=evaluator, extras=extras)
         sets = read_evaluation_sets(
             eval_set,
             train,
             given={**given, "extras": extras},
             weight_name=weight_name,
-            objective=objective,
+            evaluator=evaluator,
             by_data_alone=by_data_alone,
             **evaluation,
         )
@@ -252,14 +253,18 @@ class RankerMixin:
             sets = [held_out]
         return train, sets, n_queries
 
-    def _plan(self, objective: PairwiseObjective | None, train: QuerySet) -> Plan | None:
-        """What an objective of ours trains on, checked."""
-        if objective is None:
+    def _evaluator(self, n_threads: Any) -> ObjectiveEvaluator | None:
+        """Return the evaluator of our objective, with the ranker's threads and seed; None for a native objective."""
+        return evaluator_of(self.pairwise_objective(), n_threads=n_threads, random_state=self.random_state)
+
+    def _plan(self, evaluator: ObjectiveEvaluator | None, train: QuerySet) -> Plan | None:
+        """Return the checked plan that our objective trains on; None for a native objective."""
+        if evaluator is None:
             return None
-        plan = objective.plan(train.data)
-        objective.check_plan(plan)
+        plan = evaluator.plan(train.data)
+        evaluator.check_plan(plan)
         if not self._sees_a_part:
-            objective.check_learnable(plan)
+            evaluator.check_learnable(plan)
         return plan
 
     @contextmanager

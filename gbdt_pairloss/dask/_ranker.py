@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 from ..metrics._names import as_metric
 from ..objectives import negative_label_rule, objective_names
+from ..objectives._evaluator import evaluator_of
 from ..ranking._features import qid_column
 from ..ranking._reading import read_rows
 from ._cluster import gather, gather_training, one_per_process, placed_on, submitted
@@ -230,10 +231,10 @@ class DaskRankerMixin:
                 raise ValueError(f"{name} has no meaning on a cluster, where rows have no numbers; give qid= per row")
         if self.eval_fraction is not None:  # type: ignore[attr-defined]
             raise ValueError("eval_fraction does not work on a cluster: hold out queries yourself, as eval_set")
-        objective = self.pairwise_objective()  # type: ignore[attr-defined]
-        if objective is not None and objective.row_parameter is not None:
+        evaluator = evaluator_of(self.pairwise_objective())  # type: ignore[attr-defined]
+        if evaluator is not None and evaluator.row_parameter is not None:
             raise ValueError(
-                f"{objective.row_parameter}= of the objective is an array, and rows have no numbers on a cluster: give "
+                f"{evaluator.row_parameter}= of the objective is an array, and rows have no numbers on a cluster: give "
                 "fit loser_weight=, per row"
             )
 

@@ -12,6 +12,7 @@ from sklearn.utils import column_or_1d
 
 from ..boosters._query_sets import check_extras
 from ..objectives import PairwiseObjective, negative_label_rule
+from ..objectives._evaluator import evaluator_of
 from ..ranking._features import qid_column, take_qid_column
 from ..ranking._reading import Extras, read_rows
 from ..ranking._validation import errors_of
@@ -95,7 +96,7 @@ def _pack(
         others[name] = column_or_1d(np.asarray(values))
     if len(frame):
         extras = Extras(others.get("loser_weight"), others.get("item_id"))
-        check_extras(extras, objective)
+        check_extras(extras, evaluator_of(objective))
         with errors_of(f"partition {number}"):
             read_rows(
                 frame,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..boosters._query_sets import QuerySet, read_query_set
-from ..ranking._plan import Plan
+from ..objectives._evaluator import ObjectiveEvaluator, evaluator_of
 from ..ranking._reading import Extras
 from ._cluster import LOST, Worker, this_process
 from ._rows import LABEL, QUERY, Features, distributed, unpack_rows
@@ -45,26 +45,31 @@ class Report:
 
 def check(part: Any, features: Features, ranker: Any) -> Report:
     """Check a worker's rows as ``fit`` will, so that none of them fails once the others wait for it."""
-    train, plan = _read(part, features, ranker)
+    train, evaluator = _read(part, features, ranker)
     n_queries = train.data.groups.n_queries
-    if plan is None:
+    if evaluator is None:
         return Report(n_queries, True, True)
-    ranker.pairwise_objective().check_plan(plan)
+    plan = evaluator.plan(train.data)
+    evaluator.check_plan(plan)
     return Report(n_queries, plan.has_weighted_pair, bool(plan.n_pairs.any()))
 
 
 def complaint(part: Any, features: Features, ranker: Any) -> list[str]:
     """Raise what the objective raises where nothing can be learned, or return what it warns of."""
-    _, plan = _read(part, features, ranker)
+    train, evaluator = _read(part, features, ranker)
+    if evaluator is None:
+        return []
+    plan = evaluator.plan(train.data)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        ranker.pairwise_objective().check_learnable(plan)
+        evaluator.check_learnable(plan)
     return [str(warning.message) for warning in said]
 
 
-def _read(part: Any, features: Features, ranker: Any) -> tuple[QuerySet, Plan | None]:
+def _read(part: Any, features: Features, ranker: Any) -> tuple[QuerySet, ObjectiveEvaluator | None]:
+    """Return a worker's training set, and the evaluator of our objective."""
     X, columns = unpack_rows(features, part)
-    objective = ranker.pairwise_objective()
+    evaluator = evaluator_of(ranker.pairwise_objective())
     extras = Extras(columns.get("loser_weight"), columns.get("item_id"))
     train = read_query_set(
         X,
@@ -72,13 +77,13 @@ def _read(part: Any, features: Features, ranker: Any) -> tuple[QuerySet, Plan | 
         qid=columns[QUERY],
         group=None,
         sample_weight=columns.get("sample_weight"),
-        objective=objective,
+        evaluator=evaluator,
         extras=extras,
     )
     for name in STARTS:
         train.take_scores(columns.get(name), name)
     ranker.check_native_data(train)
-    return train, None if objective is None else objective.plan(train.data)
+    return train, evaluator
 
 
 #: The boosters' names for initial scores.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from copy import copy
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -11,64 +10,75 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._docstrings import documented_with
 from ..engine.pair_losses import LOGISTIC
 from ..engine.spec import Negatives, PairSum
 from ..ranking._data import RankingData
 from ..ranking._negatives import check_draws
 from ..ranking._plan import Plan
 from ..ranking._validation import as_numeric, as_vector, check_choice, check_finite_number, check_weights
-from ._base import PairwiseObjective, with_shared_parameters
+from ._base import PairwiseObjective
+from ._docs import OBJECTIVE_TEXT
+from ._parameters import with_shared_parameters
 from ._registry import register
 
 
 @register
+@documented_with(OBJECTIVE_TEXT)
 class BPR(PairwiseObjective):
-    """Bayesian personalised ranking: every positive of a user against every negative, exactly, or against some drawn.
+    """Bayesian personalised ranking: every positive of a user against every negative, exactly, or against a sample.
 
-    A query is a user. Labels above ``threshold`` are positives, the others negatives, which must be rows of the user's
-    as well: nothing is taken from a catalogue. The loss of a pair is the pairwise logistic one, -log sigma(s_positive -
-    s_negative), computed as a stable softplus for any scores. With weights w_i of the positives and v_j of the
-    negatives, and ``normalize="none"``::
+    A query is a user. Rows with a label above ``threshold`` are positives, the others negatives. The loss of a pair is
+    the pairwise logistic one, -log sigma(s_positive - s_negative), computed as a softplus that is stable for any
+    scores. With weights w_i of the positives and v_j of the negatives, and ``normalize="none"``::
 
-        loss = sum over positives i, negatives j of  w_i v_j log(1 + exp(-(s_i - s_j) / T))
+        loss      = sum over positives i, negatives j of  w_i v_j log(1 + exp(-(s_i - s_j) / T))
+        gradient  : positive -= w_i v_j sigma(-d) / T       negative += w_i v_j sigma(-d) / T,   d = (s_i - s_j) / T
 
-    which is the exact expectation of BPR with negatives sampled in proportion to v (times the sum of v), without the
+    This is the exact expectation of BPR with negatives sampled in proportion to v (times the sum of v), without the
     noise of sampling, at a cost per row that does not grow with the user's rows.
-
-    A false negative is never in a pair: a row that is no positive, but whose item (``attach(item_id=)``,
-    ``fit(item_id=)``) is a positive of the same user in another row, takes no part.
 
     Parameters
     ----------
     threshold : float, default=0.0
         A row is a positive if its label is above it.
     negatives : "all" or int, default="all"
-        The negatives that each positive is compared with. A number n: so many are drawn for each positive, anew in
+        Negatives that each positive is compared with. A number n: n negatives are drawn for each positive, anew in
         every iteration, in proportion to their weight, one from each n-th of the user's total weight (which adds less
-        noise than independent draws); with as many as the user has, and equal weights, each comes up once. A drawn
-        pair stands for all that it was drawn from, so that gradient and loss have the size, and the expectation, of
-        those of "all" (but for ``normalize="log"``, whose factor is made of the pairs that are drawn). :meth:`metric`
-        reports the expectation.
+        noise than independent draws). With n equal to the number of the user's negatives, and equal weights, each is
+        drawn once. A drawn pair represents all pairs that it was drawn from, so that gradient and loss have the size,
+        and the expectation, of those of "all" (except for ``normalize="log"``, whose factor is computed from the drawn
+        pairs). :meth:`metric` reports the expectation.
     negative_weight : "uniform" or array of shape (n_rows,), default="uniform"
-        Weights of the rows as negatives, for the one dataset that has these rows, in its caller's order: for several
-        datasets give each its own as ``attach(loser_weight=)`` or ``fit(loser_weight=, eval_loser_weight=)``, which are
-        the same thing. :meth:`metric` takes it for a dataset that was trained on.
-        :func:`gbdt_pairloss.popularity_weights` makes them from item ids.
+        Weights of the rows as negatives, in the caller's order, for the one dataset that has these rows. With several
+        datasets give each its own, as ``attach(loser_weight=)`` or ``fit(loser_weight=, eval_loser_weight=)``, which
+        have the same effect. :meth:`metric` uses it for a dataset that was trained on.
+        :func:`gbdt_pairloss.popularity_weights` computes such weights from item ids.
     random_state : int or None, default=None
-        Draws are a function of it, the bits of all scores, and the row: they are the same for any number of threads
-        and on every run, other ones as soon as a score has changed, and continued training does not repeat them. None
-        is the ranker's ``random_state``, where there is one, or 0.
-    temperature, pair_weight, gain, truncation, normalize, hessian_scale, ignore_negative_labels, item_weight
-        As in :class:`PairwiseLogistic`; pair weights see a positive as label 1, a negative as 0.
-    n_threads, device
-        As in :class:`PairwiseLogistic`.
+        Seed of the draws. A draw is a function of it, of the bits of all scores, and of the row. Draws are therefore
+        the same for any number of threads and in every run, and different as soon as a score has changed; continued
+        training does not repeat them. None: the ranker's ``random_state``, if there is one, or 0.
+    %(shared)s
 
     Raises
     ------
-    ValueError
-        If a parameter has a value that it cannot have; in training, if no user has both a positive and a negative, a
-        user has fewer negatives of weight above 0 than are to be drawn (but some), or ``negative_weight`` does not have
-        one entry per row.
+    %(invalid)s
+        In training, if no user has both a positive and a negative, if a user has some negatives of weight above 0 but
+        fewer than are to be drawn, or if ``negative_weight`` does not have one entry per row.
+
+    See Also
+    --------
+    PairwiseLogistic : The same loss for graded labels.
+    gbdt_pairloss.popularity_weights : Weights of negatives by the popularity of their items.
+    gbdt_pairloss.attach : Item ids and weights of negatives beside a booster's dataset.
+
+    Notes
+    -----
+    Negatives must be rows of the user: none are taken from a catalogue. ``pair_weight`` sees a positive as label 1 and
+    a negative as label 0.
+
+    A false negative is never in a pair: a row that is not a positive, but whose item (``attach(item_id=)``,
+    ``fit(item_id=)``) is a positive of the same user in another row, takes no part.
 
     References
     ----------
@@ -84,7 +94,8 @@ class BPR(PairwiseObjective):
 
     name = "bpr"
     pair_loss = LOGISTIC
-    reads_item_id = True
+    _reads_item_id = True
+    _requires_pairs = True
 
     @with_shared_parameters
     def __init__(
@@ -103,7 +114,7 @@ class BPR(PairwiseObjective):
         super().__init__(**params)
 
     def compute(self, positives_scores: ArrayLike, negatives_scores: ArrayLike) -> NDArray[np.float64]:
-        """The loss of each negative against its row's positive (Merlin's ``BPRLoss.compute``).
+        """Compute the loss of each negative against its row's positive (Merlin's ``BPRLoss.compute``).
 
         Parameters
         ----------
@@ -115,7 +126,7 @@ class BPR(PairwiseObjective):
         Returns
         -------
         loss : float64 array of shape (n_rows, n_negatives)
-            log(1 + exp(-(positive - negative) / T)); NaN where a score is.
+            log(1 + exp(-(positive - negative) / T)); NaN where a score is NaN.
 
         Raises
         ------
@@ -131,15 +142,19 @@ class BPR(PairwiseObjective):
             )
         return self.pair_loss.derivatives((positives - negatives) / self.temperature)[0]
 
-    def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
-        """The data with ``negative_weight`` as loser weights; a ValueError if it has some, or is of other rows."""
+    @property
+    def _row_parameter(self) -> str | None:
+        return None if isinstance(self.negative_weight, str) else "negative_weight"
+
+    def _prepare(self, data: RankingData, is_own: bool) -> RankingData:
+        """Add ``negative_weight`` as loser weights; a ValueError if there are some already, or for other rows."""
         if isinstance(self.negative_weight, str) or (not is_own and data.loser_weight is not None):
             return data
         if data.loser_weight is not None:
             raise ValueError("the negatives are weighed twice: by negative_weight and by the dataset's loser_weight")
         if not is_own:
             raise ValueError(
-                "negative_weight is that of the training set's rows: give other sets their own, as "
+                "negative_weight belongs to the rows of the training set: give other sets their own, as "
                 "attach(loser_weight=) or fit(eval_loser_weight=)"
             )
         weight = as_vector(self.negative_weight, "negative_weight")
@@ -151,44 +166,25 @@ class BPR(PairwiseObjective):
         check_weights(weight, "negative_weight", data.mask)
         return replace(data, loser_weight=weight)
 
-    def seeded(self, random_state: Any) -> PairwiseObjective:
-        if self.negatives == "all" or self.random_state is not None or not _is_whole(random_state, 0):
-            return self
-        twin = copy(self)
-        twin.random_state = int(random_state)
-        return twin
-
-    def plan(self, data: RankingData) -> Plan:
-        """As of any objective; a ValueError if pairs are given that would have to be drawn."""
-        if data.pairs is not None and self.negatives != "all":
+    def _check_explicit_pairs(self, data: RankingData) -> None:
+        if self.negatives != "all":
             raise ValueError('explicit pairs are not drawn: give BPR negatives="all" with them')
-        return super().plan(data)
+        super()._check_explicit_pairs(data)
 
-    def check_plan(self, plan: Plan) -> None:
-        draws = self._draws()
-        if draws is not None and plan.n_pairs.any():
-            check_draws(plan, draws.n)
+    def _check_plan(self, plan: Plan) -> None:
+        if self.negatives != "all" and plan.n_pairs.any():
+            check_draws(plan, int(self.negatives))
 
-    def check_learnable(self, plan: Plan) -> None:
-        if not plan.n_pairs.any():
-            raise ValueError(f"nothing can be learned: {self._reason(plan)}")
-        super().check_learnable(plan)
-
-    @property
-    def row_parameter(self) -> str | None:  # type: ignore[override]
-        """Its parameter that is an array with one entry per row of the training set; None if it has none."""
-        return None if isinstance(self.negative_weight, str) else "negative_weight"
-
-    def plan_key(self) -> Hashable:
+    def _plan_key(self) -> Hashable:
         weight = self.negative_weight
         digest = weight if isinstance(weight, str) else hash(np.asarray(weight).tobytes())
-        return (*super().plan_key(), self.threshold, digest)  # type: ignore[misc]
+        return (*super()._plan_key(), self.threshold, digest)  # type: ignore[misc]
 
     def _ranking_labels(self, labels: NDArray[Any]) -> NDArray[Any]:
         return (labels > self.threshold).astype(np.float64)
 
     def _candidates(self, data: RankingData, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
-        """Without the negatives whose item is a positive of their user's."""
+        """Return the mask without negatives whose item is a positive of the same user."""
         if data.item_id is None or data.item_id.size == 0:
             return mask
         item = data.groups.codes * (data.item_id.max() + 1) + data.item_id  # of a user
@@ -201,16 +197,15 @@ class BPR(PairwiseObjective):
     def _nothing_to_learn(self) -> str:
         return (
             f"no query has both a positive (label above threshold={self.threshold}) and a negative: the items that a "
-            "user passed over must be rows of theirs, and threshold= must lie between the labels of the two"
+            "user passed over must be rows of this user, and threshold= must lie between the labels of the two"
         )
 
-    def _draws(self) -> Negatives | None:
+    def _spec(self, random_state: Any = None) -> PairSum:
+        spec = super()._spec(random_state)
         if self.negatives == "all":
-            return None
-        return Negatives(int(self.negatives), 0 if self.random_state is None else int(self.random_state))
-
-    def _pairs(self) -> PairSum:
-        return replace(super()._pairs(), negatives=self._draws())
+            return spec
+        seeds = [int(seed) for seed in (self.random_state, random_state) if _is_whole(seed, 0)]  # type: ignore[arg-type]
+        return replace(spec, negatives=Negatives(int(self.negatives), seeds[0] if seeds else 0))
 
     def _check_params(self) -> None:
         super()._check_params()
@@ -224,7 +219,7 @@ class BPR(PairwiseObjective):
         if self.random_state is not None and not (_is_whole(self.random_state, 0) and int(self.random_state) < 2**64):
             raise ValueError(
                 f"random_state must be None or a whole number from 0, below 2^64, got {self.random_state!r}: draws are "
-                "a function of it, and a generator would have a state"
+                "a function of it, which the state of a generator would change"
             )
         if isinstance(self.negatives, str) and self.negatives == "all":
             return
@@ -232,8 +227,8 @@ class BPR(PairwiseObjective):
             raise ValueError(f'negatives must be "all" or a whole number above 0, got {self.negatives!r}')
         if self.pair_weight != "uniform":
             raise ValueError(
-                f"pair_weight={self.pair_weight!r} does not go with drawn negatives, which negative_weight weighs: "
-                'take negatives="all"'
+                f"pair_weight={self.pair_weight!r} does not apply to drawn negatives, which negative_weight weighs: "
+                'use negatives="all"'
             )
 
 

@@ -10,6 +10,7 @@ from gbdt_pairloss._device import CudaDevice, is_on_device
 from gbdt_pairloss.engine.cuda.engine import GPUEngine
 from gbdt_pairloss.engine.reference import ReferenceEngine
 from gbdt_pairloss.engine.select import select_cpu_engine
+from gbdt_pairloss.objectives._evaluator import ObjectiveEvaluator
 from gbdt_pairloss.ranking._reading import read_arrays
 
 #: Largest error of a gradient and a Hessian, and of a query's loss, as a share of the query's largest.
@@ -18,7 +19,7 @@ BOUNDS = {np.float32: (1e-6, 1e-5, 1e-6), np.float64: (1e-12, 1e-12, 1e-12)}
 
 def spec_of(objective):
     """What an objective asks an engine for."""
-    return objective._pairs()
+    return ObjectiveEvaluator(objective).spec
 
 
 def gpu_engine(device):
@@ -28,7 +29,7 @@ def gpu_engine(device):
 
 def plan_of(objective, y, scores, **kwargs):
     arguments = {"group": None, "qid": None, "sample_weight": None, "mask": None, **kwargs}
-    return objective.plan(read_arrays(y, scores, **arguments).data)
+    return ObjectiveEvaluator(objective).plan(read_arrays(y, scores, **arguments).data)
 
 
 def share_of_largest(error, exact, query, smallest):

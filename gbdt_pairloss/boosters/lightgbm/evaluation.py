@@ -16,7 +16,7 @@ from .._query_sets import QuerySet, paired
 lgb = import_booster("lightgbm")
 
 
-def evaluator(evaluations: list[Evaluation], train: QuerySet, sets: list[QuerySet]) -> Callable[..., Any]:
+def metric_function(evaluations: list[Evaluation], train: QuerySet, sets: list[QuerySet]) -> Callable[..., Any]:
     """Our metrics as LightGBM's estimators call them; it does not say which set it hands over."""
     # In the order in which it evaluates them.
     ordered = [*([train] if any(s is train for s in sets) else []), *(s for s in sets if s is not train)]

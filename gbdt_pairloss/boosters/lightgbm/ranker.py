@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..._docstrings import documented_with
-from ...objectives import PairwiseObjective, objective_names
+from ...objectives import objective_names
 from ...objectives._diagnostics import TrainingWatch
+from ...objectives._evaluator import ObjectiveEvaluator
 from ...ranking._features import check_column_types, column_names, take_qid_column
 from ...ranking._plan import Plan
 from ...ranking._reading import Extras
@@ -38,7 +39,7 @@ from .dataset import (
     refuse_bagging_by_query,
     threads_of,
 )
-from .evaluation import at_ranks, evaluation_arguments, evaluator, ranks_apart, read_ranks
+from .evaluation import at_ranks, evaluation_arguments, metric_function, ranks_apart, read_ranks
 
 _MIN_CHILD_HESSIAN_NAMES = (
     "min_child_weight",
@@ -175,17 +176,16 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         -----
         %(fit_warns)s
         """
-        objective = self.pairwise_objective()
-        if objective is not None:
+        evaluator = self._evaluator(threads_of(self.get_params(deep=False)))
+        if evaluator is not None:
             self._check_supported()
-            objective = objective.on_threads(threads_of(self.get_params(deep=False))).seeded(self.random_state)
         train, sets, n_queries = self._read_sets(
-            objective,
+            evaluator,
             {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
             Extras(loser_weight, item_id, pairs),
             joined(eval_set, eval_X, eval_y),
             "eval_sample_weight",
-            by_data_alone=objective is None,  # as LightGBM does
+            by_data_alone=evaluator is None,  # as LightGBM does
             eval_qid=eval_qid,
             eval_group=eval_group,
             eval_weight=eval_sample_weight,
@@ -193,22 +193,22 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             eval_item_id=eval_item_id,
             eval_pairs=eval_pairs,
         )
-        if (objective is not None or callable(self.objective)) and is_dart(self.get_params(deep=False)):
+        if (evaluator is not None or callable(self.objective)) and is_dart(self.get_params(deep=False)):
             # LightGBM takes a set for the training set, which DART must not evaluate, by the identity of its labels.
             eval_names = eval_names or ["training" if s is train else f"valid_{i}" for i, s in enumerate(sets)]
             sets = [replace(s, data=s.data.copy()) if s is train else s for s in sets]
-        ours, native, ranks = self._choose_metrics(eval_metric, eval_at, objective, sets)
+        ours, native, ranks = self._choose_metrics(eval_metric, eval_at, evaluator, sets)
         check_evaluations(ours, sets)
         if ours:
-            native.append(evaluator(ours, train, sets))
+            native.append(metric_function(ours, train, sets))
         # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
-        plan = self._plan(objective, train)
+        plan = self._plan(evaluator, train)
         names = column_names(train.X)
         for query_set in sets:
             check_column_names(query_set.X, names, query_set.name)
         for query_set in (train, *sets):
             check_arrow_columns(query_set.X)
-        in_use = self.objective if objective is None or plan is None else _gradients(self, objective, plan)
+        in_use = self.objective if evaluator is None or plan is None else _gradients(self, evaluator, plan)
         arguments = {
             "sample_weight": train.row_weight,
             "init_score": train.take_scores(init_score, "init_score"),
@@ -233,7 +233,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
                         f"objective {self.objective!r} is not known: LGBMRanker takes {', '.join(objective_names())}, "
                         "an object of ours, or one of LightGBM's own"
                     ) from error
-                trained_with = self._objective if objective is None else objective
+                trained_with = self._objective if evaluator is None else evaluator.objective
             self._objective = trained_with
             if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
                 self._warn_without_split(init_model is not None)
@@ -336,12 +336,12 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         return params
 
     def _choose_metrics(
-        self, eval_metric: Any, eval_at: Any, objective: PairwiseObjective | None, sets: list[QuerySet]
+        self, eval_metric: Any, eval_at: Any, evaluator: ObjectiveEvaluator | None, sets: list[QuerySet]
     ) -> tuple[list[Evaluation], list[Any], list[int]]:
         """Our metrics, LightGBM's, and the ranks for LightGBM's."""
         asked, ranks = as_list(eval_metric), read_ranks(eval_at)
         parameter = self._metric_parameter()
-        if objective is None:
+        if evaluator is None:
             unknown = [m for m in parameter if m not in (*_NO_METRIC, *asked) and not is_native_metric(m)]
             asked, ranks = ranks_apart([*unknown, *asked], ranks)
         else:
@@ -352,7 +352,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             if parameter and not asked:  # metric="None"
                 return [], [], _DEFAULT_RANKS
         ranks = ranks or _DEFAULT_RANKS
-        ours, native = sort_metrics(asked, [f"ndcg@{k}" for k in ranks], objective, sets, is_native_metric)
+        ours, native = sort_metrics(asked, [f"ndcg@{k}" for k in ranks], evaluator, sets, is_native_metric)
         return ours, native, ranks
 
     def _metric_parameter(self) -> list[Any]:
@@ -374,7 +374,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
                 raise ValueError(f"{alias}={params[alias]!r} would take the place of objective; give it as objective=")
 
 
-def _gradients(ranker: LGBMRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
+def _gradients(ranker: LGBMRanker, evaluator: ObjectiveEvaluator, plan: Plan) -> Callable[..., Any]:
     """The objective as LightGBM's estimators call it: exactly four parameters.
 
     A function, since LightGBM deep-copies a callable several times and leaves functions as they are.
@@ -384,6 +384,6 @@ def _gradients(ranker: LGBMRanker, objective: PairwiseObjective, plan: Plan) -> 
     watch = None if ranker._sees_a_part else TrainingWatch(float(given[-1]) if given else MIN_CHILD_HESSIAN)
 
     def gradients(y_true: Any, y_pred: Any, weight: Any, group: Any) -> Any:
-        return objective.boost(plan, y_pred, watch)
+        return evaluator.boost(plan, y_pred, watch)
 
     return gradients

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..._docstrings import documented_with
-from ...objectives import NESTED, PairwiseObjective, objective_names
+from ...objectives import NESTED, objective_names
 from ...objectives._diagnostics import TrainingWatch
+from ...objectives._evaluator import ObjectiveEvaluator
 from ...ranking._features import check_column_types, take_qid_column
 from ...ranking._plan import Plan
 from ...ranking._reading import Extras
@@ -27,7 +28,7 @@ from .._ranker import (
     swapped,
 )
 from .dataset import MIN_CHILD_HESSIAN, is_native_metric, xgb
-from .training import Injection, scores_beside
+from .training import Injection, placed_beside
 
 _INSTEAD = {
     "lambdarank_pair_method": "all pairs count (BPR(negatives=n) draws some)",
@@ -152,17 +153,16 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         -----
         %(fit_warns)s
         """
-        objective = self.pairwise_objective()
-        if objective is None and not (isinstance(self.objective, str) and self.objective.startswith("rank:")):
+        evaluator = self._evaluator(self.n_jobs)
+        if evaluator is None and not (isinstance(self.objective, str) and self.objective.startswith("rank:")):
             raise ValueError(
                 f"objective {self.objective!r} is not known: XGBRanker takes {', '.join(objective_names())}, an "
                 "objective of gbdt_pairloss, or one of XGBoost's 'rank:...'"
             )
-        if objective is not None:
+        if evaluator is not None:
             refuse_ignored(self.get_params(deep=False), _INSTEAD)
-            objective = objective.on_threads(self.n_jobs).seeded(self.random_state)
         train, sets, n_queries = self._read_sets(
-            objective,
+            evaluator,
             {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
             Extras(loser_weight, item_id, pairs),
             joined(eval_set, eval_X, eval_y),
@@ -175,18 +175,18 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             eval_pairs=eval_pairs,
         )
         asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
-        ours, native = sort_metrics(asked, ["ndcg"], objective, sets, is_native_metric, wrap=QueryFunction)
+        ours, native = sort_metrics(asked, ["ndcg"], evaluator, sets, is_native_metric, wrap=QueryFunction)
         check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
-        plan = self._plan(objective, train)
-        gradients = None if objective is None or plan is None else _gradients(self, objective, plan)
+        plan = self._plan(evaluator, train)
+        gradients = None if evaluator is None or plan is None else _gradients(self, evaluator, plan)
         callbacks = as_list(self.callbacks if callbacks is None else callbacks)
         arguments = {
             "group": train.data.groups.sizes,
-            "sample_weight": _native_weight(train, objective),
+            "sample_weight": _native_weight(train, evaluator is not None),
             "base_margin": train.take_scores(base_margin, "base_margin"),
             "verbose": verbose,
             "xgb_model": xgb_model,
-            **_evaluation_arguments(sets, starts_of(sets, base_margin, base_margin_eval_set), objective),
+            **_evaluation_arguments(sets, starts_of(sets, base_margin, base_margin_eval_set), evaluator is not None),
             **({} if feature_weights is None else {"feature_weights": feature_weights}),
         }
         with self._unfitted_unless_trained():
@@ -196,12 +196,12 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 eval_metric=native or None,
                 early_stopping_rounds=None,
                 callbacks=[
-                    Injection(gradients, ours, sets, objective),
+                    Injection(gradients, ours, sets, evaluator),
                     *_directed(callbacks, asked, ours, self.early_stopping_rounds),
                 ],
                 # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
                 base_score=(
-                    0.0 if self.base_score is None and objective is not None and xgb_model is None else self.base_score
+                    0.0 if self.base_score is None and evaluator is not None and xgb_model is None else self.base_score
                 ),
             ):
                 _fit_natively(super().fit, train.X, train.labels, **arguments)
@@ -216,7 +216,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     def check_native_data(self, train: QuerySet) -> None:
         """Raise a ValueError if XGBoost's own objective is chosen, and weights differ within a query."""
-        _native_weight(train, self.pairwise_objective())
+        _native_weight(train, self.pairwise_objective() is not None)
 
     def _n_splits(self) -> float | None:
         if self.booster == "gblinear" or self.get_booster().num_boosted_rounds() == 0:
@@ -320,20 +320,18 @@ def _fit_natively(fit: Callable[..., Any], *arguments: Any, **named: Any) -> Non
         ) from error
 
 
-def _gradients(ranker: XGBRanker, objective: PairwiseObjective, plan: Plan) -> Callable[..., Any]:
+def _gradients(ranker: XGBRanker, evaluator: ObjectiveEvaluator, plan: Plan) -> Callable[..., Any]:
     """The objective on the training set's plan, as :class:`Injection` takes it."""
     limit = MIN_CHILD_HESSIAN if ranker.min_child_weight is None else float(ranker.min_child_weight)
     watch = None if ranker._sees_a_part else TrainingWatch(0.0 if ranker.booster == "gblinear" else limit)
 
     def gradients(booster: Any, preds: Any, dtrain: Any) -> Any:
-        return objective.boost(plan, scores_beside(booster, objective, preds), watch)
+        return evaluator.boost(plan, placed_beside(booster, evaluator, preds), watch)
 
     return gradients
 
 
-def _evaluation_arguments(
-    sets: list[QuerySet], base_margins: Any, objective: PairwiseObjective | None
-) -> dict[str, Any]:
+def _evaluation_arguments(sets: list[QuerySet], base_margins: Any, is_ours: bool) -> dict[str, Any]:
     """The evaluation sets as ``xgboost.XGBRanker.fit`` takes them."""
     margins = paired(base_margins, "base_margin_eval_set", len(sets))
     if not sets:
@@ -341,7 +339,7 @@ def _evaluation_arguments(
     return {
         "eval_set": [(s.X, s.labels) for s in sets],
         "eval_group": [s.data.groups.sizes for s in sets],
-        "sample_weight_eval_set": [_native_weight(s, objective) for s in sets],
+        "sample_weight_eval_set": [_native_weight(s, is_ours) for s in sets],
         "base_margin_eval_set": [
             s.take_scores(margin, f"base_margin_eval_set[{i}]")
             for i, (s, margin) in enumerate(zip(sets, margins, strict=True))
@@ -349,9 +347,9 @@ def _evaluation_arguments(
     }
 
 
-def _native_weight(query_set: QuerySet, objective: PairwiseObjective | None) -> Any:
-    """The weights that go into the DMatrix: with our objectives the item weights stay in the plan."""
-    return query_set.query_weight if objective is None else query_set.data.query_weight
+def _native_weight(query_set: QuerySet, is_ours: bool) -> Any:
+    """Return the weights that go into the DMatrix: with our objectives the item weights stay in the plan."""
+    return query_set.data.query_weight if is_ours else query_set.query_weight
 
 
 def _directed(callbacks: list[Any], asked: list[Any], ours: list[Evaluation], rounds: int | None) -> list[Any]:

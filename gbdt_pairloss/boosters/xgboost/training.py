@@ -7,17 +7,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..._device import to_device
-from ...objectives import PairwiseObjective
+from ...objectives._evaluator import ObjectiveEvaluator
 from .._evaluation import Evaluation
 from .._query_sets import QuerySet
 from .dataset import ordinal_of, xgb
 
 
-def scores_beside(booster: Any, objective: PairwiseObjective | None, scores: Any) -> Any:
-    """Scores on the CUDA device that a Booster trains on, if the objective is to compute there."""
-    ordinal = None if objective is None else objective.on_booster_device(lambda: ordinal_of(booster))
-    return scores if ordinal is None else to_device(scores, ordinal)
+def placed_beside(booster: Any, evaluator: ObjectiveEvaluator | None, scores: Any) -> Any:
+    """Return scores on the CUDA device that a Booster trains on, if the objective computes there."""
+    return scores if evaluator is None else evaluator.placed(scores, lambda: ordinal_of(booster))
 
 
 class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
@@ -39,7 +37,7 @@ class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
         if injection is None or not injection.is_of_fit([dmatrix for dmatrix, _ in evals]):
             return message  # a callback asks for another set
         for (dmatrix, name), query_set in zip(evals, injection.sets, strict=True):
-            scores = scores_beside(self, injection.objective, self.predict(dmatrix, output_margin=True))
+            scores = placed_beside(self, injection.evaluator, self.predict(dmatrix, output_margin=True))
             for evaluation in injection.evaluations:
                 message += f"\t{name}-{evaluation.name}:{evaluation(query_set.data, scores)!r}"
         return message
@@ -59,11 +57,11 @@ class Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-define
         gradients: Callable[..., Any] | None,
         evaluations: list[Evaluation],
         sets: list[QuerySet],
-        objective: PairwiseObjective | None,
+        evaluator: ObjectiveEvaluator | None,
     ) -> None:
         super().__init__()
         self.gradients, self.evaluations, self.sets = gradients, evaluations, sets
-        self.objective = objective
+        self.evaluator = evaluator
         self._dmatrices: list[Any] | None = None
 
     def before_training(self, model: Any) -> Any:

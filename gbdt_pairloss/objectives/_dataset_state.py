@@ -1,0 +1,52 @@
+"""State that objectives keep beside a booster's dataset, as long as the dataset lives.
+
+Keyed by the dataset itself, weakly: LightGBM deep-copies a callable several times, so nothing may hang on the
+objective, and an ``id()`` may be handed out again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ..ranking._adapter import Adapter, adapter_of
+from ..ranking._plan import Plan
+from ._diagnostics import TrainingWatch
+from ._plan_cache import PlanCache
+
+
+class DatasetState:
+    """The adapter of a booster's dataset, the plans of the objectives on it, and the watch over each training.
+
+    Parameters
+    ----------
+    adapter : Adapter
+    """
+
+    def __init__(self, adapter: Adapter) -> None:
+        self.adapter = adapter
+        self.plans = PlanCache()
+        self._watches: WeakKeyDictionary[Plan, TrainingWatch] = WeakKeyDictionary()
+
+    def watch(self, plan: Plan) -> TrainingWatch:
+        """Return the watch over the trainings on a plan."""
+        watch = self._watches.get(plan)
+        if watch is None:
+            watch = self._watches.setdefault(plan, TrainingWatch(self.adapter.MIN_CHILD_HESSIAN))
+        return watch
+
+
+_STATES: WeakKeyDictionary[Any, DatasetState] = WeakKeyDictionary()
+
+
+def state_of(dataset: Any) -> DatasetState | None:
+    """Return the state beside a booster's dataset; None if ``dataset`` is not a booster's dataset."""
+    try:
+        state = _STATES.get(dataset)
+    except TypeError:  # not hashable, or without weak references: no booster's dataset is
+        return None
+    if state is None:
+        adapter = adapter_of(dataset)
+        if adapter is not None:
+            state = _STATES.setdefault(dataset, DatasetState(adapter))
+    return state

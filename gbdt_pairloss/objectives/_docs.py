@@ -1,0 +1,77 @@
+"""Parameters that all objectives share, described once: ``%(shared)s`` stands for them in the class docstrings."""
+
+from __future__ import annotations
+
+_TEMPERATURE = """\
+temperature : float, default=1.0
+    T > 0. Newton boosting is scale-free: T alone rescales the scores (leaf values are proportional to T) and ranks
+    the same, so a grid over it that shows no effect is not an error. It matters with initial scores, regularisation
+    and the minimal Hessian of a leaf."""
+
+_PAIR_WEIGHT = """\
+pair_weight : {"uniform", "label_diff", "gain_diff", "ndcg", "lambdarank"} or callable, default="uniform"
+    phi_ij of a pair of winner i and loser j:
+
+    - ``"uniform"``: 1;
+    - ``"label_diff"``: y_i - y_j (Rax's ``labeldiff_lambdaweight``, TF-Ranking's ``LabelDiffLambdaWeight``);
+    - ``"gain_diff"``: gain(y_i) - gain(y_j);
+    - ``"ndcg"``: the change of NDCG if the two rows exchanged places in the current ranking (LambdaRank; LambdaMART
+      in a booster), (gain(y_i) - gain(y_j)) |1 / log2(1 + rank_i) - 1 / log2(1 + rank_j)| / ideal DCG; equal scores
+      rank in row order;
+    - ``"lambdarank"``: the same divided by 0.01 + |s_i - s_j|, as in LightGBM's lambdarank (``lambdarank_norm``). With
+      ``truncation=30`` and ``normalize="log"`` the gradients are LightGBM's. It does not separate into sums over
+      rows: without a truncation its cost grows with the number of pairs;
+    - a callable ``(label_winner, label_loser) -> weight`` of two floats, which returns a finite number from 0. It is
+      evaluated once for every pair of distinct labels in a query; a query may have at most 256 of these. The cost per
+      row grows with their number. Lambdas and local functions work, but do not pickle.
+
+    Rax's ``dcg_lambdaweight(normalize=True)`` and TF-Ranking's ``DCGLambdaWeight`` (``smooth_fraction=1``, gain
+    2^y - 1, discount 1 / log2(1 + rank)) are "ndcg" times the length of the list."""
+
+_REST = """\
+gain : {"exp2", "linear"}, default="exp2"
+    Gain of a label: 2^y - 1, or y.
+truncation : int or None, default=None
+    With "ndcg" and "lambdarank": a pair counts if either row is among this many first ranks, and the ideal DCG is cut
+    there (LightGBM's ``lambdarank_truncation_level``). None: all pairs. With "ndcg", rows far from the top then have
+    few pairs and small Hessians, so that their scores may run away at high learning rates. "lambdarank" prevents this
+    by its division by the distance of scores.
+normalize : {"log", "query", "none"}, default="log"
+    Factor on each query, so that large queries do not drown small ones:
+
+    - ``"log"``: log2(1 + S) / S with S = 2 sum |lambda| before weights, as LightGBM's lambdarank and XGBoost's
+      ``rank:*`` do by default. A query's Hessians then sum to about 0.5 log2(pairs) at the start.
+    - ``"query"``: n_q / sum of phi, where n_q is the number of rows that take part. Without pair weights the Hessians
+      sum to n_q / 2, as for a regression, whatever the size of the query. It suits few, huge queries under XGBoost's
+      ``min_child_weight=1``.
+    - ``"none"``: the plain sum.
+
+    The default is measured (``benchmarks/results/quality.md``): cross-validated on five sets with both boosters, "log"
+    has the best means, clearly so against both others in MAP with XGBoost.
+hessian_scale : float, default=1.0
+    Factor on the Hessian. XGBoost's own ``rank:*`` use 2, which halves the steps.
+ignore_negative_labels : bool or None, default=None
+    True: rows with a negative label take no part (KerasRS). False: a negative label is a label like any other
+    (returns, XGBoost's -1). None: a negative label is an error.
+item_weight : {"winner", "both"}, default="winner"
+    A pair's weight contains its winner's item weight (KerasRS, Rax, TF-Ranking), or the product of both rows' item
+    weights.
+n_threads : int or None, default=None
+    Threads to compute with; results do not depend on their number. None: as many as the booster is told to use, where
+    that is known (a ranker's ``n_jobs``, LightGBM's ``num_threads``, a DMatrix's ``nthread``), else all cores.
+device : {"auto", "cpu", "cuda"}, default="auto"
+    Where gradients are computed. "auto": on the CUDA device (through CuPy) if the scores are there, or if the booster
+    trains there and takes gradients from there (XGBoost's ``device="cuda"``), and the CUDA engine supports the sum:
+    the logistic loss over all or explicit pairs, with any weights; else on the CPU. "cuda": always on the device; a
+    RuntimeError if there is none, a ValueError if the CUDA engine does not support the sum. Results are where the
+    scores are: CuPy in, CuPy out."""
+
+#: For :func:`gbdt_pairloss._docstrings.documented_with`.
+OBJECTIVE_TEXT = {
+    "shared": "\n".join((_TEMPERATURE, _PAIR_WEIGHT, _REST)),
+    "invalid": """\
+ValueError
+    If the value of a parameter is not allowed.""",
+    "cost_of_ndcg": """\
+The time of ``pair_weight="ndcg"`` and ``"lambdarank"`` is proportional to the number of pairs.""",
+}

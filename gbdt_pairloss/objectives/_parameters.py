@@ -1,0 +1,182 @@
+"""Parameters that all pairwise objectives share, and the declarations by which one objective differs from another."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Hashable
+from numbers import Integral
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from ..engine.spec import DeltaNDCG, PairSum
+from ..ranking._data import RankingData
+from ..ranking._gains import GAINS
+from ..ranking._pair_weights import DELTA_WEIGHTS, PAIR_WEIGHTS
+from ..ranking._plan import Plan
+from ..ranking._validation import check_choice, check_positive
+
+Self = TypeVar("Self", bound="ObjectiveParameters")
+
+
+def with_shared_parameters(init: Any) -> Any:
+    """Give ``__init__(self, *, own, **params)`` a signature that names the parameters all objectives share.
+
+    Help, completion and scikit-learn read parameters and their defaults from it.
+    """
+    own = [p for p in inspect.signature(init).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    shared = list(inspect.signature(ObjectiveParameters.__init__).parameters.values())[1:]
+    init.__signature__ = inspect.Signature([*own, *shared])
+    return init
+
+
+class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
+    """Parameters of a pairwise objective, and the hooks that subclasses may override.
+
+    A subclass has a ``name`` and a ``pair_loss``. The hooks are private: :class:`ObjectiveEvaluator` calls them.
+    """
+
+    name: Any
+    pair_loss: Any  # a PairLoss, possibly a property
+
+    #: Whether item ids make a difference.
+    _reads_item_id: ClassVar[bool] = False
+    #: Whether training without a pair is an error; else it is a warning.
+    _requires_pairs: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        temperature: float = 1.0,
+        pair_weight: str | Callable[[float, float], float] = "uniform",
+        gain: str = "exp2",
+        truncation: int | None = None,
+        normalize: str = "log",
+        hessian_scale: float = 1.0,
+        ignore_negative_labels: bool | None = None,
+        item_weight: str = "winner",
+        n_threads: int | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.temperature = temperature
+        self.pair_weight = pair_weight
+        self.gain = gain
+        self.truncation = truncation
+        self.normalize = normalize
+        self.hessian_scale = hessian_scale
+        self.ignore_negative_labels = ignore_negative_labels
+        self.item_weight = item_weight
+        self.n_threads = n_threads
+        self.device = device
+        self._check_params()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A pickle may be older than a parameter.
+        parameters = inspect.signature(type(self).__init__).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        super().__setstate__({**defaults, **state})
+
+    def set_params(self: Self, **params: Any) -> Self:
+        """Set parameters by name, all of them or none.
+
+        Parameters
+        ----------
+        **params
+            Names and values.
+
+        Returns
+        -------
+        self : PairwiseObjective
+
+        Raises
+        ------
+        ValueError
+            If there is no parameter of a name, or a value is not allowed.
+        """
+        before = self.get_params(deep=False)
+        try:
+            super().set_params(**params)
+            self._check_params()
+        except ValueError:
+            super().set_params(**before)
+            raise
+        return self
+
+    def _check_params(self) -> None:
+        """Raise a ValueError that names a parameter whose value is not allowed."""
+        check_positive(self.temperature, "temperature")
+        check_positive(self.hessian_scale, "hessian_scale")
+        if not callable(self.pair_weight):
+            check_choice(self.pair_weight, "pair_weight", PAIR_WEIGHTS)
+        elif not isinstance(self.pair_weight, Hashable):
+            raise ValueError("a callable pair_weight must be hashable: plans are kept by it")
+        check_choice(self.gain, "gain", GAINS)
+        check_choice(self.normalize, "normalize", ("log", "query", "none"))
+        if not isinstance(self.ignore_negative_labels, np.bool_):  # a grid over an array gives these
+            check_choice(self.ignore_negative_labels, "ignore_negative_labels", (None, True, False))
+        check_choice(self.item_weight, "item_weight", ("winner", "both"))
+        check_choice(self.device, "device", ("auto", "cpu", "cuda"))
+        for name in ("n_threads", "truncation"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
+                raise ValueError(f"{name} must be a whole number above 0 or None, got {value!r}")
+        if self.truncation is not None and self.pair_weight not in DELTA_WEIGHTS:
+            raise ValueError(
+                'truncation belongs to pair_weight="ndcg" and "lambdarank": other pair weights do not depend on ranks'
+            )
+
+    # Hooks
+
+    @property
+    def _row_parameter(self) -> str | None:
+        """The parameter that is an array with one entry per row of the training set; None if there is none."""
+        return None
+
+    def _spec(self, random_state: Any = None) -> PairSum:
+        """Return what an engine is asked to sum; ``random_state`` is the ranker's seed."""
+        delta = None
+        if self.pair_weight in DELTA_WEIGHTS:
+            delta = DeltaNDCG(self.truncation, by_distance=self.pair_weight == "lambdarank")
+        return PairSum(self.pair_loss, float(self.temperature), self.normalize, float(self.hessian_scale), delta)
+
+    def _plan_key(self) -> Hashable:
+        """Return what a plan depends on: how labels are read, and the parameters that matter to a plan."""
+        return (
+            type(self)._ranking_labels,
+            type(self)._candidates,
+            self.ignore_negative_labels,
+            self.item_weight,
+            self.pair_weight if self.pair_weight != "lambdarank" else "ndcg",
+            self.pair_weight != "uniform" and self.gain,
+        )
+
+    def _prepare(self, data: RankingData, is_own: bool) -> RankingData:
+        """Add arrays among the parameters to a dataset; ``is_own``: whether they belong to its rows."""
+        return data
+
+    def _ranking_labels(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Return the labels whose order makes the pairs."""
+        return labels
+
+    def _candidates(self, data: RankingData, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+        """Return the mask without the rows that this objective keeps out of every pair."""
+        return mask
+
+    def _check_explicit_pairs(self, data: RankingData) -> None:
+        """Raise a ValueError if a parameter does not apply to explicit pairs."""
+        if data.item_id is not None and self._reads_item_id:
+            raise ValueError("item_id takes no row out of explicit pairs: leave one of them out")
+        if self.pair_weight != "uniform":
+            raise ValueError(
+                f"explicit pairs have weights of their own: pair_weight={self.pair_weight!r} does not apply to "
+                'them, leave it at "uniform"'
+            )
+
+    def _check_plan(self, plan: Plan) -> None:
+        """Raise a ValueError if this objective cannot train on a plan, or on a part of one."""
+
+    def _nothing_to_learn(self) -> str:
+        """Say why no pair exists, in the words of this objective's labels."""
+        return "no query has two rows with different labels"
