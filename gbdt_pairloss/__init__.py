@@ -1,4 +1,37 @@
-"""Exact pairwise ranking objectives for LightGBM and XGBoost."""
+"""Exact pairwise ranking objectives for LightGBM and XGBoost.
+
+Every pair of every query, without truncation or sampling, at a cost per row that does not grow with the query.
+
+Objectives, for ``lgb.train``, ``xgb.train``, the rankers, and arrays:
+
+PairwiseLogistic         pairwise logistic loss (RankNet; LambdaMART with pair_weight="ndcg")
+BPR                      Bayesian personalised ranking: positives against negatives, all or drawn
+PairwiseHinge            pairwise hinge loss (RankSVM)
+PairwiseSquared          pairwise squared loss with a margin
+PairwiseExponential      pairwise exponential loss (RankBoost)
+PairwiseSoftZeroOne      pairwise soft zero-one loss, for labels that may be wrong
+PairwiseCustom           a user-defined pairwise loss
+get_objective            an objective by name
+
+Rankers of scikit-learn's kind:
+
+LGBMRanker               LightGBM's ranker with these objectives and metrics
+XGBRanker                XGBoost's ranker with these objectives and metrics
+cv                       a booster's own cross-validation, on folds of whole queries
+make_ranking_scorer      a scorer for scikit-learn's searches and cross-validation
+RankingDisplay           a plot of a metric at each rank, or of its distribution over the queries
+
+Data:
+
+attach                   item weights, masks, item ids and explicit pairs beside a booster's dataset
+popularity_weights       weights of negatives, by how often their items occur
+propensity_weights       weights of clicks, by the chance that their positions are examined
+whole_queries            an XGBoost data iterator that does not cut a query in two
+datasets                 readers of LETOR files, a retrieval task, synthetic rankings
+metrics                  NDCG, average precision, reciprocal rank and others, exact under ties
+
+``gbdt_pairloss.dask`` has rankers for Dask clusters; ``python -m gbdt_pairloss`` compares objectives on one data set.
+"""
 
 from __future__ import annotations
 

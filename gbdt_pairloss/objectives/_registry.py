@@ -1,4 +1,4 @@
-"""The objectives by name."""
+"""Objectives by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from ._base import PairwiseObjective
 
-#: How an objective's parameters begin among those of a ranker or a booster.
+#: Prefix of an objective's parameters among those of a ranker or a booster.
 NESTED = "objective__"
 
 _REGISTRY: dict[str, type[PairwiseObjective]] = {}
@@ -16,13 +16,13 @@ Objective = TypeVar("Objective", bound=type[PairwiseObjective])
 
 
 def register(objective: Objective) -> Objective:
-    """Make an objective known to :func:`get_objective` and to the rankers by its ``name``."""
+    """Register an objective class under its ``name``, for :func:`get_objective` and the rankers."""
     _REGISTRY[objective.name] = objective
     return objective
 
 
 def objective_names() -> tuple[str, ...]:
-    """The names that :func:`get_objective` and the rankers' ``objective=`` take.
+    """Return the names that :func:`get_objective` and the rankers' ``objective=`` accept.
 
     Returns
     -------
@@ -32,13 +32,13 @@ def objective_names() -> tuple[str, ...]:
 
 
 def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjective:
-    """Make an objective from its name.
+    """Return an objective by its name.
 
     Parameters
     ----------
     name : str or PairwiseObjective
         "pairwise_logistic", "bpr", "pairwise_hinge", "pairwise_squared", "pairwise_exponential" or
-        "pairwise_soft_zero_one"; an objective is returned as it is (and then takes no parameters).
+        "pairwise_soft_zero_one". An objective is returned unchanged; parameters cannot be given with it.
     **params
         The objective's parameters.
 
@@ -49,8 +49,8 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
     Raises
     ------
     ValueError
-        If there is no objective of that name, a parameter has a value that it cannot have, or an objective that is
-        made already comes with parameters.
+        If there is no objective of that name, if the value of a parameter is not allowed, or if parameters are given
+        with an objective instead of a name.
     TypeError
         If the objective has no such parameter.
 
@@ -61,7 +61,7 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
     """
     if isinstance(name, PairwiseObjective):
         if params:
-            raise ValueError("parameters go with an objective's name; use set_params on an objective")
+            raise ValueError("parameters are given with an objective's name; use set_params on an objective")
         return name
     if name not in _REGISTRY:
         raise ValueError(f"there is no objective {name!r}; known: {', '.join(_REGISTRY)}")
@@ -69,17 +69,17 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
 
 
 def negative_label_rule(objective: PairwiseObjective | None) -> bool | None:
-    """Return the objective's ``ignore_negative_labels``; an objective of the booster's own takes any label as it is."""
+    """Return the objective's ``ignore_negative_labels``; False for None, a native objective, which takes all labels."""
     return False if objective is None else objective.ignore_negative_labels
 
 
 def as_pairwise(objective: Any) -> PairwiseObjective | None:
-    """An objective parameter, if it is one of ours, by name or object; None if it is the booster's own.
+    """Return the objective of this package that a parameter names or is; None for a native objective.
 
     Parameters
     ----------
     objective : object
-        What a booster or a ranker takes as its objective.
+        Value of a booster's or a ranker's parameter ``objective``.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def as_pairwise(objective: Any) -> PairwiseObjective | None:
     Raises
     ------
     ValueError
-        If it is a class of ours, and not an object.
+        If it is an objective class instead of an object.
     """
     if isinstance(objective, type) and issubclass(objective, PairwiseObjective):
         raise ValueError(f"objective is the class {objective.__name__}; give an object, {objective.__name__}()")
