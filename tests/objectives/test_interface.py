@@ -1,0 +1,64 @@
+"""The names that an objective shows to its users."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from sklearn.base import BaseEstimator
+
+from gbdt_pairloss import (
+    BPR,
+    PairwiseCustom,
+    PairwiseExponential,
+    PairwiseHinge,
+    PairwiseLogistic,
+    PairwiseSoftZeroOne,
+    PairwiseSquared,
+)
+
+CALLS = {"gradient_hessian", "loss", "metric", "get_params", "set_params", "name", "pair_loss"}
+SHARED = {
+    "temperature",
+    "pair_weight",
+    "gain",
+    "truncation",
+    "normalize",
+    "hessian_scale",
+    "ignore_negative_labels",
+    "item_weight",
+    "n_threads",
+    "device",
+}
+
+
+@pytest.mark.parametrize(
+    ("objective", "own"),
+    [
+        (PairwiseLogistic(), set()),
+        (PairwiseHinge(), {"margin"}),
+        (PairwiseSquared(), {"margin"}),
+        (PairwiseExponential(), set()),
+        (PairwiseSoftZeroOne(), set()),
+        (PairwiseCustom(abs), {"function"}),
+        (BPR(), {"threshold", "negatives", "negative_weight", "random_state", "compute"}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_dir_shows_what_a_user_may_touch_and_nothing_else(objective, own) -> None:
+    inherited = set(dir(BaseEstimator())) - CALLS  # scikit-learn's own, such as get_metadata_routing
+    shown = {name for name in dir(objective) if not name.startswith("_")} - inherited
+    assert shown == CALLS | SHARED | own
+    parameters = set(inspect.signature(type(objective)).parameters)
+    assert parameters <= SHARED | own | {"name"}
+    assert parameters == set(objective.get_params())
+
+
+@pytest.mark.parametrize("cls", [PairwiseLogistic, PairwiseHinge, PairwiseSquared, PairwiseCustom, BPR])
+def test_help_spells_out_every_parameter_with_its_default(cls) -> None:
+    documented = inspect.getdoc(cls) or ""
+    for name, parameter in inspect.signature(cls).parameters.items():
+        line = next(line for line in documented.splitlines() if line.startswith(f"{name} : "))
+        if parameter.default is not parameter.empty:
+            default = f'"{parameter.default}"' if isinstance(parameter.default, str) else str(parameter.default)
+            assert line.endswith(f"default={default}")
