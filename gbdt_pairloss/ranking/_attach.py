@@ -62,7 +62,7 @@ def attach(
 ) -> None:
     """Attach item weights, loser weights, a mask, item ids or pairs to a booster's dataset.
 
-    The boosters' datasets cannot hold these themselves: an XGBoost DMatrix with groups holds only one weight per query,
+    The boosters' datasets cannot hold all of these: an XGBoost DMatrix with groups holds only one weight per query,
     and neither booster supports loser weights, masks, item ids or pairs. An argument that is given replaces what was
     attached before under that name; the other attached arrays are kept::
 

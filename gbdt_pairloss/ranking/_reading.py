@@ -62,7 +62,7 @@ def read_arrays(
     shape = scores.shape
     if scores.ndim == 2:
         if group is not None or qid is not None:
-            raise ValueError("2-D arrays already have one list per row: group and qid are for 1-D arrays only")
+            raise ValueError("2-D arrays have one list per row: group and qid are for 1-D arrays only")
         groups = Groups.from_sizes(np.full(shape[0], shape[1]), scores.size)
     else:
         groups = make_groups(scores.size, group=group, qid=qid)
@@ -257,7 +257,7 @@ def _unpack(y_true: Mapping[str, Any], mask: Any) -> tuple[Any, Any]:
     """Return labels and mask of KerasRS's form of masked labels, ``{"labels": ..., "mask": ...}``."""
     unknown = set(y_true) - {"labels", "mask"}
     if unknown or "labels" not in y_true:
-        raise ValueError('y_true as a dictionary must have the key "labels" and may have the key "mask"')
+        raise ValueError('y_true as a dictionary must have the keys "labels" and, optionally, "mask"')
     if y_true.get("mask") is not None:
         if mask is not None:
             raise ValueError("mask is given twice: in y_true and as mask=")
