@@ -1,6 +1,6 @@
-"""Arrays on the host and on CUDA devices: where an array is, copies between both, and the device itself.
+"""Arrays on the host and on CUDA devices: the location of an array, copies between host and device, and devices.
 
-CuPy is imported when a device is first asked for. This module knows no kernel: engines hand their source code in.
+CuPy is imported when a device is first needed. The module contains no kernels: engines provide their source code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 
 class Program(Hashable, Protocol):
-    """A compiled function to be: source code, the name of the function, and macros."""
+    """A function to compile: its source code, its name, and macros."""
 
     @property
     def name(self) -> str:
@@ -33,13 +33,13 @@ class Program(Hashable, Protocol):
 
 
 class Device(Protocol):
-    """Memory and a processor. Arrays are CuPy's, or arrays with NumPy's interface."""
+    """Memory and a processor. Its arrays are CuPy arrays or have the same interface."""
 
     def selected(self) -> AbstractContextManager[Any]:
-        """Make this device the current one: inside the context, new arrays are made on it."""
+        """Return a context in which this device is the current one, on which new arrays are allocated."""
 
     def upload(self, array: Any) -> Any:
-        """Copy a NumPy array to the device; an array of the device is returned as it is."""
+        """Copy a NumPy array to the device; return an array of the device unchanged."""
 
     def download(self, array: Any) -> Any:
         """Copy an array of the device to NumPy."""
@@ -51,11 +51,11 @@ class Device(Protocol):
         """Return an array of zeros."""
 
     def run(self, program: Program, n_blocks: int, arguments: tuple[Any, ...]) -> None:
-        """Run ``n_blocks`` blocks of a program's threads."""
+        """Run a program with ``n_blocks`` blocks of threads."""
 
 
 class NoDevice(RuntimeError):
-    """There is no CUDA device to compute on."""
+    """Exception raised if there is no CUDA device to compute on."""
 
 
 class CudaDevice:
@@ -64,6 +64,7 @@ class CudaDevice:
     Parameters
     ----------
     cupy : module
+        CuPy.
     ordinal : int
         Number of the device, from 0.
     """
@@ -99,7 +100,7 @@ class CudaDevice:
 
 
 def cuda_device(ordinal: int | None = None) -> Device:
-    """Return the CUDA device with a number; None: CuPy's current one.
+    """Return the CUDA device with number ``ordinal``; None: CuPy's current device.
 
     Raises
     ------
@@ -118,20 +119,20 @@ def device_of(array: Any) -> Device:
     Raises
     ------
     NoDevice
-        As :func:`cuda_device`.
+        If there is no CUDA device to compute on; see :func:`cuda_device`.
     """
     connected = _connected()
     return cuda_device(None if isinstance(connected, str) else int(connected.asarray(array).device.id))
 
 
 def has_device() -> bool:
-    """Return whether there is a CUDA device to compute on, and CuPy."""
+    """Return whether CuPy is installed and there is a CUDA device to compute on."""
     return not isinstance(_connected(), str)
 
 
 @cache
 def may_have_device() -> bool:
-    """Return whether CuPy can be imported; importing it takes a while and wakes the device, finding it does not."""
+    """Return whether CuPy is installed, without importing it, which is slow and initialises the device."""
     return find_spec("cupy") is not None
 
 
@@ -142,18 +143,18 @@ def _connected() -> Any:
         import cupy
 
         if cupy.cuda.runtime.is_hip:
-            return "this CuPy is for ROCm, and the kernels are for warps of 32"
+            return "this CuPy is for ROCm, but the kernels need warps of 32 threads, as CUDA has"
         if cupy.cuda.runtime.getDeviceCount() == 0:
-            return "the driver finds none"
-        # CuPy alone has no compiler and no headers of CUDA's.
+            return "the driver reports none"
+        # CuPy does not include CUDA's compiler and headers: compile a kernel to see whether they are installed.
         cupy.RawKernel('extern "C" __global__ void nothing() {}', "nothing").compile()
     except ImportError as error:
         return (
             f"CuPy cannot be imported ({error}). Install gbdt_pairloss[cuda12] or gbdt_pairloss[cuda13], the CUDA "
             "version that the driver supports"
         )
-    except Exception as error:  # no driver or an old one, no compiler, another NumPy's CuPy: all of it is a reason
-        return f"CuPy says {type(error).__name__}: {error}"
+    except Exception as error:  # no driver or an old one, no compiler, a CuPy built for another NumPy
+        return f"CuPy raises {type(error).__name__}: {error}"
     return cupy
 
 
@@ -163,22 +164,25 @@ def _device(ordinal: int) -> CudaDevice:
 
 
 def is_on_device(array: Any) -> bool:
-    """Return whether an array is on a CUDA device: CuPy's, or any with its interface."""
+    """Return whether an array is on a CUDA device: a CuPy array, or another one with the CUDA array interface."""
     return hasattr(array, "__cuda_array_interface__")
 
 
 def beside(array: Any) -> AbstractContextManager[Any]:
-    """Select the device of an array: inside the context, new device arrays are made there."""
+    """Return a context in which the device of an array is the current one; no effect for an array on the host."""
     return device_of(array).selected() if is_on_device(array) else nullcontext()
 
 
 def to_host(array: Any) -> Any:
-    """Copy an array of a device to NumPy; return anything else as it is."""
+    """Copy an array of a device to NumPy; return any other object unchanged."""
     return device_of(array).download(array) if is_on_device(array) else array
 
 
 def to_device(array: Any, ordinal: int | None = None) -> Any:
-    """Copy an array to the device with a number; None: leave it where it is, or use CuPy's current device."""
+    """Copy an array to the device with number ``ordinal``.
+
+    With None, an array on a device is returned unchanged, and another one is copied to CuPy's current device.
+    """
     if ordinal is None and is_on_device(array):
         return array
     device = cuda_device(ordinal)
@@ -187,6 +191,6 @@ def to_device(array: Any, ordinal: int | None = None) -> Any:
 
 
 def like(example: Any, *arrays: Any) -> tuple[Any, ...]:
-    """Copy arrays to where an example is."""
+    """Copy arrays to the location of an example array: its device, or the host."""
     with beside(example):
         return tuple(map(to_device if is_on_device(example) else to_host, arrays))

@@ -1,4 +1,4 @@
-"""What several public docstrings say alike, written once: ``%(qid)s`` and the like stand for it in each of them."""
+"""Texts shared by several public docstrings, which refer to them by placeholders such as ``%(qid)s``."""
 
 from __future__ import annotations
 
@@ -8,42 +8,45 @@ from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: Arguments that are the same wherever they occur.
+#: Descriptions of arguments that have the same meaning in every function.
 TEXT = {
     "arrays": """\
 y_true : array-like of shape (n_rows,) or (n_lists, list_size), or a dict
-    Labels, larger is better; or ``{"labels": ..., "mask": ...}``. 1-D with ``group`` or ``qid``, else one query;
-    2-D: each row is the list of a query.
-y_pred : array-like of the same shape
+    Labels, larger is better; or ``{"labels": ..., "mask": ...}``. A 1-D array is divided into queries by ``group`` or
+    ``qid``; without them it is one query. Each row of a 2-D array is the list of a query.
+y_pred : array-like of the same shape as y_true
     Scores, larger is better.
 group : array-like of shape (n_queries,), optional
-    Rows of each query, in order.
+    Number of rows of each query, in order.
 qid : array-like of shape (n_rows,), optional
-    Query id of each row: any dtype, any order.""",
+    Query id of each row, of any dtype and in any order.""",
     "mask": """\
-mask : bool array-like of the shape of y_true, optional
-    False: the row takes no part; whatever it holds, NaN included, is not looked at.""",
+mask : bool array-like of the same shape as y_true, optional
+    Rows with False take no part. Their values are not read and may be NaN.""",
     "query_weight": """\
 query_weight : array-like of shape (n_queries,), optional
-    Weight of each query in the mean; with ``qid``, in order of first appearance.""",
+    Weight of each query in the mean. With ``qid``, queries are in order of first appearance.""",
     "test_rows": """\
 X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
-    Features. A column ``qid`` of a DataFrame (pandas, polars) or an Arrow table holds the query ids.
+    Features. A DataFrame (pandas, polars) or an Arrow table may have the query ids as a column ``qid``.
 y : array of shape (n_rows,)
     Labels, larger is better.
 qid : array of shape (n_rows,), optional
-    Query id of each row: any dtype, any order. Not needed where X has them as a column.""",
+    Query id of each row, of any dtype and in any order. Not needed if X has a column ``qid``.""",
     "test_weight": """\
 sample_weight : array of shape (n_rows,) or (n_queries,), optional
-    A query counts with its weight, or the mean of its rows' weights.""",
+    Weight of each query, or of each row; then a query's weight is the mean of its rows' weights.""",
     "estimator": """\
 estimator : estimator
-    Anything fitted with ``predict``: a ranker, a regressor, a pipeline. It is given X as it is.""",
+    Any fitted object with a method ``predict``, such as a ranker, a regressor or a pipeline. It gets X unchanged.""",
 }
 
 
 def documented_with(texts: Mapping[str, str]) -> Callable[[Function], Function]:
-    """Fill shared texts in: in a docstring each stands in a line of its own, and a plain % is written twice."""
+    """Return a decorator that replaces the placeholders in a docstring with shared texts.
+
+    A placeholder must be a line of its own. A percent sign must be written twice.
+    """
 
     def fill(function: Function) -> Function:
         if function.__doc__:  # python -OO drops docstrings

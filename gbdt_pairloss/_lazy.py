@@ -9,14 +9,19 @@ from typing import Any
 
 
 def lazily(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:
-    """A package's ``__getattr__`` that finds names in its modules.
+    """Return a package's ``__getattr__`` that imports public names from their modules on first use.
 
     Parameters
     ----------
     package : str
         The package's ``__name__``.
     home : mapping
-        The module of each name, within the package; the name's own for a module.
+        The module of each name, relative to the package. For a module, it is the name itself.
+
+    Returns
+    -------
+    callable
+        ``(name) -> value``; it raises an AttributeError for other names.
     """
 
     def find(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Names of modules that earlier versions had: pickles of theirs load, whatever has been moved since."""
+"""Module names of earlier versions, kept importable so that pickles of those versions can be loaded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 _PACKAGE = __package__ or "gbdt_pairloss"
 
-#: Where the classes of a module of version 0.1.0 are now.
+#: Current module of the classes of each module of version 0.1.0.
 MOVED = {
     "attachments": "ranking._attach",
     "boosters.lightgbm_ranker": "boosters.lightgbm.ranker",
@@ -24,17 +24,17 @@ MOVED = {
 
 
 class _MovedModule(ModuleType):
-    """Stands in for a module that has moved, and imports it when a name is asked for."""
+    """A module that has moved: it imports the current module when an attribute is accessed."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what inspection asks of every module
+        if name.startswith("__"):  # inspection reads such attributes of every module
             raise AttributeError(name)
         old = self.__name__.removeprefix(f"{_PACKAGE}.")
         return getattr(import_module(f"{_PACKAGE}.{MOVED[old]}"), name)
 
 
 def install() -> None:
-    """Let the old names of modules be imported."""
+    """Make the old module names importable."""
     for old in MOVED:
         name = f"{_PACKAGE}.{old}"
         sys.modules.setdefault(name, _MovedModule(name))

@@ -1,4 +1,4 @@
-"""Data to rank: LETOR files read strictly, a demonstration task on bundled images, synthetic shapes."""
+"""Ranking datasets: strict readers of LETOR files, an image retrieval task, and synthetic data."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from numpy.typing import NDArray
 from .ranking._groups import IntArray, make_groups
 from .ranking._validation import FloatArray, check_choice
 
-# scikit-learn is imported where it is used: the synthetic shapes do without it.
+# scikit-learn is imported inside the functions that need it: make_ranking does not.
 
 Path = str | os.PathLike[str]
 
-_OPEN: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open}  # by the name's ending, as scikit-learn does
-_DENSE_FROM = 0.3  # share of stored cells from which a dense array takes less memory and time than csr
+_OPEN: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open}  # by file extension, as in scikit-learn
+_DENSE_FROM = 0.3  # share of stored cells above which a dense array needs less memory and time than csr
 _QID = re.compile(rb"qid:([+-]?[0-9]{1,19})")
-_SHAPE_FAMILY = np.array([0, 1, 2, 2, 1, 2, 0, 1, 0, 0])  # of the digits 0 to 9: loops 0, strokes 1, curves 2
-_MSLR_GRADE_SHARES = (0.52, 0.32, 0.134, 0.018, 0.008)  # grades 0 to 4 in MSLR-WEB30K
+_SHAPE_FAMILY = np.array([0, 1, 2, 2, 1, 2, 0, 1, 0, 0])  # of digits 0 to 9; family 0: loops, 1: strokes, 2: curves
+_MSLR_GRADE_SHARES = (0.52, 0.32, 0.134, 0.018, 0.008)  # of grades 0 to 4 in MSLR-WEB30K
 _SIZE_SPREAD = 0.75  # standard deviation of the logarithm of a query's size
 
 
 class RankingSplit(NamedTuple):
-    """One part (train, validation, test) of a ranking data set; the rows of a query need not stand together.
+    """One part (train, validation, test) of a ranking dataset; the rows of a query need not be contiguous.
 
     Attributes
     ----------
@@ -44,9 +44,16 @@ class RankingSplit(NamedTuple):
     y : float64 array of shape (n_rows,)
         Relevance labels, larger is better.
     qid : int64 array of shape (n_rows,)
-        The query of each row.
+        Query id of each row.
     name : str
-        What messages call it.
+        Name of the part, for messages.
+
+    See Also
+    --------
+    load_letor : Read one LETOR file.
+    load_letor_files : Read several LETOR files.
+    make_digits_ranking : Make an image retrieval task.
+    make_ranking : Make synthetic queries.
     """
 
     X: Any
@@ -56,16 +63,16 @@ class RankingSplit(NamedTuple):
 
     @property
     def group(self) -> IntArray:
-        """Rows of each query, in order, as the boosters' own datasets take them: an int64 array of shape (n_queries,).
+        """Number of rows of each query, in order, as the boosters' datasets accept it: int64, shape (n_queries,).
 
         Raises
         ------
         ValueError
-            If the rows of a query do not stand together.
+            If the rows of a query are not contiguous.
         """
         groups = make_groups(len(self.y), qid=self.qid)
         if not groups.contiguous:
-            raise ValueError(f"{self.name}: the rows of a query do not stand together; sort them by qid, or use qid")
+            raise ValueError(f"{self.name}: the rows of a query are not contiguous; sort them by qid, or use qid")
         return groups.sizes
 
 
@@ -74,44 +81,52 @@ def load_letor(
 ) -> RankingSplit:
     """Read one LETOR (SVMlight) file: ``label qid:7 1:0.5 2:0.25 # comment`` on each line.
 
-    Features are numbered from 1, or from 0 if a feature 0 occurs. Use `load_letor_files` for the parts of one data set:
-    read one by one, they may differ in this and in the number of features.
+    Features are numbered from 1, or from 0 if a feature 0 occurs. Use :func:`load_letor_files` to read the parts of one
+    dataset: parts that are read one by one may differ in this numbering and in the number of features.
 
     Parameters
     ----------
     path : str or path-like
-        Names ending in ``.gz`` and ``.bz2`` are decompressed. If no row has a qid, LightGBM's convention holds: a file
-        of the same name plus ``.query`` has the number of rows of each query, one per line.
+        The file. It is decompressed if its name ends in ``.gz`` or ``.bz2``. If no row has a qid, the number of rows of
+        each query is read from a second file, one per line. As in LightGBM, its name is that of the file plus
+        ``.query``.
     n_features : int, optional
-        Number of columns of X; by default the largest index in the file decides.
+        Number of columns of X; by default it follows from the largest feature index in the file.
     dtype : float32 or float64, default=float64
-        Of X; labels are float64.
+        Dtype of X; labels are always float64.
     dense : bool, optional
-        Whether X is an array rather than a csr_matrix; by default it is if more than 30% of the cells are in the file.
+        True: X is an array. False: X is a csr_matrix. By default, X is an array if the file contains more than 30% of
+        the cells.
 
     Returns
     -------
     split : RankingSplit
-        Rows in the file's order; its name is the file's name without the folder.
+        Rows are in the order of the file; ``name`` is the name of the file without the folder.
 
     Raises
     ------
     ValueError
-        If the file is malformed; the message names the file, the line and what is wrong with it. If ``dtype`` or
-        ``dense`` has another value.
+        If the file is malformed; the message names the file, the line and the fault. If ``dtype`` or ``dense`` has
+        another value.
     OSError
         If the file cannot be opened.
 
+    See Also
+    --------
+    load_letor_files : Read several files with the same features.
+
     Notes
     -----
-    A feature that a line leaves out is 0 by the format's convention, and ``nan`` is a missing value. XGBoost takes what
-    a csr_matrix leaves out as missing: ``dense=True`` avoids it. scikit-learn's reader does the parsing, except for the
-    query ids: it accepts files in which only some rows have one, and its time grows with the square of the rows.
+    By convention of the format, a feature that is not on a line is 0, and ``nan`` is a missing value. XGBoost treats
+    cells that a csr_matrix does not store as missing values, not as 0: use ``dense=True`` to avoid that.
+
+    scikit-learn's reader parses the lines, except for the query ids: it accepts files in which only some rows have one,
+    and its time for them is quadratic in the number of rows.
 
     References
     ----------
     Qin, Liu, Xu and Li, "LETOR: a benchmark collection for research on learning to rank for information retrieval",
-    Information Retrieval 13, 2010. The form of the lines: Joachims, SVMlight.
+    Information Retrieval 13, 2010. The format of the lines is that of Joachims, SVMlight.
     """
     return load_letor_files([path], n_features=n_features, dtype=dtype, dense=dense)[0]
 
@@ -119,15 +134,15 @@ def load_letor(
 def load_letor_files(
     paths: Iterable[Path], *, n_features: int | None = None, dtype: Any = np.float64, dense: bool | None = None
 ) -> list[RankingSplit]:
-    """Read several LETOR files with the same features, one `RankingSplit` each.
+    """Read several LETOR files with the same features, each as a `RankingSplit`.
 
-    Numbering from 0 or 1, the number of features, and dense or sparse are decided once for all files. The notes of
-    `load_letor` hold.
+    The numbering of features (from 0 or 1), the number of features and the type of X (dense or sparse) are the same for
+    all files.
 
     Parameters
     ----------
     paths : list of str or path-like
-        At least one.
+        The files; at least one.
     n_features, dtype, dense
         As in :func:`load_letor`, for all files.
 
@@ -140,8 +155,14 @@ def load_letor_files(
     ------
     TypeError
         If ``paths`` is a single path.
-    ValueError, OSError
-        As :func:`load_letor`, and if there is no path.
+    ValueError
+        If ``paths`` is empty, a file is malformed, or ``dtype`` or ``dense`` has another value.
+    OSError
+        If a file cannot be opened.
+
+    See Also
+    --------
+    load_letor : Read one file; its notes apply here, too.
     """
     from sklearn.datasets import load_svmlight_files
 
@@ -159,7 +180,7 @@ def load_letor_files(
         except (ValueError, OverflowError) as error:
             for file in files:
                 if file.pending is not None:
-                    raise file.error(_what_is_wrong(file.pending)) from error
+                    raise file.error(_fault_of(file.pending)) from error
             raise
     matrices, labels = parsed[0::2], parsed[1::2]
     for file, X in zip(files, matrices, strict=True):
@@ -173,17 +194,20 @@ def load_letor_files(
 
 
 class _LetorFile:
-    """The rows of a LETOR file, for scikit-learn's reader to iterate over; checks what that reader lets through."""
+    """A LETOR file whose rows scikit-learn's reader iterates over.
+
+    It checks what the reader does not check, and collects the query ids.
+    """
 
     def __init__(self, path: str, stack: ExitStack) -> None:
         self.path, self.sizes_path = path, path + ".query"
         self.stream: BinaryIO = stack.enter_context(_OPEN.get(os.path.splitext(path)[1], open)(path, "rb"))
         self.line = 1
-        self.pending: bytes | None = None  # the row that scikit-learn is at work on: if it raises, this one is broken
+        self.pending: bytes | None = None  # the row that scikit-learn is parsing: if it raises, this row is malformed
         self.line_of_row, self.qids = array("q"), array("q")
 
     def read(self, size: int = -1) -> bytes:
-        # scikit-learn knows a file by this method, and reads it line by line.
+        # scikit-learn recognises a file by this method, but iterates over its lines.
         raise io.UnsupportedOperation("a LETOR file is read line by line")
 
     def __iter__(self) -> Iterator[bytes]:
@@ -202,9 +226,9 @@ class _LetorFile:
         except (OSError, EOFError, zlib.error) as error:
             if not isinstance(self.stream, (gzip.GzipFile, bz2.BZ2File)):
                 raise
-            raise self.error(f"the compressed data is broken ({error})") from error
+            raise self.error(f"the compressed data is corrupt ({error})") from error
         if not self.line_of_row:
-            raise self.error("the file ends without a single row")
+            raise self.error("the file has no rows")
 
     def _check_row(self, row: bytes, parts: list[bytes]) -> None:
         if b"_" in row:  # Python reads 1_0 as ten
@@ -219,23 +243,23 @@ class _LetorFile:
         if has_qid:
             match = _QID.fullmatch(parts[1])
             if match is None or not -(2**63) <= int(match[1]) < 2**63:
-                raise self.error(f"{_show(parts[1])} is not qid: and a whole number of at most 64 bits")
+                raise self.error(f"{_show(parts[1])} is not qid: followed by a whole number of at most 64 bits")
             self.qids.append(int(match[1]))
         elif not self.line_of_row and not os.path.exists(self.sizes_path):
-            raise self.error(f"no qid: follows the label, and there is no {self.sizes_path} with the queries' sizes")
+            raise self.error(f"the label is not followed by qid:, and there is no file {self.sizes_path} with sizes")
         self.line_of_row.append(self.line)
 
     def check_features(self, X: Any) -> None:
-        """Raise a ValueError if a feature is infinite, or if there are none."""
+        """Raise a ValueError if a feature is infinite, or if there are no features."""
         cells = np.flatnonzero(np.isinf(X.data))
         if cells.size:
             self.line = self.line_of_row[int(np.searchsorted(X.indptr, cells[0], side="right")) - 1]
             raise self.error(f"the value of column {X.indices[cells[0]]} (counted from 0) is infinite in {X.dtype}")
         if X.nnz == 0:
-            raise self.error("the file ends, and no row has a feature")
+            raise self.error("no row of the file has a feature")
 
     def query_ids(self) -> IntArray:
-        """The query of each row, from the rows themselves or from the file of query sizes."""
+        """Return the query id of each row, from the rows or from the file of query sizes."""
         if self.qids:
             return np.array(self.qids, dtype=np.int64)
         with open(self.sizes_path, "rb") as stream:
@@ -245,45 +269,55 @@ class _LetorFile:
                 raise ValueError(f"{self.sizes_path}, line {number}: {_show(word)} is not the size of a query")
         sizes = [int(word) for word in words if word]
         if sum(sizes) != len(self.line_of_row):
-            what = f"the sizes sum to {sum(sizes)}, but {self.path} has {len(self.line_of_row)} rows"
-            raise ValueError(f"{self.sizes_path}, line {max(len(words), 1)}: {what}")
+            fault = f"the sizes sum to {sum(sizes)}, but {self.path} has {len(self.line_of_row)} rows"
+            raise ValueError(f"{self.sizes_path}, line {max(len(words), 1)}: {fault}")
         return np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
 
-    def error(self, what: str) -> ValueError:
-        return ValueError(f"{self.path}, line {self.line}: {what}")
+    def error(self, fault: str) -> ValueError:
+        """Return the error that names the file, the current line and the fault."""
+        return ValueError(f"{self.path}, line {self.line}: {fault}")
 
 
 def make_digits_ranking(
     *, n_train_queries: int = 120, n_test_queries: int = 80, n_candidates: int = 60, random_state: int = 0
 ) -> tuple[RankingSplit, RankingSplit]:
-    """Image retrieval on scikit-learn's bundled handwritten digits: small, real, nothing to download.
+    """Make an image retrieval task from scikit-learn's handwritten digits, without a download.
 
-    A query is an image; its candidates are other images, drawn at random. Grades: 2 for the same digit (about 10% of
-    the candidates), 1 for another digit of the same family of shapes (about 23%: loops 0 6 8 9, strokes 1 4 7, curves
-    2 3 5), 0 otherwise. The 35 features compare query and candidate: absolute differences of 2 by 2 pooled pixels
-    (16), of row (8) and column (8) means and of the overall mean, Euclidean distance, cosine similarity.
-    LambdaMART reaches an NDCG@10 of about 0.75 on the test part, a random order 0.2.
+    A query is an image. Its candidates are other images, drawn at random. The label of a candidate is 2 for the same
+    digit (about 10% of the candidates), 1 for another digit of the same family of shapes (about 23%), and 0 otherwise.
+    The families are loops (0, 6, 8, 9), strokes (1, 4, 7) and curves (2, 3, 5).
 
     Parameters
     ----------
     n_train_queries : int, default=120
-        1 to 898: the images are split in two halves, and no image occurs in both parts.
+        Number of training queries, from 1 to 898. The images are divided into two halves: no image is in both parts.
     n_test_queries : int, default=80
-        1 to 898.
+        Number of test queries, from 1 to 898.
     n_candidates : int, default=60
-        Candidates per query, 2 to 897.
+        Number of candidates of each query, from 2 to 897.
     random_state : int, default=0
-        What queries and candidates are drawn by; the same data for the same number.
+        Seed of the draws of queries and candidates. Equal seeds give equal data.
 
     Returns
     -------
     train, test : RankingSplit
-        X is float64, of shape (n_queries * n_candidates, 35). The rows of a query stand together.
+        X is float64, of shape (n_queries * n_candidates, 35). The rows of a query are contiguous.
 
     Raises
     ------
     ValueError
         If a number is out of range.
+
+    See Also
+    --------
+    make_ranking : Make synthetic queries.
+
+    Notes
+    -----
+    The 35 features compare the query with the candidate: absolute differences of 2 by 2 pooled pixels (16), of row
+    means (8), of column means (8) and of the overall mean (1), the Euclidean distance and the cosine similarity.
+
+    LambdaMART reaches an NDCG@10 of about 0.75 on the test part; a random order reaches 0.2.
 
     References
     ----------
@@ -316,7 +350,7 @@ def make_digits_ranking(
             features.append(_pair_features(images[query], images[candidates]))
             same_digit = shown[candidates] == shown[query]
             same_family = _SHAPE_FAMILY[shown[candidates]] == _SHAPE_FAMILY[shown[query]]
-            grades.append(same_digit.astype(np.float64) + same_family)  # the same digit is of the same family
+            grades.append(same_digit.astype(np.float64) + same_family)  # a same digit also counts as the same family
         qid = np.repeat(np.arange(n_queries, dtype=np.int64), n_candidates)
         splits.append(RankingSplit(np.concatenate(features), np.concatenate(grades), qid, f"digits-{name}"))
     return splits[0], splits[1]
@@ -332,43 +366,51 @@ def make_ranking(
     noise: float = 1.0,
     random_state: int = 0,
 ) -> RankingSplit:
-    """Synthetic queries of a wanted shape, with features that tell something about the label.
-
-    Features (float32) are independent standard normal. The latent relevance is a weighted sum of them (feature k with
-    weight 1 / k) plus the product of the first and the last, scaled to variance 1, plus ``noise`` times a standard
-    normal; labels are cut from it at the same thresholds for all queries.
+    """Make synthetic queries with given sizes, whose features are informative about the labels.
 
     Parameters
     ----------
     n_queries : int, default=100
-        At least 1.
+        Number of queries, at least 1.
     query_size : int, default=100
-        Rows of each query; their mean (before the cut) if ``max_query_size`` is given.
+        Number of rows of each query. With ``max_query_size``, the mean number of rows, before clipping.
     max_query_size : int, optional
-        Draw the sizes log-normally and cut them to 1 to ``max_query_size``. MSLR-WEB30K: mean 119, maximum 1,251.
+        If given, the sizes are drawn from a log-normal distribution and clipped to the range from 1 to
+        ``max_query_size``. In MSLR-WEB30K, the mean is 119 and the maximum 1,251.
     n_features : int, default=20
-        At least 1.
+        Number of features, at least 1.
     labels : {"grades", "binary", "float"}, default="grades"
-        "grades": 0 to 4, with the shares of MSLR-WEB30K (52, 32, 13.4, 1.8 and 0.8%); "binary": 10% ones; "float": the
-        latent relevance itself.
+        "grades": whole numbers from 0 to 4, with the shares of MSLR-WEB30K (52, 32, 13.4, 1.8 and 0.8%). "binary": 0 or
+        1, with a share of 10% ones. "float": the latent relevance.
     noise : float, default=1.0
-        At least 0; 0: the label is a function of the features.
+        Standard deviation of the noise in the latent relevance, at least 0. With 0, the label is a function of the
+        features.
     random_state : int, default=0
-        What everything is drawn by; the same data for the same number.
+        Seed of all draws. Equal seeds give equal data.
 
     Returns
     -------
     split : RankingSplit
-        X is float32, of shape (n_rows, n_features). The rows of a query stand together.
+        X is float32, of shape (n_rows, n_features). The rows of a query are contiguous.
 
     Raises
     ------
     ValueError
-        If a number is out of range, or there are no such labels.
+        If a number is out of range, or ``labels`` has another value.
+
+    See Also
+    --------
+    make_digits_ranking : Make an image retrieval task.
+
+    Notes
+    -----
+    Features are independent standard normal variables. The latent relevance is a weighted sum of the features (feature
+    k has weight 1 / k) plus the product of the first and the last feature, scaled to variance 1, plus ``noise`` times a
+    standard normal variable. Labels are obtained by thresholds that are the same for all queries.
 
     References
     ----------
-    MSLR-WEB30K, whose shares of grades these are: Qin and Liu, "Introducing LETOR 4.0 datasets", arXiv:1306.2597, 2013.
+    MSLR-WEB30K: Qin and Liu, "Introducing LETOR 4.0 datasets", arXiv:1306.2597, 2013.
 
     Examples
     --------
@@ -386,7 +428,7 @@ def make_ranking(
     sizes: IntArray = np.full(n_queries, query_size, dtype=np.int64)
     if max_query_size is not None:
         _check_count(max_query_size, "max_query_size", query_size)
-        # A log-normal variable has the mean exp(mu + sigma^2 / 2).
+        # The mean of a log-normal variable is exp(mu + sigma^2 / 2).
         drawn = rng.lognormal(math.log(query_size) - _SIZE_SPREAD**2 / 2, _SIZE_SPREAD, n_queries)
         sizes = np.clip(np.rint(drawn), 1, max_query_size).astype(np.int64)
     X = rng.standard_normal((int(sizes.sum()), n_features), dtype=np.float32)
@@ -401,8 +443,8 @@ def make_ranking(
     return RankingSplit(X, y, np.repeat(np.arange(n_queries, dtype=np.int64), sizes), "synthetic")
 
 
-def _what_is_wrong(row: bytes) -> str:
-    """Name the first fault among the features of a row that scikit-learn refused."""
+def _fault_of(row: bytes) -> str:
+    """Describe the first fault in the features of a row that scikit-learn's reader rejected."""
     words = row.split()[1:]
     previous = -1
     for word in words[1:] if words[0].startswith(b"qid") else words:
@@ -417,7 +459,7 @@ def _what_is_wrong(row: bytes) -> str:
         if _number(value) is None:
             return f"the value {_show(value)} of feature {number} is not a number"
         previous = number
-    return "scikit-learn's reader refuses the row"
+    return "scikit-learn's reader rejects the row"
 
 
 def _number(word: bytes) -> float | None:
@@ -428,11 +470,11 @@ def _number(word: bytes) -> float | None:
 
 
 def _show(word: bytes) -> str:
-    return repr(word[:40] + (b"..." if len(word) > 40 else b""))[1:]  # without the b
+    return repr(word[:40] + (b"..." if len(word) > 40 else b""))[1:]  # without the prefix b
 
 
 def _pair_features(query: NDArray[np.float64], candidates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compare an 8 by 8 image with each of n others: shape (n, 35)."""
+    """Return the features that compare an 8 by 8 image with each of n others: shape (n, 35)."""
     difference = candidates - query
     pooled = difference.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16)
     rows, columns = difference.mean(axis=2), difference.mean(axis=1)

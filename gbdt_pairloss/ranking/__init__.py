@@ -1,1 +1,1 @@
-"""What is ranked: arrays in, checked data and plans out. It knows no objective, engine or booster."""
+"""The data to rank: from arrays to checked data and plans. Independent of objectives, engines and boosters."""

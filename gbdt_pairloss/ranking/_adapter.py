@@ -1,7 +1,7 @@
-"""The interface to a booster's datasets, and the register of the boosters that have one.
+"""The interface between the package and a booster's datasets, and the registry of supported boosters.
 
-A booster registers the name of the module that is its :class:`Adapter`; the module is imported when the first dataset
-of its kind is seen.
+A booster registers the name of the module that implements its :class:`Adapter`. The module is imported when the first
+dataset of that booster is used.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-if TYPE_CHECKING:  # importing the package imports this module, and should not take long
+if TYPE_CHECKING:  # importing the package imports this module, and must be fast
     from numpy.typing import NDArray
 
     from ._data import RankingData
@@ -21,53 +21,53 @@ _MODULES: dict[str, str] = {}
 
 
 def register_adapter(package: str, module: str) -> None:
-    """Name the module that reads the datasets of a booster's package; it is imported on first use."""
+    """Register the module that reads the datasets of a booster's package; it is imported on first use."""
     _MODULES[package] = module
 
 
 class Adapter(Protocol):
-    """What a booster's module offers, beside its ranker."""
+    """Interface that a booster's module implements."""
 
     #: The class of the booster's datasets.
     DATASET: type
-    #: What the booster's parameters call the objective and the metrics.
+    #: Names of the booster's parameters for the objective and for the metrics.
     OBJECTIVE_NAMES: tuple[str, ...]
     METRIC_NAMES: tuple[str, ...]
     #: The booster's default for the smallest sum of Hessians in a leaf.
     MIN_CHILD_HESSIAN: float
 
     def read_dataset(self, dataset: Any) -> RankingData:
-        """Labels, groups and weights that a dataset holds, attachments included."""
+        """Return the labels, groups and weights of a dataset, including its attachment."""
 
     def version(self, dataset: Any) -> Hashable:
-        """Something that is the same as long as what ``read_dataset`` reads is; None: only reading tells."""
+        """Return a value that changes if the result of ``read_dataset`` changes; None if the booster has none."""
 
     def read_groups(self, dataset: Any) -> tuple[NDArray[Any], Groups]:
-        """Labels and groups alone, of a dataset that need not be constructed."""
+        """Return only the labels and groups of a dataset, which need not be constructed."""
 
     def metric_result(self, name: str, value: float, maximize: bool) -> Any:
-        """A metric's value in the form that the booster takes."""
+        """Return a metric's value in the form that the booster expects."""
 
     def check_trainable(self, dataset: Any) -> None:
-        """Raise where training with a custom objective would silently fail."""
+        """Raise an error if training with a custom objective would silently fail."""
 
     def check_evaluable(self, dataset: Any) -> None:
-        """Raise where evaluating a metric on a dataset would silently harm the training."""
+        """Raise an error if evaluating a metric on a dataset would silently harm the training."""
 
     def number_of_rows(self, dataset: Any) -> int | None:
-        """Rows of a dataset; None where it does not know yet."""
+        """Return the number of rows of a dataset; None if it is not known yet."""
 
     def training_device(self) -> int | None:
-        """The CUDA device that the Booster which calls trains on, if it takes gradients from there."""
+        """Return the CUDA device of the calling Booster, if it accepts gradients on that device; otherwise None."""
 
     def number_of_threads(self, dataset: Any) -> Any:
-        """The threads that a dataset says its booster is to use; None or below 1: it does not say."""
+        """Return the number of threads set in the dataset's parameters; None or below 1 if it is not set."""
 
     def follow_cuts(self, dataset: Any) -> None:
-        """See to it that what is attached goes along when the dataset is cut."""
+        """Make the subsets of a dataset carry the matching part of its attachment."""
 
     def is_native_metric(self, name: str) -> bool:
-        """Whether the booster has a metric of this name."""
+        """Return whether the booster has a metric of this name."""
 
     def cross_validate(
         self,
@@ -81,26 +81,26 @@ class Adapter(Protocol):
         maximize: bool | None,
         **kwargs: Any,
     ) -> Any:
-        """The booster's ``cv``.
+        """Run the booster's ``cv``.
 
         Parameters
         ----------
         params : dict
-            Without objective and metrics; may be changed.
+            Parameters without objective and metrics; the method may change them.
         folds : list of (train rows, test rows)
-            Of whole queries.
+            Folds that keep queries whole.
         objective : PairwiseObjective, callable, str or None
         native : list
             The booster's own metrics.
         evaluate : callable or None
-            All others, ``(preds, dataset) -> list`` of what the booster takes as results.
+            Evaluates all other metrics: ``(preds, dataset) -> list`` of results in the booster's form.
         maximize : bool or None
-            The direction of the last of these, where it is known.
+            Direction of the last of these metrics; None if it is not known.
         """
 
 
 def adapter_of(dataset: Any) -> Adapter | None:
-    """The adapter of the booster that a dataset comes from; None if it is no booster's dataset."""
+    """Return the adapter of the booster that a dataset belongs to; None if it is not a booster's dataset."""
     for cls in type(dataset).__mro__:
         package = cls.__module__.partition(".")[0]
         if package in _MODULES:

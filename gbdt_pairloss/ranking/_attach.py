@@ -1,4 +1,4 @@
-"""What a booster's dataset cannot hold travels beside it."""
+"""Weights, masks, item ids and pairs that are attached to a booster's dataset, which cannot hold them itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._validation import as_mask, as_vector, check_weights
 
 @dataclass(frozen=True, eq=False)
 class Attachment:
-    """What was attached to a dataset, one entry per row; None: nothing."""
+    """Arrays that were attached to a dataset, with one entry per row; None if nothing was attached."""
 
     item_weight: NDArray[Any] | None = None
     loser_weight: NDArray[Any] | None = None
@@ -25,12 +25,19 @@ class Attachment:
     pairs: Pairs | None = None
 
     def take(self, rows: ArrayLike, n_rows: int | None) -> Attachment:
-        """The attachment of a dataset made of some rows of this one's, which has ``n_rows`` where that is known.
+        """Return the attachment of a subset of the dataset.
+
+        Parameters
+        ----------
+        rows : array of shape (n_subset_rows,)
+            Rows of the subset, counted from 0.
+        n_rows : int or None
+            Rows of the whole dataset, if known.
 
         Raises
         ------
         ValueError
-            If the cut goes through a pair.
+            If the subset contains only one row of a pair.
         """
         index = np.asarray(rows, dtype=np.int64)
         arrays: dict[str, Any] = {}
@@ -40,7 +47,7 @@ class Attachment:
         return Attachment(**arrays, pairs=None if self.pairs is None else self.pairs.take(index, n_rows))
 
 
-#: The dataset's own attribute: copies and pickles of a dataset then take the attachment along.
+#: Name of the dataset's attribute. As an attribute, the attachment is part of the dataset's copies and pickles.
 _ATTRIBUTE = "_gbdt_pairloss_attachment"
 
 
@@ -53,12 +60,11 @@ def attach(
     item_id: ArrayLike | None = None,
     pairs: tuple[ArrayLike, ...] | None = None,
 ) -> None:
-    """Attach to a booster's dataset what it cannot hold itself.
+    """Attach item weights, loser weights, a mask, item ids or pairs to a booster's dataset.
 
-    An XGBoost DMatrix with groups holds one weight per query only, and neither booster knows loser weights, masks,
-    item ids or pairs. The attachment lives as long as the dataset, and follows its copies, ``lightgbm.Dataset.subset``,
-    ``xgboost.DMatrix.slice`` and the boosters' ``cv`` functions (a file that the dataset is saved to does not hold
-    it). What is given replaces what was attached before; the rest stays::
+    The boosters' datasets cannot hold all of these: an XGBoost DMatrix with groups holds only one weight per query,
+    and neither booster supports loser weights, masks, item ids or pairs. An argument that is given replaces what was
+    attached before under that name; the other attached arrays are kept::
 
         data = xgboost.DMatrix(X, y, qid=qid)
         attach(data, item_weight=weight, mask=weight > 0)
@@ -66,31 +72,43 @@ def attach(
 
     Parameters
     ----------
-    dataset : lightgbm.Dataset or xgboost.DMatrix (or its kin)
-        What it is attached to.
+    dataset : lightgbm.Dataset or xgboost.DMatrix
+        The dataset, which is changed in place. Subclasses are accepted.
     item_weight : array of shape (n_rows,), optional
-        Weight of a row as the winner of its pairs (with ``item_weight="both"`` of the objective: as either).
+        Weight of a row as the winner of its pairs; with the objective's ``item_weight="both"``, also as the loser.
     loser_weight : array of shape (n_rows,), optional
         Weight of a row as the loser of its pairs.
     mask : bool array of shape (n_rows,), optional
-        False: the row takes no part in the objective or in our metrics.
+        Rows with False take no part in the objective, nor in the metrics of this package.
     item_id : array of shape (n_rows,), optional
-        The item that each row is, of any dtype. :class:`gbdt_pairloss.BPR` takes no row for a negative whose item is a
+        Item id of each row, of any dtype. :class:`gbdt_pairloss.BPR` does not use a row as a negative if its item is a
         positive of the same user.
     pairs : (winner, loser) or (winner, loser, weight), optional
-        Arrays of shape (n_pairs,): the rows, counted from 0, of each pair's winner and loser, both of one query, and
-        its weight. The objective sums over these pairs in the place of those that the labels make: labels may be
-        zeros, for the objective does not look at them. A pair that is listed twice counts twice. In the normalisers
-        "query" and "log" every listed pair counts as one, whatever it weighs. A dataset without groups is then one
-        query.
+        Arrays of shape (n_pairs,): the row of each pair's winner and the row of its loser, both counted from 0 and in
+        the same query, and the pair's weight. The objective sums over these pairs instead of the pairs that follow
+        from the labels. It does not read the labels, which may all be 0. A pair that is listed twice counts twice. The
+        normalisers "query" and "log" count every listed pair as one, independent of its weight. With pairs, a dataset
+        without groups is one query.
 
     Raises
     ------
     TypeError
-        If ``dataset`` is not a booster's dataset, or ``pairs`` are not a tuple.
+        If ``dataset`` is not a booster's dataset, or ``pairs`` is not a tuple.
     ValueError
-        If a length differs from the dataset's rows, a weight is NaN, infinite or negative, an id is missing, or a pair
-        has a row out of range or one row twice; at the first use of the dataset, if a pair crosses two queries.
+        If a length differs from the number of rows of the dataset, a weight is NaN, infinite or negative, an id is
+        missing, or a pair has a row out of range or the same row twice. At the first use of the dataset, if the two
+        rows of a pair are in different queries.
+
+    See Also
+    --------
+    popularity_weights : Weights of negatives, for ``loser_weight``.
+    propensity_weights : Weights of clicks against position bias, for ``item_weight``.
+
+    Notes
+    -----
+    The attachment is kept as long as the dataset. Copies of the dataset, ``lightgbm.Dataset.subset``,
+    ``xgboost.DMatrix.slice`` and the boosters' ``cv`` functions carry it along. A file that the dataset is saved to
+    does not contain it.
     """
     adapter = adapter_of(dataset)
     if adapter is None:
@@ -112,10 +130,10 @@ def attach(
 
 
 def set_attachment(dataset: Any, attachment: Attachment) -> None:
-    """Put an attachment beside a dataset."""
+    """Set the attachment of a dataset."""
     setattr(dataset, _ATTRIBUTE, attachment)
 
 
 def get_attachment(dataset: Any) -> Attachment | None:
-    """What was attached to this very dataset, or to the one that it is a copy of."""
+    """Return the attachment of a dataset, or of the dataset that it is a copy of; None if there is none."""
     return getattr(dataset, _ATTRIBUTE, None)

@@ -1,4 +1,4 @@
-"""A plan taken apart: queries of their own in which every row either wins or loses."""
+"""Blocks of a plan: parts in which every row is either a winner or a loser, each treated as a query."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from ._validation import Float64Array
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Some parts of a plan: all rows of [first, split) against all of [split, last), each a query with labels 1 and 0.
+    """Blocks of a plan, as a plan in which each block is a query with labels 1 and 0.
+
+    In a block, all positions of [first, split) beat all positions of [split, last). A position of the plan may be in
+    several blocks.
 
     Attributes
     ----------
     plan : Plan
-        Of the parts, for rows of its own, one for each position.
-    owner : int64 array
-        The position in the whole plan of each of these rows.
-    query : int64 array
-        The query of the whole plan that each part belongs to.
+        The plan of the blocks. It has one row for each position of each block.
+    owner : int64 array of shape (n_rows,)
+        The position in the whole plan of each row of ``plan``.
+    query : int64 array of shape (n_blocks,)
+        The query of the whole plan that each block belongs to.
     """
 
     plan: Plan
@@ -42,10 +45,17 @@ class Blocks:
         last: IntArray,
         values_of: Callable[[IntArray, NDArray[np.bool_], IntArray], Float64Array] | None = None,
     ) -> Blocks:
-        """The parts of a plan with these bounds.
+        """Make the blocks of a plan with the given bounds.
 
-        ``values_of`` is a function of the positions in the plan, whether they win, and the numbers of their parts.
-        Without it values are the plan's.
+        Parameters
+        ----------
+        plan : Plan
+            The whole plan.
+        query, first, split, last : int64 arrays of shape (n_blocks,)
+            The query of each block, and its bounds as positions of the plan.
+        values_of : callable, optional
+            ``(owner, wins, block) -> values`` gives the values of the blocks' rows, from each row's position in the
+            plan, whether it wins, and the number of its block. None: the values of the plan.
         """
         sizes = last - first
         ptr = np.concatenate(([0], np.cumsum(sizes)))
@@ -56,7 +66,7 @@ class Blocks:
             values = values_of(owner, wins, np.repeat(np.arange(sizes.shape[0]), sizes))
         else:
             values = None if plan.values is None else plan.values[owner]
-        parts = Plan(
+        block_plan = Plan(
             n_rows=owner.shape[0],
             rows=np.arange(owner.shape[0], dtype=index_type(owner.shape[0])),
             ptr=ptr,
@@ -66,12 +76,12 @@ class Blocks:
             query_weight=np.ones(query.shape[0]),
             values=values,
         )
-        return cls(parts, owner, query)
+        return cls(block_plan, owner, query)
 
     def add(self, values: NDArray[Any], total: Float64Array) -> None:
-        """Add one number for each row here to those of the whole plan's positions."""
+        """Add a value of each row of the blocks to ``total``, which has one entry per position of the whole plan."""
         total += np.bincount(self.owner, values, minlength=total.shape[0])
 
     def add_to_queries(self, values: NDArray[Any], total: Float64Array) -> None:
-        """Add one number for each part to those of the whole plan's queries."""
+        """Add a value of each block to ``total``, which has one entry per query of the whole plan."""
         total += np.bincount(self.query, values, minlength=total.shape[0])

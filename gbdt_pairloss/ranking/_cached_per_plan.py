@@ -1,4 +1,4 @@
-"""What follows from a plan, made once and kept as long as the plan."""
+"""Cache for values that are derived from a plan: computed once, and kept as long as the plan."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ Made = TypeVar("Made")
 
 
 def cached_per_plan(make: Callable[[Plan], Made]) -> Callable[[Plan], Made]:
-    """A function of a plan that is called once for each plan; what it makes may not refer to the plan itself."""
-    known: WeakKeyDictionary[Plan, Made] = WeakKeyDictionary()
+    """Cache the results of a function of a plan, as long as the plan is alive.
+
+    A result must not refer to the plan: the reference would keep the plan alive.
+    """
+    cache: WeakKeyDictionary[Plan, Made] = WeakKeyDictionary()
 
     @wraps(make)
     def get(plan: Plan) -> Made:
-        made = known.get(plan)
+        made = cache.get(plan)
         if made is None:
-            made = known[plan] = make(plan)
+            made = cache[plan] = make(plan)
         return made
 
     return get

@@ -1,4 +1,4 @@
-"""What is ranked: labels, groups, weights and mask, checked once; objectives, metrics and rankers all read this."""
+"""Checked labels, groups, weights and mask: the common input of objectives, metrics and rankers."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ._validation import BoolArray, FloatArray, check_finite, check_weights
 
 @dataclass(frozen=True, eq=False)
 class RankingData:
-    """Labels and all that goes with them, one entry per row in the caller's order.
+    """Labels with their groups, weights, mask, item ids and pairs; rows are in the caller's order.
 
     Attributes
     ----------
     labels : float array of shape (n_rows,)
     groups : Groups
     item_weight, loser_weight : float arrays of shape (n_rows,) or None
-        Weight of a row as the winner of its pairs, and as their loser; None: 1.
+        Weight of a row as the winner of its pairs, and as the loser of its pairs; None: 1.
     query_weight : float array of shape (n_queries,) or None
     mask : bool array of shape (n_rows,) or None
-        False: the row takes no part, and nothing about it is looked at.
+        Rows with False take no part, and their values are not read.
     item_id : int64 array of shape (n_rows,) or None
-        Equal for rows of the same item.
+        Equal for rows that are the same item.
     pairs : Pairs or None
-        The pairs that count, in the place of those that the labels make.
+        Explicit pairs, which are used instead of the pairs that follow from the labels.
     """
 
     labels: FloatArray
@@ -58,9 +58,9 @@ class RankingData:
             check_weights(self.query_weight, "the query weight", unit="query")
 
     def evaluation_weight(self) -> NDArray[np.float64] | None:
-        """How much each query counts in a mean over queries; None: all alike.
+        """Return the weight of each query in a mean over queries; None if all weigh the same.
 
-        The query's weight times the mean of its item weights, LightGBM's convention for its NDCG.
+        It is the query weight times the mean of the query's item weights, as in LightGBM's NDCG.
         """
         if self.query_weight is None and self.item_weight is None:
             return None
@@ -72,7 +72,7 @@ class RankingData:
         return weight
 
     def grouped(self) -> RankingData:
-        """The same data with each query's rows together, as boosters want them, and without empty queries.
+        """Return the data with contiguous queries, as the boosters require, and without empty queries.
 
         Row r of the result is the caller's row ``groups.order[r]``.
         """
@@ -86,19 +86,20 @@ class RankingData:
             if array is not None:
                 arrays[name] = array[keep if name == "query_weight" else order]
         if self.pairs is not None:
-            to = np.empty(order.shape[0], dtype=np.int64)
-            to[order] = np.arange(order.shape[0])
-            arrays["pairs"] = self.pairs.moved(to)
+            new_row = np.empty(order.shape[0], dtype=np.int64)
+            new_row[order] = np.arange(order.shape[0])
+            arrays["pairs"] = self.pairs.moved(new_row)
         ids = None if self.groups.ids is None else self.groups.ids[keep]
         groups = replace(Groups.from_sizes(self.groups.sizes[keep], self.groups.n_rows), ids=ids)
         return replace(self, groups=groups, **arrays)
 
     def take_queries(self, chosen: BoolArray) -> RankingData:
-        """Some of the queries of data whose queries' rows stand together.
+        """Return the data of some queries; the queries must be contiguous.
 
         Parameters
         ----------
         chosen : bool array of shape (n_queries,)
+            True for the queries to keep.
         """
         rows = np.flatnonzero(chosen[self.groups.codes])
         arrays: dict[str, Any] = {}
@@ -112,13 +113,13 @@ class RankingData:
         return replace(self, groups=replace(Groups.from_sizes(self.groups.sizes[chosen], rows.size), ids=ids), **arrays)
 
     def copy(self) -> RankingData:
-        """A copy that no later change of the caller's arrays reaches."""
+        """Return a copy that is independent of the caller's arrays."""
         arrays: dict[str, Any] = {name: getattr(self, name) for name in (*_ROW_ARRAYS, "query_weight")}
         copies: dict[str, Any] = {name: np.array(array) for name, array in arrays.items() if array is not None}
-        return replace(self, **copies)  # pairs are copies already
+        return replace(self, **copies)  # pairs were copied when they were read
 
     def equals(self, other: RankingData) -> bool:
-        """Whether both hold the same numbers (by content, not by identity)."""
+        """Return whether the other data have the same content."""
         if not np.array_equal(self.groups.sizes, other.groups.sizes):
             return False
         if not (self.groups.contiguous and other.groups.contiguous) and not np.array_equal(
@@ -134,5 +135,5 @@ class RankingData:
         return True
 
 
-# What has one entry per row.
+# Attributes with one entry per row.
 _ROW_ARRAYS = ("labels", "item_weight", "loser_weight", "mask", "item_id")

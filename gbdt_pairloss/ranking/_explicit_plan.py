@@ -1,4 +1,4 @@
-"""Plans of explicit pairs: labels say nothing."""
+"""Plans of explicit pairs, which do not depend on the labels."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from ._validation import Float64Array
 
 @dataclass(frozen=True, eq=False)
 class ExplicitPlan(Plan):
-    """A plan whose pairs are listed, in ascending order of the winners' positions; phi is 1.
+    """A plan with a list of pairs, in ascending order of the winners' positions; phi is 1.
 
     Attributes
     ----------
     winner, loser : int32 or int64 arrays of shape (n_pairs,)
-        Positions.
+        Positions of the winner and of the loser of each pair.
     pair_weight : float64 array of shape (n_pairs,) or None
-        None: 1.
+        Weight of each pair; None: 1.
     """
 
-    winner: IntArray = None  # type: ignore[assignment]  # never None; dataclasses want a default after defaults
+    # winner and loser are always given. The default is required because Plan has fields with defaults.
+    winner: IntArray = None  # type: ignore[assignment]
     loser: IntArray = None  # type: ignore[assignment]
     pair_weight: Float64Array | None = None
 
     @classmethod
     def of(cls, plan: Plan, pairs: Pairs) -> ExplicitPlan:
-        """The plan with these pairs of the caller's rows; pairs of rows that take no part are left out."""
+        """Make the plan of explicit pairs of the caller's rows; pairs with a row that takes no part are left out."""
         position = np.full(plan.n_rows, -1, dtype=index_type(plan.n_rows))
         position[plan.rows] = np.arange(plan.rows.shape[0])
         winner, loser, weight = position[pairs.winner], position[pairs.loser], pairs.weight
@@ -39,7 +40,7 @@ class ExplicitPlan(Plan):
         if not inside.all():
             winner, loser = winner[inside], loser[inside]
             weight = None if weight is None else weight[inside]
-        # Winner by winner, and so query by query: what they look up in memory then lies together.
+        # Pairs of one winner, and so of one query, are contiguous: they read neighbouring memory.
         if (winner[1:] < winner[:-1]).any():
             order = np.argsort(winner, kind="stable")
             winner, loser = winner[order], loser[order]

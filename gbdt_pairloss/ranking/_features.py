@@ -1,4 +1,4 @@
-"""Features as fit and predict take them: arrays, sparse matrices and tables, checked; the column of query ids."""
+"""Checks of the arrays, sparse matrices and tables that ``fit`` and ``predict`` accept; the column of query ids."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from sklearn.utils import _safe_indexing
 from .._device import is_on_device, like
 from ._validation import as_array
 
-#: Types of columns that a booster reads: numbers of polars' and Arrow's, and categories.
+#: Names of the polars and Arrow column types that a booster reads: numbers, booleans and categories.
 _ARROW_TYPE = re.compile(r"(u?int\d+|float\d*|double|halffloat|bool(ean)?)$|dictionary|categorical|enum", re.IGNORECASE)
 
 
 def check_features(X: Any) -> None:
-    """Raise an error if arrays or lists are no matrix of real numbers; of tables the boosters name the column.
+    """Raise an error if X is not a matrix of real numbers.
+
+    Of tables only the column types are checked; for other errors the boosters' own messages name the column.
 
     Raises
     ------
     ValueError
-        If X has not two dimensions, no columns, or values that are no real numbers.
+        If X is not two-dimensional, has no columns, or contains values that are not real numbers.
     TypeError
-        If X is no array, or has objects that float does not take.
+        If X is not an array, or contains objects that ``float`` does not accept.
     """
     check_column_types(X)
     if is_on_device(X) or sparse.issparse(X) or column_names(X) is not None:
@@ -36,23 +38,24 @@ def check_features(X: Any) -> None:
     if array.ndim != 2:
         raise ValueError(f"X has shape {array.shape}; it must be two-dimensional, one row per label")
     if array.shape[1] == 0 and array.shape[0]:
-        # In scikit-learn's words, which its estimator checks look for.
+        # scikit-learn's estimator checks require this exact message.
         raise ValueError(f"X has 0 feature(s) (shape={array.shape}) while a minimum of 1 is required.")
     if array.dtype.kind not in "biufO":
-        more = ". Complex data not supported" if array.dtype.kind == "c" else ""  # its words, again
+        more = ". Complex data not supported" if array.dtype.kind == "c" else ""  # also required by scikit-learn
         raise ValueError(f"X has dtype {array.dtype}; it must be real numbers{more}")
     if array.dtype.kind == "O":
         try:
             array.astype(np.float64)
         except (TypeError, ValueError, OverflowError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"X has dtype object, and values that are no real numbers: {error}") from None
+            raise kind(f"X has dtype object and values that are not real numbers: {error}") from None
 
 
 def check_column_types(X: Any) -> None:
-    """Raise a ValueError if a column of a table is made of dates or, in polars' or Arrow's form, of text.
+    """Raise a ValueError if a column of a table has a type that the boosters misread or crash on.
 
-    The boosters end with an obscure error, or the process, on these; text in pandas they name themselves.
+    These are dates and complex numbers, and in polars or Arrow tables text, too: the boosters raise an obscure error
+    or end the process. Text in a pandas column is left to the boosters, whose own message names the column.
     """
     if hasattr(X, "iloc"):
         columns = list(dict(getattr(X, "dtypes", {})).items()) if hasattr(X, "columns") else []
@@ -64,13 +67,13 @@ def check_column_types(X: Any) -> None:
 
 
 def column_names(X: Any) -> list[Any] | None:
-    """The names of the columns of a DataFrame or an Arrow table; None for an array."""
-    names = getattr(X, "column_names", getattr(X, "columns", None))  # a table's columns are its values
+    """Return the names of the columns of a DataFrame or an Arrow table; None for an array."""
+    names = getattr(X, "column_names", getattr(X, "columns", None))  # an Arrow table's ``columns`` are its values
     return None if names is None else list(names)
 
 
 def arrow_columns(X: Any) -> list[tuple[str, Any]]:
-    """The names and types of the columns of a polars or Arrow table; none of anything else."""
+    """Return the names and types of the columns of a polars or Arrow table; an empty list for other data."""
     schema = getattr(X, "schema", None)
     if schema is None or hasattr(X, "iloc"):
         return []
@@ -80,12 +83,14 @@ def arrow_columns(X: Any) -> list[tuple[str, Any]]:
 
 
 def qid_column(X: Any) -> Any:
-    """The name of the column of query ids, None without one: "qid", or what transformers make of it ("remainder__qid").
+    """Return the name of the column of query ids; None if there is none.
+
+    The name is "qid", or ends in "__qid", as after a ColumnTransformer ("remainder__qid").
 
     Raises
     ------
     ValueError
-        If several could be it.
+        If several columns have such a name.
     """
     names = column_names(X) or []
     found = [name for name in names if name == "qid"] or [
@@ -97,9 +102,21 @@ def qid_column(X: Any) -> Any:
 
 
 def take_qid_column(X: Any, qid: Any = None) -> tuple[Any, Any]:
-    """Split the column ``qid`` of a DataFrame or an Arrow table off: the query ids, as in XGBoost's own ranker.
+    """Split the column of query ids off a DataFrame or an Arrow table, as XGBoost's own ranker does.
 
     X is returned in a form that both boosters read.
+
+    Returns
+    -------
+    X : array, sparse matrix or table
+        The features.
+    qid : array or None
+        The column of query ids, or the argument ``qid``.
+
+    Raises
+    ------
+    ValueError
+        If query ids are given twice, or X has no other column.
     """
     if sparse.issparse(X):
         return readable(X), qid
@@ -117,7 +134,7 @@ def take_qid_column(X: Any, qid: Any = None) -> tuple[Any, Any]:
 
 
 def rows_of(X: Any, rows: NDArray[np.int64]) -> Any:
-    """Rows of an array, a sparse matrix or a DataFrame."""
+    """Return some rows of an array, a sparse matrix or a DataFrame."""
     if is_on_device(X):
         return X[like(X, rows)[0]]
     taken = _safe_indexing(X, rows)
@@ -125,13 +142,13 @@ def rows_of(X: Any, rows: NDArray[np.int64]) -> Any:
 
 
 def readable(matrix: Any) -> Any:
-    """A sparse matrix in a form that LightGBM reads: it knows no sparse arrays, and misreads unsorted indices."""
+    """Convert a sparse matrix for LightGBM, which does not support sparse arrays and misreads unsorted indices."""
     if not isinstance(matrix, (sparse.csr_matrix, sparse.csc_matrix)):
         matrix = sparse.csr_matrix(matrix)
     return matrix if matrix.has_sorted_indices else matrix.sorted_indices()
 
 
 def widened(matrix: Any, n_features: int) -> Any:
-    """A sparse matrix with columns of nothing after its own."""
+    """Append empty columns to a sparse matrix, up to ``n_features`` columns."""
     rows = matrix.tocsr()
     return sparse.csr_matrix((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], n_features))

@@ -1,4 +1,4 @@
-"""Query groups: sizes, a query id per row, XGBoost's group_ptr or 2-D lists, all to one validated form."""
+"""Query groups in one validated form, from sizes, from one query id per row, or from XGBoost's ``group_ptr``."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Which rows belong to which query.
+    """The assignment of rows to queries.
 
     Attributes
     ----------
     sizes : int64 array of shape (n_queries,)
-        Rows of each query; zero is allowed.
+        Number of rows of each query; may be 0.
     n_rows : int
+        Number of rows of all queries.
     scattered_codes : int64 array of shape (n_rows,) or None
-        The query's number of each row, where the rows of a query do not all stand together.
+        Number of the query of each row, if the queries are not contiguous; None if they are.
     ids : array of shape (n_queries,) or None
-        The caller's own ids, for messages; None if queries are known by position only.
+        The caller's query ids, for messages; None if queries have no ids.
     """
 
     sizes: IntArray
@@ -41,19 +42,19 @@ class Groups:
 
     @property
     def contiguous(self) -> bool:
-        """Whether the rows of every query stand together, in the order of the queries."""
+        """Whether the rows of each query are contiguous, in the order of the queries."""
         return self.scattered_codes is None
 
     @cached_property
     def codes(self) -> IntArray:
-        """The query's number (0 to n_queries - 1, by first appearance) of each row, in the caller's order."""
+        """Number of the query of each row in the caller's order: 0 to n_queries - 1, by first appearance."""
         if self.scattered_codes is not None:
             return self.scattered_codes
         return np.repeat(np.arange(self.n_queries, dtype=np.int64), self.sizes)
 
     @cached_property
     def ptr(self) -> IntArray:
-        """Where each query starts in grouped order, and the end: shape (n_queries + 1,)."""
+        """Start of each query in grouped order, and the end of the last query: shape (n_queries + 1,)."""
         return np.concatenate(([0], np.cumsum(self.sizes)))
 
     @cached_property
@@ -64,11 +65,11 @@ class Groups:
         return np.argsort(self.codes, kind="stable")
 
     def name(self, query: int) -> str:
-        """How to name a query in a message."""
+        """Return the name of a query in messages."""
         return query_name(query, self.ids)
 
     def mean(self, values: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-        """The mean per query of one value per row, of the rows that the mask selects; 0 for a query without any."""
+        """Return each query's mean of one value per row, over the rows that the mask selects; 0 without such rows."""
         rows = slice(None) if mask is None else np.flatnonzero(mask)
         codes = self.codes[rows]
         total = np.bincount(codes, weights=values[rows], minlength=self.n_queries)
@@ -76,7 +77,7 @@ class Groups:
 
     @classmethod
     def from_sizes(cls, sizes: Any, n_rows: int, name: str = "group") -> Groups:
-        """Groups from the number of rows of each query.
+        """Make groups from the number of rows of each query.
 
         Raises
         ------
@@ -95,7 +96,7 @@ class Groups:
         if (array < 0).any():
             query = int(np.flatnonzero(array < 0)[0])
             raise ValueError(f"{name}[{query}] is {array[query]}; a query's size must not be negative")
-        # Sizes beyond all rows may not fit an integer; below that neither they nor their sum lose digits.
+        # Sizes larger than n_rows may not fit an integer. If there are none, sizes and their sum are exact.
         within = bool((array <= n_rows).all())
         sizes = array.astype(np.int64) if within else array
         total = int(sizes.sum()) if within else sum(array.tolist())
@@ -108,7 +109,13 @@ class Groups:
 
     @classmethod
     def from_ptr(cls, ptr: Any, n_rows: int, name: str = "group_ptr") -> Groups:
-        """Groups from XGBoost's ``group_ptr``: the first row of each query, then the number of rows."""
+        """Make groups from XGBoost's ``group_ptr``: the first row of each query, then the number of rows.
+
+        Raises
+        ------
+        ValueError
+            If it does not start with 0, decreases, or does not end with ``n_rows``.
+        """
         # uint32 differences wrap around: widen first.
         array = np.asarray(ptr).astype(np.int64)
         if array.size == 0 or array[0] != 0:
@@ -117,17 +124,17 @@ class Groups:
 
     @classmethod
     def from_qid(cls, qid: Any, n_rows: int, name: str = "qid") -> Groups:
-        """Groups from one query id per row, of any dtype and in any order.
+        """Make groups from one query id per row, of any dtype and in any order.
 
         Raises
         ------
         ValueError
-            If ids are missing, not one-dimensional, or not ``n_rows`` many.
+            If an id is missing, or the ids are not a one-dimensional array of length ``n_rows``.
         """
         array = _read_ids(qid, n_rows, name, "query id", "; if these are the sizes of the queries, pass them as group=")
         if n_rows == 0:
             return cls(sizes=np.empty(0, dtype=np.int64), n_rows=0, ids=array)
-        # Runs of equal ids first: on rows that already stand together, only one id per query is looked at.
+        # Only the first id of each run of equal ids is read: one id per query if queries are contiguous.
         starts = np.flatnonzero(np.concatenate(([True], array[1:] != array[:-1])))
         ids, run_codes = _factorize(array[starts])
         codes = np.repeat(run_codes, np.diff(np.append(starts, n_rows)))
@@ -136,12 +143,12 @@ class Groups:
 
 
 def query_name(query: int, ids: NDArray[Any] | None) -> str:
-    """How to name a query in a message: by the caller's own id, if there are ids."""
+    """Return the name of a query in messages: the caller's id, or its position if there are no ids."""
     return f"query {query} (counted from 0)" if ids is None else f"query {ids[query]}"
 
 
 def make_groups(n_rows: int, *, group: Any = None, qid: Any = None) -> Groups:
-    """Groups from sizes or ids; without either, all rows are one query.
+    """Make groups from sizes or ids; without either, all rows are one query.
 
     Raises
     ------
@@ -158,62 +165,65 @@ def make_groups(n_rows: int, *, group: Any = None, qid: Any = None) -> Groups:
 
 
 def item_codes(item_id: Any, n_rows: int | None, name: str = "item_id") -> IntArray:
-    """Item ids of any dtype as whole numbers from 0, equal for rows of the same item.
+    """Convert item ids of any dtype to whole numbers from 0, equal for rows of the same item.
 
     Raises
     ------
     ValueError
-        If ids are missing, not one-dimensional, or not ``n_rows`` many.
+        If an id is missing, or the ids are not a one-dimensional array of length ``n_rows``.
     """
     return _factorize(_read_ids(item_id, n_rows, name, "item id"))[1]
 
 
 def item_counts(item_id: Any, interactions: Any) -> IntArray:
-    """For each row, how many of the interactions are with its item.
+    """Count the interactions with the item of each row.
 
     Raises
     ------
     ValueError
-        As ``item_codes``.
+        If an id is missing, or ids are not one-dimensional.
     """
     own = _read_ids(item_id, None, "item_id", "item id")
     other = _read_ids(interactions, None, "interactions", "item id")
-    if own.dtype != other.dtype:  # one type for both might round large numbers, or take "1" for 1
+    if own.dtype != other.dtype:  # a common dtype could round large numbers, or make "1" equal to 1
         own, other = (np.fromiter(ids.tolist(), dtype=object, count=ids.size) for ids in (own, other))
     codes = _factorize(np.concatenate([own, other]))[1]
     return np.bincount(codes[own.size :], minlength=codes.max(initial=-1) + 1)[codes[: own.size]]
 
 
-def _read_ids(ids: Any, n_rows: int | None, name: str, what: str, hint: str = "") -> NDArray[Any]:
-    """One id per row as an array."""
+def _read_ids(ids: Any, n_rows: int | None, name: str, id_kind: str, hint: str = "") -> NDArray[Any]:
+    """Return one id per row as a checked array."""
     array = _as_ids(ids, name)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
-        raise ValueError(f"{name} has shape {array.shape}; it must have one {what} per row")
+        raise ValueError(f"{name} has shape {array.shape}; it must have one {id_kind} per row")
     if n_rows is not None and array.shape[0] != n_rows:
         raise ValueError(
-            f"{name} has {array.shape[0]} entries, but there are {n_rows} rows: it takes one {what} per row{hint}"
+            f"{name} has {array.shape[0]} entries, but there are {n_rows} rows: it takes one {id_kind} per row{hint}"
         )
     if array.dtype.kind == "O":
-        _check_hashable(array, name, what)
-    _check_no_missing(array, name, what)
+        _check_hashable(array, name, id_kind)
+    _check_no_missing(array, name, id_kind)
     return array
 
 
-def _as_ids(qid: Any, name: str) -> NDArray[Any]:
-    """Ids as an array that keeps apart what is different: numpy makes "1" of a 1 that stands beside strings, and
-    rounds whole numbers that fit no integer type."""
-    types = {type(value) for value in qid} if isinstance(qid, (list, tuple)) else set()
-    array = None if len(types) > 1 or tuple in types else as_array(qid, name, "give one id per row")
+def _as_ids(ids: Any, name: str) -> NDArray[Any]:
+    """Return ids as an array in which different ids stay different.
+
+    In a list with strings, NumPy would convert the number 1 to "1", and it would round whole numbers that do not fit
+    an integer type. Such ids are kept as objects.
+    """
+    types = {type(value) for value in ids} if isinstance(ids, (list, tuple)) else set()
+    array = None if len(types) > 1 or tuple in types else as_array(ids, name, "give one id per row")
     if array is None or (types == {int} and array.ndim == 1 and array.dtype.kind == "f"):
-        return np.fromiter(qid, dtype=object, count=len(qid))
+        return np.fromiter(ids, dtype=object, count=len(ids))
     return array
 
 
 def _factorize(values: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
-    """Distinct values in order of first appearance, and the number of each entry's value among them."""
-    if values.dtype.kind == "O":  # strings, mixed types, tuples: whatever can be hashed
+    """Return the distinct values in order of first appearance, and the index of each entry's value in them."""
+    if values.dtype.kind == "O":  # strings, mixed types, tuples: anything hashable
         numbers: dict[Any, int] = {}
         object_codes = np.fromiter((numbers.setdefault(v, len(numbers)) for v in values), np.int64, values.size)
         distinct = np.empty(len(numbers), dtype=object)
@@ -226,7 +236,7 @@ def _factorize(values: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
     return sorted_ids[by_appearance], rank[inverse.reshape(-1)]
 
 
-def _check_no_missing(array: NDArray[Any], name: str, what: str) -> None:
+def _check_no_missing(array: NDArray[Any], name: str, id_kind: str) -> None:
     if array.dtype.kind == "f":
         missing = np.isnan(array)
     elif array.dtype.kind in "mM":
@@ -236,7 +246,7 @@ def _check_no_missing(array: NDArray[Any], name: str, what: str) -> None:
     else:
         return
     if missing.any():
-        raise ValueError(f"{name} is missing at row {int(np.flatnonzero(missing)[0])}: every row needs one {what}")
+        raise ValueError(f"{name} is missing at row {int(np.flatnonzero(missing)[0])}: every row needs one {id_kind}")
 
 
 def _is_missing(value: Any) -> bool:
@@ -244,23 +254,23 @@ def _is_missing(value: Any) -> bool:
         return True
     try:
         return bool(value != value)  # NaN and NaT differ from themselves
-    except TypeError:  # pandas.NA refuses to be a truth value
+    except TypeError:  # pandas.NA has no truth value
         return True
 
 
-def _check_hashable(array: NDArray[Any], name: str, what: str) -> None:
+def _check_hashable(array: NDArray[Any], name: str, id_kind: str) -> None:
     try:
         deque(map(hash, array), maxlen=0)
     except TypeError:
         row, value = next((i, value) for i, value in enumerate(array) if not _is_hashable(value))
         raise ValueError(
-            f"{name} is a {type(value).__name__} at row {row}: a {what} must be hashable, such as a number, a "
+            f"{name} is a {type(value).__name__} at row {row}: a {id_kind} must be hashable, such as a number, a "
             "string or a tuple of these"
         ) from None
 
 
 def _is_hashable(value: Any) -> bool:
-    try:  # a tuple of lists only says so
+    try:  # isinstance(value, Hashable) would accept a tuple of lists
         hash(value)
     except TypeError:
         return False

@@ -1,4 +1,4 @@
-"""What can be drawn as negatives in a plan: losers of positive weight, for the winners of each query."""
+"""Candidates for sampled negatives: the losers of positive weight of each query of a plan."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from ._validation import Float64Array
 
 
 class Candidates(NamedTuple):
-    """What can be drawn in a plan.
+    """The losers that can be drawn as negatives, and the winners to draw them for.
 
     Attributes
     ----------
     winner, query : int64 arrays of shape (n_winners,)
-        The positions that have losers of weight above 0, and their queries.
+        Positions of the winners whose query has losers of weight above 0, and their queries.
     weight : float64 array of shape (n_positions,)
-        Loser weights, in units of the query's largest: its digits must not drown in the running total.
+        Loser weights divided by the largest of their query, so that small weights keep their digits in ``total``; 0 for
+        winners.
     total : float64 array of shape (n_positions + 1,)
-        The sum of these before each position.
+        Sum of ``weight`` before each position.
     number, mean_weight : float64 arrays of shape (n_queries,)
-        How many losers of weight above 0 there are, and the mean of their loser weights.
-    drawn : int64 array
-        The queries with a winner and a loser of weight above 0.
+        Number of losers of weight above 0, and the mean of their loser weights.
+    drawn : int64 array of shape (n_drawn_queries,)
+        Queries that draws are made in: those with query weight, a winner's weight and a loser's weight above 0.
     fewest : float
-        The fewest such losers of one of these.
+        Smallest ``number`` of these queries; infinite if there is none.
     """
 
     winner: IntArray
@@ -43,7 +44,7 @@ class Candidates(NamedTuple):
 
 @cached_per_plan
 def candidates_of(plan: Plan) -> Candidates:
-    """What can be drawn in a plan."""
+    """Return the candidates for negatives of a plan."""
     query, n = plan.query_of_positions, plan.n_queries
     wins = plan.run_end < plan.ptr[1:][query]
     weight = np.where(wins, 0.0, plan.loser_weight)
@@ -61,7 +62,7 @@ def candidates_of(plan: Plan) -> Candidates:
 
 
 def check_draws(plan: Plan, n: int) -> None:
-    """Raise a ValueError if a query has fewer losers of weight above 0 than n draws for each winner, but some."""
+    """Raise a ValueError if a query has losers of weight above 0, but fewer than the n to draw for each winner."""
     candidates = candidates_of(plan)
     if n <= candidates.fewest:
         return
@@ -69,6 +70,6 @@ def check_draws(plan: Plan, n: int) -> None:
     first = int(short[0])
     others = f" ({short.size} queries have too few)" if short.size > 1 else ""
     raise ValueError(
-        f"{n} negatives are to be drawn for each positive, but {plan.query_name(first)} has "
-        f"{int(candidates.number[first])} of weight above 0{others}: draw fewer, or take all"
+        f"{n} negatives are to be drawn for each positive, but {plan.query_name(first)} has only "
+        f"{int(candidates.number[first])} with a weight above 0{others}: draw fewer, or use all negatives"
     )

@@ -1,4 +1,4 @@
-"""What a pair weighs by its labels: phi, before all weights that are given."""
+"""phi, the part of a pair's weight that depends on its labels; item, query and pair weights multiply it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ._gains import gains_of
 from ._groups import IntArray
 from ._validation import Float64Array
 
-#: The names that ``pair_weight`` takes, beside a callable.
+#: Names that ``pair_weight`` accepts; it also accepts a callable.
 PAIR_WEIGHTS = ("uniform", "label_diff", "gain_diff", "ndcg", "lambdarank")
 
-#: Those that depend on the ranking.
+#: Pair weights that depend on the current ranking.
 DELTA_WEIGHTS = ("ndcg", "lambdarank")
 
-#: A callable is evaluated for every pair of distinct labels of a query.
+#: Largest number of distinct labels of a query for a callable ``pair_weight``, which is evaluated for all their pairs.
 MOST_LABELS = 256
 
 
@@ -31,7 +31,7 @@ def checked_gains(labels: Float64Array, gain: str, for_ndcg: bool) -> Float64Arr
     Raises
     ------
     ValueError
-        If a gain is not finite, or below 0 where NDCG is made of them.
+        If a gain is not finite; with ``for_ndcg``, if a label is negative.
     """
     if for_ndcg and labels.min(initial=0.0) < 0:
         raise ValueError(
@@ -45,7 +45,7 @@ def checked_gains(labels: Float64Array, gain: str, for_ndcg: bool) -> Float64Arr
 
 
 def value_function(pair_weight: Any, gain: str) -> Callable[[Float64Array], Float64Array] | None:
-    """Labels to the values whose differences weigh the pairs; None where there are none."""
+    """Return the function from labels to the values whose differences are phi; None if phi is not a difference."""
     if pair_weight == "label_diff":
         return lambda labels: labels
     if pair_weight == "uniform" or callable(pair_weight):
@@ -55,17 +55,19 @@ def value_function(pair_weight: Any, gain: str) -> Callable[[Float64Array], Floa
 
 @dataclass(frozen=True, eq=False)
 class LabelWeights:
-    """phi of every pair of distinct labels of each query, from a callable.
+    """phi of all pairs of distinct labels of each query, computed by a callable.
+
+    ``phi = table[row[winner] + column[loser]]``
 
     Attributes
     ----------
     table : float64 array
-        The tables of all sets of labels that queries have, one after another: winner label by loser label, in
-        descending order.
+        One table for each distinct set of labels that a query has, concatenated. The rows of a table are winner labels,
+        its columns loser labels, both in descending order.
     row : int64 array of shape (n_positions,)
-        Where the row of the position's label, as that of a winner, begins in ``table``.
+        Index in ``table`` where the row of the position's label begins.
     column : int64 array of shape (n_positions,)
-        The number of the position's label in its query, from the largest: phi = table[row of winner + column of loser].
+        Column of the position's label: its rank among the distinct labels of the query, 0 for the largest.
     """
 
     table: Float64Array
@@ -80,67 +82,72 @@ def label_weights(
     run_begin: IntArray,
     name_of: Callable[[int], str],
 ) -> LabelWeights:
-    """Evaluate a callable for the distinct labels of each query; once for each pair of labels of the whole.
+    """Evaluate a callable for the distinct labels of each query, only once for equal pairs of labels.
 
     Parameters
     ----------
     weight_of : callable
         ``(label of the winner, label of the loser) -> weight``.
-    labels, ptr, run_begin
-        Of a plan: labels in descending order within each query.
+    labels, ptr, run_begin : arrays
+        Those of a plan: labels are in descending order in each query.
     name_of : callable
-        A query's name for messages.
+        The name of a query in messages.
+
+    Returns
+    -------
+    LabelWeights
 
     Raises
     ------
     ValueError
-        If a query has more than 256 distinct labels, or a weight is no finite number from 0.
+        If a query has more than 256 distinct labels, or a weight is not a finite number of at least 0.
     """
     n = labels.shape[0]
     query = np.repeat(np.arange(ptr.shape[0] - 1), np.diff(ptr))
-    begins = run_begin == np.arange(n)
-    count = np.concatenate(([0], np.cumsum(begins)))
-    column = count[1:] - 1 - count[ptr[query]]
-    n_labels = count[ptr[1:]] - count[ptr[:-1]]
+    begins_run = run_begin == np.arange(n)
+    runs_before = np.concatenate(([0], np.cumsum(begins_run)))
+    column = runs_before[1:] - 1 - runs_before[ptr[query]]
+    n_labels = runs_before[ptr[1:]] - runs_before[ptr[:-1]]
     if (n_labels > MOST_LABELS).any():
         first = int(np.flatnonzero(n_labels > MOST_LABELS)[0])
         raise ValueError(
-            f"{name_of(first)} has {n_labels[first]} distinct labels, and a callable pair_weight is evaluated for "
-            f'every pair of them: at most {MOST_LABELS}. Round them, or use pair_weight="label_diff" or "gain_diff"'
+            f"{name_of(first)} has {n_labels[first]} distinct labels; a callable pair_weight is evaluated for every "
+            f"pair of them and supports at most {MOST_LABELS}: round the labels, or use "
+            'pair_weight="label_diff" or "gain_diff"'
         )
-    distinct = labels[begins]
-    known: dict[tuple[float, float], float] = {}
-    begin_of: dict[bytes, int] = {}
+    distinct = labels[begins_run]
+    computed: dict[tuple[float, float], float] = {}
+    table_begin: dict[bytes, int] = {}
     tables: list[NDArray[Any]] = []
     size = 0
-    begin = np.zeros(ptr.shape[0] - 1, dtype=np.int64)
+    begin_of_query = np.zeros(ptr.shape[0] - 1, dtype=np.int64)
     for q in np.flatnonzero(n_labels).tolist():
-        own = distinct[count[ptr[q]] : count[ptr[q + 1]]]
-        key = own.tobytes()
-        if key not in begin_of:
-            begin_of[key] = size
-            tables.append(_table(weight_of, own.tolist(), known))
+        query_labels = distinct[runs_before[ptr[q]] : runs_before[ptr[q + 1]]]
+        key = query_labels.tobytes()
+        if key not in table_begin:
+            table_begin[key] = size
+            tables.append(_table(weight_of, query_labels.tolist(), computed))
             size += tables[-1].size
-        begin[q] = begin_of[key]
-    row = begin[query] + column * n_labels[query]
+        begin_of_query[q] = table_begin[key]
+    row = begin_of_query[query] + column * n_labels[query]
     return LabelWeights(np.concatenate([np.empty(0), *(t.ravel() for t in tables)]), row, column)
 
 
 def _table(
-    weight_of: Callable[[float, float], float], labels: list[float], known: dict[tuple[float, float], float]
+    weight_of: Callable[[float, float], float], labels: list[float], computed: dict[tuple[float, float], float]
 ) -> Float64Array:
-    """The weights of the pairs of some labels, in descending order."""
+    """Return the table of the pairs of labels in descending order; ``computed`` keeps weights across tables."""
     table = np.zeros((len(labels), len(labels)))
     for i, winner in enumerate(labels):
         for j in range(i + 1, len(labels)):
             pair = (winner, labels[j])
-            if pair not in known:
-                known[pair] = _checked(weight_of(*pair), *pair)
-            table[i, j] = known[pair]
+            if pair not in computed:
+                computed[pair] = _checked_weight(weight_of(*pair), *pair)
+            table[i, j] = computed[pair]
     return table
 
 
-def _checked(weight: Any, winner: float, loser: float) -> float:
+def _checked_weight(weight: Any, winner: float, loser: float) -> float:
     where = f"pair_weight of the labels {winner:g} (winner) and {loser:g} (loser) is {weight!r}"
     if not np.isscalar(weight) and np.ndim(weight) != 0:
         raise ValueError(f"{where}; it must be one number")

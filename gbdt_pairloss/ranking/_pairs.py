@@ -1,4 +1,4 @@
-"""Explicit pairs: who won against whom, whatever the labels say."""
+"""Explicit pairs: preference judgements between two rows, independent of the labels."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ._validation import as_array, as_vector, check_weights
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Pairs of rows.
+    """Explicit pairs of rows.
 
     Attributes
     ----------
     winner, loser : int64 arrays of shape (n_pairs,)
-        Rows, counted from 0.
+        Rows of the winner and of the loser of each pair, counted from 0.
     weight : float64 array of shape (n_pairs,) or None
-        None: 1.
+        Weight of each pair; None: 1.
     """
 
     winner: IntArray
@@ -33,7 +33,7 @@ class Pairs:
         return int(self.winner.shape[0])
 
     def __eq__(self, other: object) -> bool:
-        """By content; of one object with itself at once."""
+        """Compare by content; an object equals itself without a comparison."""
         if not isinstance(other, Pairs):
             return NotImplemented
         if self is other:
@@ -49,17 +49,23 @@ class Pairs:
     __hash__ = None  # type: ignore[assignment]
 
     def checked(self, groups: Groups) -> Pairs:
-        """These pairs; a ValueError if a row is out of range, or one that names both queries of a pair that crosses."""
+        """Return the pairs after checking them against the groups.
+
+        Raises
+        ------
+        ValueError
+            If a row is out of range, or the two rows of a pair are in different queries.
+        """
         self.check_rows(groups.n_rows)
-        winner, loser = groups.codes[self.winner], groups.codes[self.loser]
-        crossing = winner != loser
+        winner_query, loser_query = groups.codes[self.winner], groups.codes[self.loser]
+        crossing = winner_query != loser_query
         if crossing.any():
             pair = int(np.flatnonzero(crossing)[0])
             raise ValueError(
                 f"pairs[{pair}] crosses two queries: its winner, row {self.winner[pair]}, is in "
-                f"{groups.name(int(winner[pair]))}, its loser, row {self.loser[pair]}, in "
-                f"{groups.name(int(loser[pair]))}; rows are compared within a query only "
-                f"({int(crossing.sum())} such of {self.size})"
+                f"{groups.name(int(winner_query[pair]))}, its loser, row {self.loser[pair]}, in "
+                f"{groups.name(int(loser_query[pair]))}; both rows of a pair must be in the same query "
+                f"(invalid: {int(crossing.sum())} of {self.size} pairs)"
             )
         return self
 
@@ -70,62 +76,68 @@ class Pairs:
                 pair = int(np.flatnonzero(rows >= n_rows)[0])
                 raise ValueError(f"pairs[{pair}]: the {end} is row {rows[pair]}, but there are {n_rows} rows (from 0)")
 
-    def moved(self, to: IntArray) -> Pairs:
-        """The same pairs where row r has become row ``to[r]``."""
-        return Pairs(to[self.winner], to[self.loser], self.weight)
+    def moved(self, new_row: IntArray) -> Pairs:
+        """Return the pairs with each row r replaced by ``new_row[r]``."""
+        return Pairs(new_row[self.winner], new_row[self.loser], self.weight)
 
     def take(self, rows: IntArray, n_rows: int | None = None) -> Pairs:
-        """The pairs of a dataset made of some rows of this one's, which has ``n_rows`` where that is known.
+        """Return the pairs of a subset of the dataset, with their rows counted in the subset.
+
+        Parameters
+        ----------
+        rows : int64 array of shape (n_subset_rows,)
+            Rows of the subset, counted from 0 in the whole dataset.
+        n_rows : int, optional
+            Rows of the whole dataset, if known.
 
         Raises
         ------
         ValueError
-            If only one row of a pair is among them, or a row of a pair more than once, or a row is out of range.
+            If the subset contains only one row of a pair, or a row of a pair more than once, or a row is out of range.
         """
         if n_rows is not None:
             self.check_rows(n_rows)
         n_rows = 1 + max(array.max(initial=-1) for array in (rows, self.winner, self.loser))
         count = np.bincount(rows, minlength=n_rows)
-        ends = count[self.winner], count[self.loser]
-        cut = (ends[0] == 0) != (ends[1] == 0)
-        if cut.any():
-            pair = int(np.flatnonzero(cut)[0])
+        winner_count, loser_count = count[self.winner], count[self.loser]
+        split = (winner_count == 0) != (loser_count == 0)
+        if split.any():
+            pair = int(np.flatnonzero(split)[0])
             raise ValueError(
-                f"the cut takes one row of pairs[{pair}], rows {self.winner[pair]} and {self.loser[pair]}, and leaves "
-                f"the other ({int(cut.sum())} such pairs): cut between queries, or make folds that keep pairs whole"
+                f"the subset contains only one row of pairs[{pair}], rows {self.winner[pair]} and {self.loser[pair]} "
+                f"(pairs split like this: {int(split.sum())}): keep queries whole, or make folds that keep pairs whole"
             )
-        inside = ends[0] > 0
-        if (ends[0][inside] > 1).any() or (ends[1][inside] > 1).any():
-            raise ValueError("the cut takes rows more than once, and there is no telling which of them its pairs mean")
-        to = np.zeros(n_rows, dtype=np.int64)
-        to[rows] = np.arange(rows.shape[0])
-        return Pairs(
-            to[self.winner[inside]], to[self.loser[inside]], None if self.weight is None else self.weight[inside]
-        )
+        inside = winner_count > 0
+        if (winner_count[inside] > 1).any() or (loser_count[inside] > 1).any():
+            raise ValueError("the subset contains a row of a pair more than once, so the pair is ambiguous")
+        new_row = np.zeros(n_rows, dtype=np.int64)
+        new_row[rows] = np.arange(rows.shape[0])
+        kept = Pairs(self.winner[inside], self.loser[inside], None if self.weight is None else self.weight[inside])
+        return kept.moved(new_row)
 
 
 def as_pairs(values: Any, n_rows: int | None) -> Pairs:
-    """Check explicit pairs.
+    """Return explicit pairs as checked copies.
 
     Parameters
     ----------
     values : (winner, loser) or (winner, loser, weight)
-        Arrays of shape (n_pairs,): rows, and weights.
+        Arrays of shape (n_pairs,): the rows of winners and losers, and the weights of the pairs.
     n_rows : int or None
-        Rows of the dataset, where that is known.
+        Rows of the dataset, if known.
 
     Raises
     ------
     TypeError
-        If ``values`` are not a tuple of two or three arrays.
+        If ``values`` is not a tuple of two or three arrays.
     ValueError
-        If there is no pair, lengths differ, a row is out of range or no whole number, a winner is its own loser, or a
-        weight is NaN, infinite or negative.
+        If there is no pair, lengths differ, a row is out of range or not a whole number, the winner and the loser of a
+        pair are the same row, or a weight is NaN, infinite or negative.
     """
     if not isinstance(values, tuple) or len(values) not in (2, 3):
         raise TypeError(
-            "pairs must be a tuple (winner, loser) or (winner, loser, weight) of arrays with one entry per pair: an "
-            "array of two columns p goes as (p[:, 0], p[:, 1]), a list of pairs as tuple(zip(*pairs))"
+            "pairs must be a tuple (winner, loser) or (winner, loser, weight) of arrays with one entry per pair: give "
+            "an array p of two columns as (p[:, 0], p[:, 1]), a list of pairs as tuple(zip(*pairs))"
         )
     winner, loser = _as_rows(values[0], "winner"), _as_rows(values[1], "loser")
     if winner.shape != loser.shape:
@@ -149,14 +161,14 @@ def as_pairs(values: Any, n_rows: int | None) -> Pairs:
 
 
 def _as_rows(values: ArrayLike, end: str) -> IntArray:
-    """Row numbers as a copy that no later change of the caller's reaches."""
+    """Return row numbers as a checked copy; ``end`` is "winner" or "loser"."""
     if as_array(values, f"the {end} of pairs").dtype.kind == "b":
         raise ValueError(f"the {end} of pairs has dtype bool; it takes the numbers of rows")
     array = as_vector(values, f"the {end} of pairs")
     if array.size == 0:
         return np.empty(0, dtype=np.int64)
-    bad = ~((array >= 0) & (array < 2.0**53) & (array == np.floor(array)))  # NaN is none of these
+    bad = ~((array >= 0) & (array < 2.0**53) & (array == np.floor(array)))  # comparisons with NaN are False
     if bad.any():
         pair = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"pairs[{pair}]: the {end} is {array[pair]:g}; rows are whole numbers that count from 0")
+        raise ValueError(f"pairs[{pair}]: the {end} is {array[pair]:g}; rows are whole numbers, counted from 0")
     return array.astype(np.int64)

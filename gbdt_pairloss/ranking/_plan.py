@@ -1,7 +1,7 @@
-"""Labels to pairs: what every engine sums over, built once per dataset.
+"""The plan: the rows of a dataset sorted so that the pairs need not be listed. Engines sum over it.
 
-Labels never change while a model trains, so all that follows from them is worked out once. Each query's rows are
-sorted by label, descending: a row beats every row of its query that comes after its run of equal labels.
+Labels do not change during a training, so a plan is built once per dataset. The rows of each query are sorted by
+descending label: a row beats every row of its query that comes after its run of equal labels.
 """
 
 from __future__ import annotations
@@ -25,23 +25,28 @@ Kind = TypeVar("Kind", bound="Plan")
 class Plan:
     """The rows that take part, sorted by query and descending label, with their weights.
 
-    Position p of the plan is row ``rows[p]`` of the caller. Query q has the positions ``ptr[q]`` to ``ptr[q + 1]``;
-    a query whose rows are all masked keeps its place and is empty.
+    Position p of the plan is row ``rows[p]`` of the caller. Query q has the positions from ``ptr[q]`` to
+    ``ptr[q + 1] - 1``. A query without rows that take part is kept as an empty query.
 
     Attributes
     ----------
     n_rows : int
-        Rows of the caller, those that take no part included.
+        Number of the caller's rows, including rows that take no part.
     rows : int32 or int64 array of shape (n_positions,)
+        The caller's row of each position.
     ptr : int64 array of shape (n_queries + 1,)
+        Start of each query, and the end of the last query.
     labels : float64 array of shape (n_positions,)
+        Labels, in descending order in each query.
     winner_weight, loser_weight : float64 arrays of shape (n_positions,)
-        A pair weighs the winner weight of its winner times the loser weight of its loser times the query weight.
+        The weight of a pair is the winner weight of its winner times the loser weight of its loser times the query
+        weight times phi.
     query_weight : float64 array of shape (n_queries,)
+        Weight of each query.
     values : float64 array of shape (n_positions,) or None
-        phi of a pair is the difference of its rows' values; None: 1.
+        phi of a pair is the value of its winner minus the value of its loser. None: phi is 1.
     query_ids : array of shape (n_queries,) or None
-        The caller's own ids, for messages.
+        The caller's query ids, for messages; None if queries have no ids.
     """
 
     n_rows: int
@@ -60,65 +65,66 @@ class Plan:
 
     @cached_property
     def run_begin(self) -> IntArray:
-        """The beginning of the run of equal labels that each position lies in; int32 where that will do."""
+        """Start of each position's run of equal labels; int32 if that is large enough."""
         ends, sizes = self._runs
         return np.repeat((ends - sizes).astype(self.run_end.dtype), sizes)
 
     @cached_property
     def run_end(self) -> IntArray:
-        """The end of that run."""
+        """End of each position's run of equal labels: the first position after it."""
         ends, sizes = self._runs
         return np.repeat(ends.astype(index_type(self.labels.shape[0])), sizes)
 
     @property
     def _runs(self) -> tuple[IntArray, IntArray]:
-        """The ends of the runs of equal labels, and their sizes."""
-        last = np.ones(self.labels.shape[0], dtype=np.bool_)  # of its run
-        last[:-1] = self.labels[1:] != self.labels[:-1]
-        last[self.ptr[1:][self.ptr[1:] > 0] - 1] = True
-        ends = np.flatnonzero(last) + 1
+        """The ends and the sizes of the runs of equal labels."""
+        ends_run = np.ones(self.labels.shape[0], dtype=np.bool_)
+        ends_run[:-1] = self.labels[1:] != self.labels[:-1]
+        ends_run[self.ptr[1:][self.ptr[1:] > 0] - 1] = True
+        ends = np.flatnonzero(ends_run) + 1
         return ends, np.diff(ends, prepend=0)
 
     @cached_property
     def n_pairs(self) -> IntArray:
-        """Ordered pairs of each query: rows with different labels."""
-        # A row wins against all that come after its run of equal labels.
+        """Number of ordered pairs of each query, which are the pairs of rows with different labels."""
         losers = np.repeat(self.ptr[1:], np.diff(self.ptr)) - self.run_end
-        # Sums of whole numbers as differences of a running total stay exact.
+        # Differences of a running total are exact, because it sums whole numbers.
         total = np.concatenate(([0], np.cumsum(losers)))
         return np.asarray(total[self.ptr[1:]] - total[self.ptr[:-1]])
 
     @cached_property
     def sum_of_phi(self) -> Float64Array:
-        """The sum of phi over the pairs of each query, before all weights."""
+        """Sum of phi over the pairs of each query, without item and query weights."""
         if self.values is None:
             return self.n_pairs.astype(np.float64)
-        # Each pair counts its winner's value + and its loser's -; equal values cancel, pairs or not.
+        # A pair adds the value of its winner and subtracts that of its loser. Equal labels have equal values, which
+        # cancel, so the sum may include all pairs of rows: the value of rank r is added (size - 1 - r) times and
+        # subtracted r times.
         query, rank = self._query_and_rank()
         terms = self.centred_values * (np.diff(self.ptr)[query] - 1 - 2 * rank)
         return np.bincount(query, terms, minlength=self.n_queries).astype(np.float64)
 
     @cached_property
     def pair_weights_won(self) -> Float64Array:
-        """For each position, the sum over the rows that it beats of their loser weight times phi."""
-        after = np.repeat(self.ptr[1:], np.diff(self.ptr))
+        """Sum of loser weight times phi over the rows that each position beats."""
+        query_end = np.repeat(self.ptr[1:], np.diff(self.ptr))
 
-        def lost(weight: Float64Array) -> Float64Array:
-            # In units of the query's largest: its digits must not drown in those of another query.
+        def sum_over_losers(weight: Float64Array) -> Float64Array:
+            # Divided by the query's largest weight, so that a query of small weights keeps its digits in the total.
             largest = np.zeros(self.n_queries)
             query, _ = self._query_and_rank()
             np.maximum.at(largest, query, np.abs(weight))
             unit = np.where(largest > 0, largest, 1.0)[query]
             total = np.concatenate(([0.0], np.cumsum(weight / unit)))
-            return np.asarray((total[after] - total[self.run_end]) * unit)
+            return np.asarray((total[query_end] - total[self.run_end]) * unit)
 
         if self.values is None:
-            return lost(self.loser_weight)
+            return sum_over_losers(self.loser_weight)
         value = self.centred_values
-        return value * lost(self.loser_weight) - lost(self.loser_weight * value)
+        return value * sum_over_losers(self.loser_weight) - sum_over_losers(self.loser_weight * value)
 
     def ideal_dcg(self, truncation: int | None) -> Float64Array:
-        """The DCG of each query in the order of its labels, with the plan's values as gains, cut at ``truncation``."""
+        """Return the DCG of each query ranked by label, up to rank ``truncation``, with the plan's values as gains."""
         if truncation not in self._ideal_dcg:
             assert self.values is not None
             query, rank = self._query_and_rank()
@@ -130,22 +136,22 @@ class Plan:
 
     @cached_property
     def _ideal_dcg(self) -> dict[int | None, Float64Array]:
-        """What ``ideal_dcg`` has worked out."""
+        """Cached results of ``ideal_dcg``, by truncation."""
         return {}
 
     @property
     def query_of_positions(self) -> IntArray:
-        """The query that each position lies in."""
+        """Query of each position."""
         return np.repeat(np.arange(self.n_queries), np.diff(self.ptr))
 
     def _query_and_rank(self) -> tuple[IntArray, IntArray]:
-        """The query of each position, and its rank by label in it, from 0."""
+        """Return the query of each position, and its rank by label in the query, from 0."""
         query = self.query_of_positions
         return query, np.arange(self.rows.shape[0]) - self.ptr[query]
 
     @property
     def centred_values(self) -> Float64Array:
-        """Values from the query's smallest: their differences are what matters, and large values would cost digits."""
+        """Values minus the smallest value of the query: the same differences, with fewer digits lost."""
         assert self.values is not None
         if self.values.size == 0:
             return self.values
@@ -154,11 +160,11 @@ class Plan:
 
     @cached_property
     def largest_value(self) -> float:
-        """The largest magnitude among the values."""
+        """Largest magnitude of the values; 0 without values."""
         return 0.0 if self.values is None else float(np.abs(self.values).max(initial=0.0))
 
     def of_queries(self, queries: IntArray) -> Plan:
-        """The plan of some queries alone, for the same rows of the caller."""
+        """Return the plan of some queries, for the same rows of the caller."""
         sizes = np.diff(self.ptr)[queries]
         ptr = np.concatenate(([0], np.cumsum(sizes)))
         positions = np.arange(ptr[-1]) + np.repeat(self.ptr[queries] - ptr[:-1], sizes)
@@ -175,26 +181,26 @@ class Plan:
         )
 
     def extended(self, cls: type[Kind], **more: Any) -> Kind:
-        """This plan as one of another class, with what that has more."""
+        """Return the plan as an object of a subclass, with the subclass's additional fields."""
         return cls(**{field.name: getattr(self, field.name) for field in fields(Plan)}, **more)
 
     def query_name(self, query: int) -> str:
-        """How to name a query in a message."""
+        """Return the name of a query in messages."""
         return query_name(query, self.query_ids)
 
     def gather(self, values: NDArray[Any]) -> Float64Array:
-        """The caller's values in plan order, as float64."""
+        """Return the caller's values in plan order, as float64."""
         return values[self.rows].astype(np.float64, copy=False)
 
     def scatter(self, values: Float64Array) -> Float64Array:
-        """Values in plan order back in the caller's order; rows that take no part get 0."""
+        """Return values in the caller's order from values in plan order; rows that take no part get 0."""
         result = np.zeros(self.n_rows)
         result[self.rows] = values
         return result
 
     @cached_property
     def has_row_weights(self) -> bool:
-        """Whether any row has another weight than 1."""
+        """Whether any row has a winner or loser weight other than 1."""
         return bool((self.winner_weight != 1).any() or (self.loser_weight != 1).any())
 
     @cached_property
@@ -206,7 +212,7 @@ class Plan:
         return bool(np.any((weighted_losers > 0) & (self.winner_weight > 0) & (self.query_weight[query] > 0)))
 
     def check_scores(self, scores: NDArray[Any]) -> None:
-        """Raise a ValueError that names the first row taking part whose score is not finite."""
+        """Raise a ValueError that names the first row that takes part and has a score that is not finite."""
         mask = None
         if self.rows.shape[0] != self.n_rows:
             mask = np.zeros(self.n_rows, dtype=np.bool_)
@@ -221,31 +227,31 @@ def build_plan(
     item_weight: str,
     value_of: Callable[[Float64Array], Float64Array] | None = None,
 ) -> Plan:
-    """Sort the rows that take part and place their weights.
+    """Build the plan: sort the rows that take part, with their weights.
 
     Parameters
     ----------
     data : RankingData
         Groups and weights.
     labels : array of shape (n_rows,)
-        The labels as the objective sees them.
+        The labels that the objective uses.
     mask : bool array of shape (n_rows,) or None
-        Rows that take part.
+        True for the rows that take part; None: all rows.
     item_weight : {"winner", "both"}
-        Whether a pair weighs its winner's item weight, or the product of both items' weights.
+        Whether a pair is multiplied by its winner's item weight, or by the item weights of both rows.
     value_of : callable, optional
-        Labels to the values whose differences are phi; increasing.
+        An increasing function from labels to the values whose differences are phi; None: phi is 1.
     """
     codes = data.groups.codes
     rows = np.arange(codes.shape[0], dtype=np.int64) if mask is None else np.flatnonzero(mask)
-    # Stable: equal labels keep the caller's order, so that sums run in one order whatever the sort.
+    # lexsort is stable: rows with equal labels keep the caller's order, so the order of sums is determined.
     rows = rows[np.lexsort((-labels[rows].astype(np.float64), codes[rows]))]
     sizes = np.bincount(codes[rows], minlength=data.groups.n_queries)
     rows = rows.astype(index_type(data.groups.n_rows))
     winner_weight = _or_ones(data.item_weight, rows)
     loser_weight = _or_ones(data.loser_weight, rows)
     if item_weight == "both" and data.item_weight is not None:
-        with np.errstate(over="ignore"):  # sums that leave the range are looked at
+        with np.errstate(over="ignore"):  # sums out of range are detected later
             loser_weight = loser_weight * winner_weight
     sorted_labels = labels[rows].astype(np.float64)
     return Plan(
@@ -262,11 +268,11 @@ def build_plan(
 
 
 def index_type(size: int) -> type[np.signedinteger[Any]]:
-    """The type of row numbers: half the memory, where it will do."""
+    """Return the dtype of row numbers below ``size``: int32, which needs half the memory, or int64."""
     return np.int32 if size < 2**31 else np.int64
 
 
 def _or_ones(weight: NDArray[Any] | None, rows: IntArray) -> Float64Array:
     if weight is None:
-        return np.broadcast_to(np.float64(1.0), rows.shape)  # takes no memory
+        return np.broadcast_to(np.float64(1.0), rows.shape)  # a view that allocates one number
     return weight[rows].astype(np.float64)

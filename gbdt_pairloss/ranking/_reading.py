@@ -1,4 +1,4 @@
-"""Read what is ranked: the arrays of losses and metrics, and the labels, queries and weights that go with features."""
+"""Read and check the arguments of losses and metrics (``read_arrays``) and of ``fit`` and ``score`` (``read_rows``)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._groups import Groups, item_codes, make_groups
 from ._pairs import as_pairs
 from ._validation import BoolArray, FloatArray, as_array, as_mask, as_numeric, as_vector, check_finite, check_weights
 
-#: LightGBM makes this of a label or weight that is larger, infinite ones among them.
+#: LightGBM replaces larger labels and weights, including infinite ones, with this value.
 LARGEST_VALUE = 1e38
 
 
@@ -24,9 +24,9 @@ class RankingInput(NamedTuple):
     """The arguments of ``loss``, ``gradient_hessian`` and the metrics, checked and flattened."""
 
     data: RankingData
-    scores: FloatArray  # one per row, float32 or float64
-    shape: tuple[int, ...]  # of y_pred: results go back into it
-    sum_of_weights: float  # of sample_weight as given; the number of cells without
+    scores: FloatArray  # shape (n_rows,), float32 or float64
+    shape: tuple[int, ...]  # the shape of y_pred, and of the results
+    sum_of_weights: float  # the sum of sample_weight as given; the number of rows if it is None
 
 
 def read_arrays(
@@ -43,12 +43,13 @@ def read_arrays(
 ) -> RankingInput:
     """Check labels and scores given as arrays: 1-D with ``group`` or ``qid``, or 2-D with one list per row.
 
-    A 1-D array without either is one list. Row numbers of ``pairs`` go through 2-D arrays list by list.
+    A 1-D array without either is one list. For 2-D arrays, the rows of ``pairs`` are counted list by list.
 
     Raises
     ------
     ValueError
-        If shapes differ, groups, ids or pairs are malformed, or a label, score or weight that takes part is not finite.
+        If shapes differ, groups, ids or pairs are malformed, or a row that takes part has a label, score or weight that
+        is not finite.
     """
     if isinstance(y_true, Mapping):
         y_true, mask = _unpack(y_true, mask)
@@ -61,7 +62,7 @@ def read_arrays(
     shape = scores.shape
     if scores.ndim == 2:
         if group is not None or qid is not None:
-            raise ValueError("2-D arrays have one list per row already: group and qid go with 1-D arrays only")
+            raise ValueError("2-D arrays have one list per row: group and qid are for 1-D arrays only")
         groups = Groups.from_sizes(np.full(shape[0], shape[1]), scores.size)
     else:
         groups = make_groups(scores.size, group=group, qid=qid)
@@ -84,7 +85,7 @@ def read_arrays(
 
 @dataclass(frozen=True)
 class Extras:
-    """What only our objectives know of a set's rows, as ``fit`` takes it."""
+    """Row data that ``fit`` accepts for the objectives of this package only: loser weights, item ids and pairs."""
 
     loser_weight: Any = None
     item_id: Any = None
@@ -92,10 +93,11 @@ class Extras:
 
     @property
     def given(self) -> list[str]:
+        """Names of the attributes that are not None."""
         return [field.name for field in fields(self) if getattr(self, field.name) is not None]
 
     def completed(self, other: Extras) -> Extras:
-        """With what is not given here taken from there."""
+        """Return a copy in which attributes that are None are taken from another object."""
         values = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
         return Extras(*(mine if mine is not None else theirs for mine, theirs in values))
 
@@ -110,16 +112,22 @@ def read_rows(
     *,
     ignore_negative_labels: bool | None = False,
 ) -> RankingData:
-    """Check labels, queries and weights as ``fit`` and ``score`` take them; rows stay in the caller's order.
+    """Check the labels, queries and weights that ``fit`` and ``score`` accept; rows keep the caller's order.
 
     Parameters
     ----------
     X, y, qid, group, sample_weight
-        As ``fit`` takes them.
+        The arguments of ``fit``.
     extras : Extras, optional
+        Loser weights, item ids and pairs.
     ignore_negative_labels : bool or None, default=False
-        The rule of :func:`rows_taking_part`. With explicit pairs, labels mean nothing to an objective, and all rows
-        take part.
+        The rule of :func:`rows_taking_part`. It is not applied if pairs are given: an objective then does not use the
+        labels, and all rows take part.
+
+    Raises
+    ------
+    ValueError
+        If X has no rows, an argument is malformed, or a label or weight is outside the boosters' range.
     """
     extras = extras or Extras()
     n_rows = _num_samples(X)
@@ -154,13 +162,14 @@ def read_rows(
 def rows_taking_part(
     labels: NDArray[Any], mask: BoolArray | None, ignore_negative_labels: bool | None
 ) -> BoolArray | None:
-    """Return the mask without the rows of ignored (negative) labels; None if all rows take part.
+    """Return the mask of the rows that take part, without those whose negative label is ignored; None for all rows.
 
     Parameters
     ----------
     labels : array of shape (n_rows,)
+        Labels.
     mask : bool array of shape (n_rows,) or None
-        The rows that take part for other reasons; None: all.
+        False for rows that are excluded for another reason; None: no row is.
     ignore_negative_labels : bool or None
         True: rows with a negative label take no part. False: a negative label is a label like any other.
 
@@ -177,33 +186,33 @@ def rows_taking_part(
     if ignore_negative_labels is None:
         row = int(np.flatnonzero(negative)[0])
         raise ValueError(
-            f"the label is {labels[row]} at row {row}, and what a negative label means is not said: "
-            "give the objective ignore_negative_labels=True (such rows take no part, as in KerasRS) or "
+            f"the label is {labels[row]} at row {row}, which is negative: set the objective's "
+            "ignore_negative_labels=True (such rows take no part, as in KerasRS) or "
             "ignore_negative_labels=False (a label like any other, as in XGBoost)"
         )
     return ~negative if mask is None else mask & ~negative
 
 
 def check_largest(values: NDArray[Any], name: str, unit: str) -> None:
-    """Raise a ValueError that names the first value beyond the range of the boosters' numbers."""
-    beyond = np.abs(values) >= LARGEST_VALUE
-    if beyond.any():
-        first = int(np.flatnonzero(beyond)[0])
+    """Raise a ValueError that names the first value outside the boosters' range."""
+    too_large = np.abs(values) >= LARGEST_VALUE
+    if too_large.any():
+        first = int(np.flatnonzero(too_large)[0])
         raise ValueError(
-            f"{name} is {values[first]} at {unit} {first}, beyond the range of the boosters' numbers (1e38)"
+            f"{name} is {values[first]} at {unit} {first}, outside the boosters' range (magnitudes below 1e38)"
         )
 
 
 def split_weights(
     sample_weight: Any, groups: Groups, mask: BoolArray | None = None
 ) -> tuple[FloatArray | None, FloatArray | None]:
-    """Tell item weights (one per row) from query weights (one per query): ``(item_weight, query_weight)``.
+    """Return ``sample_weight`` as ``(item_weight, query_weight)``, according to its length; the other one is None.
 
     Raises
     ------
     ValueError
-        If the length fits neither, or there is one per query but the rows of a query are scattered, so that
-        the order of the queries is not plain; if a weight is NaN, infinite or negative.
+        If the length is neither the number of rows nor that of queries; if there is one weight per query, but the
+        queries are not contiguous, so that their order is ambiguous; if a weight is NaN, infinite or negative.
     """
     if sample_weight is None:
         return None, None
@@ -226,9 +235,9 @@ def split_weights(
 
 
 def _flat_ids(ids: Any, shape: tuple[int, ...]) -> Any:
-    """Ids of lists one after another; a list of ids stays one, for an array may make "1" of 1."""
+    """Return item ids as a flat sequence, list by list."""
     if len(shape) == 1:
-        return ids
+        return ids  # not as an array, in which the number 1 could become the text "1"
     array = as_array(ids, "item_id", "give an array of the shape of the scores")
     if array.shape != shape:
         raise ValueError(f"item_id has shape {array.shape}, but the scores have shape {shape}")
@@ -236,7 +245,7 @@ def _flat_ids(ids: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _flat(weights: Any, name: str, shape: tuple[int, ...], mask: BoolArray | None) -> FloatArray:
-    """Weights of the shape of the scores, checked."""
+    """Return weights as a flat array after checking that they have the shape of the scores."""
     array = as_numeric(weights, name)
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}, but the scores have shape {shape}")
@@ -245,10 +254,10 @@ def _flat(weights: Any, name: str, shape: tuple[int, ...], mask: BoolArray | Non
 
 
 def _unpack(y_true: Mapping[str, Any], mask: Any) -> tuple[Any, Any]:
-    """KerasRS's form of masked labels, ``{"labels": ..., "mask": ...}``."""
+    """Return labels and mask of KerasRS's form of masked labels, ``{"labels": ..., "mask": ...}``."""
     unknown = set(y_true) - {"labels", "mask"}
     if unknown or "labels" not in y_true:
-        raise ValueError('y_true as a dictionary takes the keys "labels" and, if wanted, "mask"')
+        raise ValueError('y_true as a dictionary must have the keys "labels" and, optionally, "mask"')
     if y_true.get("mask") is not None:
         if mask is not None:
             raise ValueError("mask is given twice: in y_true and as mask=")
@@ -259,7 +268,7 @@ def _unpack(y_true: Mapping[str, Any], mask: Any) -> tuple[Any, Any]:
 def _read_weights(
     sample_weight: Any, shape: tuple[int, ...], groups: Groups, mask: BoolArray | None
 ) -> tuple[FloatArray | None, FloatArray | None, float]:
-    """``sample_weight`` as item weights, query weights, and their sum as the caller gave them."""
+    """Return ``sample_weight`` as item weights and query weights, and the sum of the weights as given."""
     if sample_weight is None:
         return None, None, float(groups.n_rows)
     weights = as_numeric(sample_weight, "sample_weight")
@@ -280,5 +289,5 @@ def _read_weights(
             )
     else:
         item_weight, query_weight = split_weights(weights, groups, mask)
-    with np.errstate(over="ignore"):  # who divides by it looks at it
+    with np.errstate(over="ignore"):  # code that divides by the sum checks it
         return item_weight, query_weight, float(weights.sum(dtype=np.float64))

@@ -1,4 +1,4 @@
-"""Plans whose pairs weigh what a callable says of their labels."""
+"""Plans in which phi is a callable's value for the labels of the winner and the loser."""
 
 from __future__ import annotations
 
@@ -15,78 +15,84 @@ from ._pair_weights import LabelWeights, label_weights
 from ._plan import Plan
 from ._validation import Float64Array
 
-# Rows of a batch of parts: at least, unless there are no more; and as how many batches parts are kept.
-_LEAST_BATCH, _MOST_KEPT = 1 << 16, 4
+# A batch of blocks has about this many rows, or of twice the rows of the plan if that is more; few batches are kept.
+_MIN_BATCH_ROWS, _MAX_KEPT_BATCHES = 1 << 16, 4
 
 
 @dataclass(frozen=True, eq=False)
 class TablePlan(Plan):
-    """A plan with ``phi = label_weights.table[row of the winner + column of the loser]``."""
+    """A plan with ``phi = table[row[winner] + column[loser]]``, the arrays being those of ``label_weights``."""
 
-    label_weights: LabelWeights | None = None  # never None; dataclasses want a default after defaults
+    # label_weights is always given. The default is required because Plan has fields with defaults.
+    label_weights: LabelWeights | None = None
 
     @classmethod
     def of(cls, plan: Plan, weight_of: Callable[[float, float], float]) -> TablePlan:
-        """The plan with the weights of a callable; see ``pair_weights.label_weights`` for what it raises."""
+        """Make the plan with the pair weights of a callable; see :func:`label_weights` for the errors."""
         weights = label_weights(weight_of, plan.labels, plan.ptr, plan.run_begin, plan.query_name)
         return plan.extended(cls, label_weights=weights)
 
     def blocks(self) -> Iterable[Blocks]:
-        """The plan in parts whose phi is the winner's value, one for every label of a query but its largest.
+        """Return the plan as blocks in which phi is the value of the winner.
 
-        Losers, the rows of that label, have the value 0. They come in batches of bounded size; kept if these are few,
-        else made anew each time.
+        Each block has one run of equal labels as its losers, which have the value 0, and all rows of the query with
+        larger labels as its winners. The blocks come in batches of bounded size. Few batches are kept; more are made
+        anew at each call.
         """
-        if self._kept is not None:
-            return self._kept
-        return (self._batch(batch) for batch in self._batches)
+        if self._kept_blocks is not None:
+            return self._kept_blocks
+        return (self._blocks_of(runs) for runs in self._batches_of_runs)
 
     @cached_property
     def sum_of_phi(self) -> Float64Array:
-        return self._totals[0]
+        return self._phi_totals[0]
 
     @cached_property
     def has_weighted_pair(self) -> bool:
-        return self._totals[1]
+        return self._phi_totals[1]
 
     @cached_property
-    def _batches(self) -> list[IntArray]:
-        """Where the runs of losers begin, in batches."""
-        begins = np.flatnonzero(self.run_begin == np.arange(self.rows.shape[0]))
-        first = self.ptr[self.query_of_positions[begins]]
-        lost, first = begins[begins > first], first[begins > first]
-        rows = np.cumsum(self.run_end[lost] - first)
-        most = max(_LEAST_BATCH, 2 * self.rows.shape[0])
-        return np.split(lost, np.flatnonzero(np.diff(rows // most)) + 1) if lost.size else []
+    def _batches_of_runs(self) -> list[IntArray]:
+        """Positions where the runs of losers begin, in batches whose blocks have a bounded number of rows."""
+        runs = np.flatnonzero(self.run_begin == np.arange(self.rows.shape[0]))
+        query_begin = self.ptr[self.query_of_positions[runs]]
+        has_winners = runs > query_begin
+        runs, query_begin = runs[has_winners], query_begin[has_winners]
+        rows_so_far = np.cumsum(self.run_end[runs] - query_begin)
+        batch_rows = max(_MIN_BATCH_ROWS, 2 * self.rows.shape[0])
+        return np.split(runs, np.flatnonzero(np.diff(rows_so_far // batch_rows)) + 1) if runs.size else []
 
     @cached_property
-    def _kept(self) -> list[Blocks] | None:
-        return [self._batch(batch) for batch in self._batches] if len(self._batches) <= _MOST_KEPT else None
+    def _kept_blocks(self) -> list[Blocks] | None:
+        """The blocks of all batches; None if there are too many to keep."""
+        if len(self._batches_of_runs) > _MAX_KEPT_BATCHES:
+            return None
+        return [self._blocks_of(runs) for runs in self._batches_of_runs]
 
     @cached_property
-    def _totals(self) -> tuple[Float64Array, bool]:
+    def _phi_totals(self) -> tuple[Float64Array, bool]:
         """The sum of phi of each query, and whether any pair has a weight above 0."""
         total, has_weight = np.zeros(self.n_queries), False
         for blocks in self.blocks():
             plan = blocks.plan
-            value, part, n = np.asarray(plan.values), plan.query_of_positions, plan.n_queries
+            value, block, n = np.asarray(plan.values), plan.query_of_positions, plan.n_queries
             loses = plan.labels == 0
-            own = np.bincount(part, value, minlength=n) * np.bincount(part, loses, minlength=n)
-            blocks.add_to_queries(own, total)
-            weighs = np.bincount(part, (value > 0) & (plan.winner_weight > 0), minlength=n) > 0
-            weighs &= np.bincount(part, loses & (plan.loser_weight > 0), minlength=n) > 0
-            has_weight = has_weight or bool((weighs & (self.query_weight[blocks.query] > 0)).any())
+            block_total = np.bincount(block, value, minlength=n) * np.bincount(block, loses, minlength=n)
+            blocks.add_to_queries(block_total, total)
+            has_pair = np.bincount(block, (value > 0) & (plan.winner_weight > 0), minlength=n) > 0
+            has_pair &= np.bincount(block, loses & (plan.loser_weight > 0), minlength=n) > 0
+            has_weight = has_weight or bool((has_pair & (self.query_weight[blocks.query] > 0)).any())
         return total, has_weight
 
-    def _batch(self, lost: IntArray) -> Blocks:
-        """The parts of the runs of losers that begin at these positions."""
+    def _blocks_of(self, runs: IntArray) -> Blocks:
+        """Make the blocks of the runs of losers that begin at the given positions."""
         weights = self.label_weights
         assert weights is not None
 
-        def values_of(owner: IntArray, wins: NDArray[np.bool_], part: IntArray) -> Float64Array:
+        def values_of(owner: IntArray, wins: NDArray[np.bool_], block: IntArray) -> Float64Array:
             values = np.zeros(owner.shape[0])
-            values[wins] = weights.table[weights.row[owner[wins]] + weights.column[lost[part[wins]]]]
+            values[wins] = weights.table[weights.row[owner[wins]] + weights.column[runs[block[wins]]]]
             return values
 
-        query = np.searchsorted(self.ptr, lost, side="right") - 1
-        return Blocks.of(self, query, self.ptr[query], lost, self.run_end[lost].astype(np.int64), values_of)
+        query = np.searchsorted(self.ptr, runs, side="right") - 1
+        return Blocks.of(self, query, self.ptr[query], runs, self.run_end[runs].astype(np.int64), values_of)

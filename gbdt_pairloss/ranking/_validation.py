@@ -1,4 +1,4 @@
-"""Arrays in, checked arrays out: every message names the argument, the row, and what to do about it."""
+"""Checks of arrays and parameters. Messages name the argument, the row and, if possible, the remedy."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-#: What among objects is no real number, though float() takes some of it.
-_NO_REAL_NUMBERS = (str, bytes, complex, np.complexfloating, np.datetime64, np.timedelta64)
+#: Types of objects that are not real numbers, although ``float`` accepts some of them.
+_NOT_REAL_NUMBERS = (str, bytes, complex, np.complexfloating, np.datetime64, np.timedelta64)
 
 
-def as_array(values: Any, name: str, instead: str = "give one flat array") -> NDArray[Any]:
-    """Return ``values`` as an array of the host's, of any dtype and shape.
+def as_array(values: Any, name: str, remedy: str = "give one flat array") -> NDArray[Any]:
+    """Return ``values`` as a NumPy array of any dtype and shape; device arrays are copied to the host.
 
     Raises
     ------
     ValueError
-        If the values are no array, such as lists of unequal lengths; then it ends with what to give ``instead``.
+        If the values cannot be an array. For lists of unequal lengths, the message ends with ``remedy``.
     """
     try:
         return np.asarray(to_host(values))
     except ValueError as error:
         if "inhomogeneous" in str(error):
-            raise ValueError(f"{name} is a ragged list of lists: {instead}") from None
-        raise ValueError(f"{name} is no array: {error}") from error
+            raise ValueError(f"{name} is a ragged list of lists: {remedy}") from None
+        raise ValueError(f"{name} is not an array: {error}") from error
 
 
 def as_numeric(values: Any, name: str) -> FloatArray:
@@ -48,15 +48,15 @@ def as_numeric(values: Any, name: str) -> FloatArray:
     )
     if array.dtype in (np.float32, np.float64):
         return array
-    # Objects: numpy would read text as the number that it spells, and drop imaginary parts.
+    # NumPy would parse text in object arrays as numbers, and drop imaginary parts.
     types = set(map(type, array.ravel().tolist())) if array.dtype.kind == "O" else ()
-    if array.dtype.kind not in "biufO" or any(issubclass(kind, _NO_REAL_NUMBERS) for kind in types):
+    if array.dtype.kind not in "biufO" or any(issubclass(kind, _NOT_REAL_NUMBERS) for kind in types):
         raise ValueError(f"{name} has dtype {array.dtype}; it must be real numbers")
     try:
-        with np.errstate(over="ignore"):  # infinite, and refused as that where it matters
+        with np.errstate(over="ignore"):  # numbers that are too large become infinite, which callers check
             return array.astype(np.float64)
     except OverflowError:
-        raise ValueError(f"{name} has a number beyond the range of float64") from None
+        raise ValueError(f"{name} has a number outside the range of float64") from None
     except (TypeError, ValueError):
         raise ValueError(f"{name} has dtype {array.dtype}; it must be real numbers") from None
 
@@ -67,7 +67,7 @@ def as_vector(values: Any, name: str, n_rows: int | None = None) -> FloatArray:
     Raises
     ------
     ValueError
-        If the values are not numbers, not one-dimensional, or not ``n_rows`` many.
+        If the values are not real numbers, not one-dimensional, or not of length ``n_rows``.
     """
     array = as_numeric(values, name)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -80,7 +80,13 @@ def as_vector(values: Any, name: str, n_rows: int | None = None) -> FloatArray:
 
 
 def as_mask(values: Any, name: str, shape: tuple[int, ...]) -> BoolArray:
-    """Return ``values`` as a boolean array of the given shape (True: the row takes part)."""
+    """Return ``values`` as a boolean array of the given shape (True: the row takes part).
+
+    Raises
+    ------
+    ValueError
+        If the shape differs, or the values are not booleans, zeros and ones.
+    """
     array = as_array(values, name)
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}, but the labels have shape {shape}")
@@ -92,30 +98,36 @@ def as_mask(values: Any, name: str, shape: tuple[int, ...]) -> BoolArray:
 
 
 def check_finite(array: FloatArray, name: str, mask: BoolArray | None = None, unit: str = "row") -> None:
-    """Raise a ValueError that names the first entry (among the masked-in ones) that is NaN or infinite."""
-    # NaN and infinity show in the extremes, without a temporary.
+    """Raise a ValueError that names the first entry that is NaN or infinite, among those that the mask selects."""
+    # The extremes show NaN and infinity without a temporary array.
     if mask is None and np.isfinite(array.min(initial=0.0)) and np.isfinite(array.max(initial=0.0)):
         return
-    _refuse(~np.isfinite(array), array, name, mask, unit, "it must be finite")
+    _raise_first(~np.isfinite(array), array, name, mask, unit, "it must be finite")
 
 
 def check_weights(array: FloatArray, name: str, mask: BoolArray | None = None, unit: str = "row") -> None:
     """Raise a ValueError that names the first weight that is NaN, infinite or negative."""
     check_finite(array, name, mask, unit)
-    _refuse(array < 0, array, name, mask, unit, "weights must not be negative")
+    _raise_first(array < 0, array, name, mask, unit, "weights must not be negative")
 
 
-def _refuse(bad: BoolArray, array: FloatArray, name: str, mask: BoolArray | None, unit: str, demand: str) -> None:
+def _raise_first(
+    bad: BoolArray, array: FloatArray, name: str, mask: BoolArray | None, unit: str, requirement: str
+) -> None:
+    """Raise a ValueError that names the first bad entry, among those that the mask selects."""
     if mask is not None:
         bad = bad & mask
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
         where = _position(first, array.shape, unit)
-        raise ValueError(f"{name} is {array.ravel()[first]} at {where}; {demand} ({int(bad.sum())} such of {bad.size})")
+        raise ValueError(
+            f"{name} is {array.ravel()[first]} at {where}; {requirement} "
+            f"(invalid: {int(bad.sum())} of {bad.size} entries)"
+        )
 
 
 def check_positive(value: Any, name: str) -> float:
-    """Return ``value`` as a float; a ValueError if it is not a finite number above 0."""
+    """Return ``value`` as a float; raise a ValueError if it is not a finite number above 0."""
     number = _as_float(value)
     if number is None:
         raise ValueError(f"{name} must be a number above 0, got {value!r}")
@@ -132,7 +144,7 @@ def check_finite_number(value: Any, name: str) -> None:
 
 
 def _as_float(value: Any) -> float | None:
-    """A real number as a float, infinite if it is beyond the range of those; None if it is none."""
+    """Return a real number as a float, infinite if it is too large; None if ``value`` is not a real number."""
     if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, (bool, np.timedelta64)):
         return None
     try:
@@ -142,7 +154,7 @@ def _as_float(value: Any) -> float | None:
 
 
 def check_choice(value: Any, name: str, choices: tuple[Any, ...]) -> None:
-    """Raise a ValueError that lists the choices if ``value`` is none of them."""
+    """Raise a ValueError that lists the choices if ``value`` is not one of them."""
     if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
         listed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} must be one of {listed}; got {value!r}")
@@ -157,7 +169,7 @@ def _position(flat_index: int, shape: tuple[int, ...], unit: str) -> str:
 
 @contextmanager
 def errors_of(name: str) -> Iterator[None]:
-    """Put a name, if there is one, before the messages of TypeErrors and ValueErrors."""
+    """Prefix the messages of TypeErrors and ValueErrors with a name, unless it is empty."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -166,7 +178,7 @@ def errors_of(name: str) -> Iterator[None]:
 
 
 def as_list(values: Any) -> list[Any]:
-    """Return one thing or several as a list; None stands for no thing."""
+    """Return a list of the elements of a list or tuple, or of a single value; an empty list for None."""
     if values is None:
         return []
     return list(values) if isinstance(values, (list, tuple)) else [values]

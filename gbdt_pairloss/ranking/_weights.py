@@ -1,4 +1,4 @@
-"""Weights of rows that users of ranking objectives need: by popularity, and against the bias of positions."""
+"""Row weights for ranking: popularity of items, and inverse propensities against position bias."""
 
 from __future__ import annotations
 
@@ -12,35 +12,46 @@ from ._validation import as_vector, check_finite, check_finite_number
 def popularity_weights(
     item_id: ArrayLike, alpha: float = 1.0, *, interactions: ArrayLike | None = None
 ) -> NDArray[np.float64]:
-    """Weights of negatives in proportion to popularity^alpha, of mean 1.
+    """Compute weights of negatives in proportion to popularity^alpha, with mean 1.
 
     ::
 
         weight = count(item)^alpha / (mean of count(item)^alpha over the rows)
 
-    As ``loser_weight``, or BPR's ``negative_weight``, they make of the sum over all negatives the exact expectation of
-    BPR with negatives sampled by popularity, as implicit and LightFM sample (alpha = 1). alpha = 0.75 is word2vec's.
+    With these weights as ``loser_weight``, or as BPR's ``negative_weight``, the sum over all negatives is the exact
+    expectation of BPR with negatives that are sampled by popularity. implicit and LightFM sample with alpha = 1,
+    word2vec with alpha = 0.75.
 
     Parameters
     ----------
     item_id : array of shape (n_rows,)
-        The item that each row is, of any dtype.
+        Item id of each row, of any dtype.
     alpha : float, default=1.0
-        At least 0; 0: all items alike.
+        Exponent, at least 0; with 0, all items weigh the same.
     interactions : array of shape (n_interactions,), optional
-        Item ids of the interactions whose number is an item's popularity, such as those of the positives. Items that
-        have none weigh 0 (unless alpha is 0), and then nothing pushes them down: where they are candidates, too, add
-        one interaction for every item. None: ``item_id`` itself.
+        Item id of each interaction, such as those of the positives; the popularity of an item is the number of its
+        interactions. None: ``item_id``.
 
     Returns
     -------
     weight : float64 array of shape (n_rows,)
-        From 0; empty if there are no rows.
+        Weights, at least 0; empty if there are no rows.
 
     Raises
     ------
     ValueError
-        If an id is missing, alpha is not a number from 0, or no row's item has an interaction.
+        If an id is missing, alpha is not a finite number of at least 0, or no row's item has an interaction.
+
+    See Also
+    --------
+    attach : Attach the weights to a booster's dataset, as ``loser_weight``.
+    BPR : Objective with the parameter ``negative_weight``.
+    propensity_weights : Weights of clicks against position bias.
+
+    Notes
+    -----
+    Items without interactions have weight 0, unless alpha is 0, so their scores are not pushed down. If they are
+    candidates, too, add one interaction for every item.
 
     References
     ----------
@@ -64,36 +75,46 @@ def popularity_weights(
 def propensity_weights(
     position: ArrayLike, eta: float = 1.0, *, propensities: ArrayLike | None = None
 ) -> NDArray[np.float64]:
-    """Inverse-propensity weights: 1 / the chance that a user looks at a position.
+    """Compute inverse-propensity weights: 1 / the probability that a user examines a position.
 
     ::
 
         weight = position^eta        or        weight = 1 / propensities[position - 1]
 
-    Clicks say where users look as much as what they want. As item weights (``sample_weight``, or
-    ``attach(item_weight=)``, with the default ``item_weight="winner"``) these weights make up for clicks that rows far
-    down did not get for want of a look; the weights of rows without a click do not count. What stays is that a row
-    without a click counts as a loser whether it was looked at or not.
+    Clicks depend on the position of a row as well as on its relevance: users examine rows at low positions less often.
+    These weights, used as item weights, correct for the clicks that such rows did not get because they were not
+    examined.
 
     Parameters
     ----------
     position : array of shape (n_rows,)
-        Where the row was shown, from 1 at the top.
+        Position at which the row was shown, counted from 1 at the top.
     eta : float, default=1.0
-        From 0. The chance to be looked at is position^-eta; 0 is no bias.
+        Exponent, at least 0. The probability of examination is position^-eta; 0 is no bias.
     propensities : array of shape (n_positions,), optional
-        The chances themselves, of position 1, 2, ...; above 0, at most 1. In place of ``eta``.
+        Probability of examination of positions 1, 2, ..., each above 0 and at most 1. It is used instead of ``eta``.
 
     Returns
     -------
     weight : float64 array of shape (n_rows,)
-        From 1.
+        Weights, at least 1.
 
     Raises
     ------
     ValueError
-        If a position is no whole number from 1, or has no propensity; if a propensity is not in (0, 1]; if eta is below
-        0, or so large that a weight is infinite; if eta and propensities are both given.
+        If a position is not a whole number of at least 1, or has no propensity; if a propensity is not in (0, 1]; if
+        eta is negative, or so large that a weight is infinite; if eta and propensities are both given.
+
+    See Also
+    --------
+    attach : Attach the weights to a booster's dataset, as ``item_weight``.
+    popularity_weights : Weights of negatives, by the popularity of their items.
+
+    Notes
+    -----
+    Give the weights as ``sample_weight``, or attach them as ``item_weight``. With the objective's default
+    ``item_weight="winner"``, the weights of rows without a click have no effect. The weights do not correct the losers:
+    a row without a click counts as a loser whether it was examined or not.
 
     References
     ----------
@@ -111,7 +132,7 @@ def propensity_weights(
     bad = (shown < 1) | (shown != np.floor(shown))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"position is {shown[row]:g} at row {row}; positions are whole numbers from 1, at the top")
+        raise ValueError(f"position is {shown[row]:g} at row {row}; positions are whole numbers from 1 (the top)")
     if propensities is None:
         _check_exponent(eta, "eta")
         with np.errstate(over="ignore"):
@@ -120,20 +141,18 @@ def propensity_weights(
         return np.asarray(weight)
     if eta != 1.0:
         raise ValueError("eta and propensities are both given: give one of them")
-    chance = as_vector(propensities, "propensities").astype(np.float64)
-    bad = ~((chance > 0) & (chance <= 1))
+    propensity = as_vector(propensities, "propensities").astype(np.float64)
+    bad = ~((propensity > 0) & (propensity <= 1))
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"propensities[{first}] is {chance[first]}; a chance must be above 0 and at most 1")
-    if shown.size and shown.max() > chance.size:
+        raise ValueError(f"propensities[{first}] is {propensity[first]}; a propensity must be above 0 and at most 1")
+    if shown.size and shown.max() > propensity.size:
         row = int(shown.argmax())
-        raise ValueError(
-            f"position is {shown[row]:g} at row {row}, but there are propensities of {chance.size} positions only"
-        )
-    return np.asarray(1.0 / chance[shown.astype(np.int64) - 1])
+        raise ValueError(f"position is {shown[row]:g} at row {row}, but propensities has {propensity.size} entries")
+    return np.asarray(1.0 / propensity[shown.astype(np.int64) - 1])
 
 
 def _check_exponent(value: float, name: str) -> None:
     check_finite_number(value, name)
     if value < 0:
-        raise ValueError(f"{name} must be a number from 0, got {value!r}")
+        raise ValueError(f"{name} must be at least 0, got {value!r}")
