@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -277,12 +278,11 @@ def _warm_up(result: Result, train: RankingSplit, options: Options) -> None:
 
 def _ranker(result: Result, options: Options, rounds: int) -> Any:
     """Return the ranker of a training; rankers are imported on first use, since a booster may not be installed."""
-    import gbdt_pairloss
-
+    module = import_module(f"..boosters.{result.booster}.ranker", __package__)
     objective: Any = result.objective
     if not result.is_native:  # negative labels are labels like any other, as for rank:pairwise
         objective = get_objective(objective, ignore_negative_labels=False, n_threads=options.threads)
-    return getattr(gbdt_pairloss, _RANKERS[result.booster])(
+    ranker: Any = getattr(module, _RANKERS[result.booster])(
         objective=objective,
         n_estimators=rounds,
         learning_rate=LEARNING_RATE,
@@ -291,6 +291,7 @@ def _ranker(result: Result, options: Options, rounds: int) -> Any:
         verbosity=_QUIET[result.booster],
         **SETTINGS[result.booster],
     )
+    return ranker
 
 
 def _round_callback(booster: str, tick: Callable[[], None]) -> Any:
