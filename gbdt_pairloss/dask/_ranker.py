@@ -297,7 +297,7 @@ class DaskRankerMixin:
 
     def __sklearn_clone__(self) -> Any:
         # clone() copies parameters, but a client cannot be copied.
-        params = clone(self._unfitted()).get_params(deep=False)
+        params = clone(self._unfitted_local()).get_params(deep=False)
         ranker: Any = type(self)
         return ranker(client=self.client, **params)
 

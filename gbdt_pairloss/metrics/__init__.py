@@ -10,8 +10,8 @@ Metrics of graded labels
 
 Metrics of binary relevance
 
-- ``average_precision``: average precision, whose mean over queries is MAP, "map".
-- ``reciprocal_rank``: reciprocal rank of the first relevant row, whose mean over queries is MRR, "mrr".
+- ``average_precision``: average precision, whose mean over queries is MAP, "average_precision" or "map".
+- ``reciprocal_rank``: reciprocal rank of the first relevant row, whose mean is MRR, "reciprocal_rank" or "mrr".
 - ``precision``: share of relevant rows in the first k ranks, "precision" or "pre".
 - ``recall``: share of a query's relevant rows that are in the first k ranks, "recall".
 - ``hit_rate``: share of queries with a relevant row in the first k ranks, "hit_rate".
