@@ -57,9 +57,11 @@ class DaskRankerMixin:
             The item of each row. BPR does not use a row as a negative if its item is a positive of the query in another
             row.
         **fit_params
-            The other arguments of the local ranker's ``fit``. Evaluation sets, their query ids and weights may be Dask
-            collections: they are computed, and every worker gets all of them, so that they must fit into its memory.
-            Callbacks are copied, and what they record stays on the workers; only ``evals_result_`` is returned.
+            The other arguments of the local ranker's ``fit``. Initial scores (``init_score`` of LightGBM,
+            ``base_margin`` of XGBoost) must be a Dask collection, like y. Evaluation sets, their query ids and weights
+            may be Dask collections: they are computed, and every worker gets all of them, so that they must fit into
+            its memory. Callbacks are copied, and what they record stays on the workers; only ``evals_result_`` is
+            returned.
 
         Returns
         -------

@@ -127,7 +127,7 @@ def pair_accuracy(
     return evaluate("pair_accuracy", **locals())
 
 
-@register(kernel=_auc, needs="a relevant row and another", choices={"ties": _TIES})
+@register(kernel=_auc, needs="a relevant row and a row that is not relevant", choices={"ties": _TIES})
 def auc(
     y_true: Any,
     y_pred: Any,
