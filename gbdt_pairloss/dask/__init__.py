@@ -1,8 +1,11 @@
-"""The rankers on Dask clusters: every query is brought to one worker, and each worker trains on whole queries.
+"""Rankers on Dask clusters, in which every worker trains on whole queries.
 
-Rows are shuffled once, by query. Then each worker that got some runs the ordinary ranker on them, inside the booster's
-own network: LightGBM's data-parallel learner, XGBoost's collective. Evaluation sets go whole to every worker, so that
-all of them see the same metrics and stop in the same round.
+- ``DaskLGBMRanker``: LightGBM's ranker on a Dask cluster.
+- ``DaskXGBRanker``: XGBoost's ranker on a Dask cluster.
+
+``fit`` shuffles the rows once, so that all rows of a query are on one worker. Then each worker that holds rows runs the
+local ranker on them, inside the booster's own network: LightGBM's data-parallel learner, or XGBoost's collective. Every
+worker gets all evaluation sets, so that all workers see the same metrics and stop in the same round.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
     from ._lightgbm import DaskLGBMRanker
     from ._xgboost import DaskXGBRanker
 
-_HOME = {"DaskLGBMRanker": "lightgbm", "DaskXGBRanker": "xgboost"}
+# Imported on first use: one booster is enough for its ranker.
+_HOME = {"DaskLGBMRanker": "_lightgbm", "DaskXGBRanker": "_xgboost"}
 
 
 __getattr__ = lazily(__name__, _HOME)

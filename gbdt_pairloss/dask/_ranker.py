@@ -1,4 +1,4 @@
-"""What both rankers on clusters share: ``fit``, ``predict`` and ``score`` of Dask collections."""
+"""The shared part of both Dask rankers: ``fit``, ``predict`` and ``score`` of Dask collections."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from ..objectives import negative_label_rule, objective_names
 from ..objectives._evaluator import evaluator_of
 from ..ranking._features import qid_column
 from ..ranking._reading import read_rows
-from ._cluster import gather, gather_training, one_per_process, placed_on, submitted
-from ._rows import LABEL, QUERY, Features, da, dask, dd, distributed, pd, shuffled
-from ._workers import STARTS, check, complaint, train
+from ._cluster import assign_partitions, gather, gather_training, one_worker_per_process, submit
+from ._rows import LABEL, QUERY, Features, da, dask, dd, distributed, pd, shuffle_by_query
+from ._workers import INITIAL_SCORES, check_part, explain_unlearnable, train
 
 
 class DaskRankerMixin:
-    """``fit``, ``predict`` and ``score`` of Dask collections; put before a ranker of ours."""
+    """A mixin with ``fit``, ``predict`` and ``score`` of Dask collections; it precedes a local ranker in the bases."""
 
+    #: The class of the local ranker, the class of its network, and the dtype of its predictions.
     _local_ranker: Any
     _network: Any
     _score_dtype: str
@@ -43,76 +44,90 @@ class DaskRankerMixin:
         Parameters
         ----------
         X : Dask DataFrame or Dask array of shape (n_rows, n_features)
-            In any partitions: a query's rows may lie in several. A column ``qid`` of a DataFrame holds the query ids.
+            Features, in any partitions: the rows of a query may be in several of them. A column ``qid`` of a DataFrame
+            holds the query ids.
         y : Dask Series or array of shape (n_rows,)
             Labels, larger is better.
         qid : Dask Series or array of shape (n_rows,), optional
-            Query id of each row: numbers, dates or strings, in any order. Needed where X has no column ``qid``.
+            Query id of each row: numbers, dates or strings, in any order. Required if X has no column ``qid``.
         sample_weight : Dask Series or array of shape (n_rows,), optional
-            One per row: item weights.
-        loser_weight, item_id : Dask Series or array of shape (n_rows,), optional
-            As in the local ranker.
+            Item weights: the weight of each row as the winner of its pairs.
+        loser_weight : Dask Series or array of shape (n_rows,), optional
+            The weight of each row as the loser of its pairs; for BPR, as a negative.
+        item_id : Dask Series or array of shape (n_rows,), optional
+            The item of each row. BPR does not use a row as a negative if its item is a positive of the query in another
+            row.
         **fit_params
-            What else the local ranker's ``fit`` takes. Dask collections among evaluation sets, their query ids and
-            weights are computed, and go whole to every worker: they have to fit into its memory. Callbacks are copied:
-            what they write down stays on the workers (``evals_result_`` comes back).
+            The other arguments of the local ranker's ``fit``. Initial scores (``init_score`` of LightGBM,
+            ``base_margin`` of XGBoost) must be a Dask collection, like y. Evaluation sets, their query ids and weights
+            may be Dask collections: they are computed, and every worker gets all of them, so that they must fit into
+            its memory. Callbacks are copied, and what they record stays on the workers; only ``evals_result_`` is
+            returned.
 
         Returns
         -------
-        self : the ranker, with the attributes of a local one
+        self : DaskLGBMRanker or DaskXGBRanker
+            The ranker, with the attributes of a fitted local ranker.
 
         Raises
         ------
         TypeError
-            If X, y, qid or a weight is no Dask collection, ids are neither numbers, dates nor strings, or the local
-            ranker's ``fit`` has no such argument.
+            If X, y, qid or a weight is not a Dask collection, ids are not all numbers, dates or strings, or the local
+            ranker's ``fit`` does not have such an argument.
         ValueError
-            If query ids are missing, collections are cut differently, categories differ between partitions, or
-            something does not work on a cluster: ``pairs``, ``group``, ``eval_fraction``, weights per query.
+            If query ids are missing, collections have different partitions, categories differ between partitions, or an
+            argument or parameter is not supported on a cluster: ``pairs``, ``group``, ``eval_fraction``, weights per
+            query.
         RuntimeError
-            If a worker leaves the cluster meanwhile.
+            If a worker leaves the cluster during the training.
 
         Warns
         -----
         UserWarning
-            If nothing can be learned, or no tree has a split; if a training failed, and workers had to be restarted
-            that would have waited for their partners for ever.
+            If nothing can be learned, or no tree has a split. If the training failed, and workers were restarted that
+            would have waited for the others forever.
+
+        See Also
+        --------
+        gbdt_pairloss.LGBMRanker.fit : Train LightGBM's ranker locally.
+        gbdt_pairloss.XGBRanker.fit : Train XGBoost's ranker locally.
 
         Notes
         -----
-        The workers take part that got rows, one of each process, each with all of its threads (``n_jobs`` is not
-        looked at). The model does not depend on the partitions. Next to a training on one machine, gradients are the
-        same, but for negatives that are drawn; the booster's bins, sums and samples depend on the number of workers,
-        and LightGBM's data-parallel learner guesses the rows of a leaf from its Hessians, so that trees may differ
-        where leaves are small.
+        The workers that hold rows after the shuffle take part, one of each process. Each of them uses all of its
+        threads, and ``n_jobs`` is ignored. The model does not depend on the partitions.
+
+        Gradients are the same as in a training on one machine, except for drawn negatives. The booster's bins, sums and
+        samples depend on the number of workers. LightGBM's data-parallel learner estimates the number of rows in a leaf
+        from its Hessians, so that its trees may differ if leaves are small.
         """
-        self._refuse(fit_params)
+        self._refuse_unsupported(fit_params)
         if qid is None and qid_column(X) is None:
             raise ValueError("fit on a cluster needs qid=, one id per row, or a column qid of X")
         columns = {LABEL: y, QUERY: qid, "sample_weight": sample_weight, "loser_weight": loser_weight}
         columns["item_id"] = item_id
-        for name in STARTS:
+        for name in INITIAL_SCORES:
             columns[name] = fit_params.pop(name, None)
         columns = {name: values for name, values in columns.items() if values is not None}
         client = self.client_
         with client.as_current():
-            workers = one_per_process(client)
+            workers = one_worker_per_process(client)
             objective = self.pairwise_objective()  # type: ignore[attr-defined]
-            features, parts = shuffled(client, X, columns, objective, len(workers))
+            features, parts = shuffle_by_query(client, X, columns, objective, len(workers))
             if not parts:
                 raise ValueError("X has no rows")
-            placed = placed_on(client, parts, workers)
-            ranker = self._unfitted()
-            n_queries, learnable = self._check(client, placed, features, ranker)
+            assigned = assign_partitions(client, parts, workers)
+            ranker = self._unfitted_local()
+            n_queries, learnable = self._check_on_workers(client, assigned, features, ranker)
             (shared,) = client.scatter([dask.compute(fit_params)[0]], broadcast=True, hash=False)
-            # One training at a time; the lease of a client that is gone expires.
+            # One training at a time. The lease of a client that has left expires.
             with distributed.Semaphore(max_leases=1, name="gbdt_pairloss.dask"):
-                network = self._network.of(client, [worker for worker, _ in placed], ranker)
+                network = self._network.of(client, [worker for worker, _ in assigned], ranker)
                 calls = [
                     (worker, (part, features, ranker, shared, network, rank, workers[worker]))
-                    for rank, (worker, part) in enumerate(placed)
+                    for rank, (worker, part) in enumerate(assigned)
                 ]
-                trained = gather_training(client, submitted(client, train, calls))
+                trained = gather_training(client, submit(client, train, calls))
         vars(self).update(self._fitted_state(trained))
         self.n_queries_ = n_queries
         if learnable and objective is not None:
@@ -121,28 +136,34 @@ class DaskRankerMixin:
         return self
 
     def predict(self, X: Any, **kwargs: Any) -> Any:
-        """Scores of rows, by the workers that hold them.
-
-        What gives more than one number per row, such as ``pred_contrib``, takes
-        ``X.map_partitions(ranker.to_local().predict, ...)``.
+        """Predict scores on the workers that hold the rows.
 
         Parameters
         ----------
         X : Dask DataFrame or Dask array of shape (n_rows, n_features)
-            Features, in the columns of ``fit``. Anything else is predicted here and now.
+            Features, with the columns of ``fit``. If X is not a Dask collection, the local ranker predicts at once.
         **kwargs
-            What else the local ranker's ``predict`` takes.
+            The other arguments of the local ranker's ``predict``.
 
         Returns
         -------
         scores : Dask Series or array of shape (n_rows,)
-            For a DataFrame a Series with its index, for an array an array; order and partitions are those of X. The
-            dtype is the booster's: float64 of LightGBM, float32 of XGBoost.
+            A Series with the index of X for a DataFrame, an array for an array, in the order and partitions of X. The
+            dtype is the booster's: float64 for LightGBM, float32 for XGBoost.
 
         Raises
         ------
         ValueError
-            When it is computed, as the local ranker's ``predict``.
+            If the local ranker's ``predict`` does not accept the features. It is raised when the scores are computed.
+
+        See Also
+        --------
+        to_local : Make a local ranker.
+
+        Notes
+        -----
+        One number per row is supported. For predictions with several numbers per row, such as ``pred_contrib``, use
+        ``X.map_partitions(ranker.to_local().predict, ...)``.
         """
         local = self.to_local()
         meta = pd.Series(name="score", dtype=self._score_dtype)
@@ -154,14 +175,20 @@ class DaskRankerMixin:
         return local.predict(X, **kwargs)
 
     def score(self, X: Any, y: Any, *, qid: Any = None, sample_weight: Any = None, metric: Any = None) -> float:
-        """Mean of a metric over the queries of a test set; labels, query ids, weights and scores are brought here.
+        """Compute the mean of a metric over the queries of a test set.
 
         Parameters
         ----------
-        X, y, qid, sample_weight
-            As in :meth:`fit`.
+        X : Dask DataFrame or Dask array of shape (n_rows, n_features)
+            Features. A column ``qid`` of a DataFrame holds the query ids.
+        y : Dask Series or array of shape (n_rows,)
+            Labels, larger is better.
+        qid : Dask Series or array of shape (n_rows,), optional
+            Query id of each row. Required if X has no column ``qid``.
+        sample_weight : Dask Series or array of shape (n_rows,), optional
+            Item weights. The weight of a query is the mean of its item weights.
         metric : str or Metric, optional
-            Default: "ndcg".
+            A name such as "ndcg@10", or the result of ``metrics.get_metric``. None: "ndcg".
 
         Returns
         -------
@@ -171,9 +198,14 @@ class DaskRankerMixin:
         Raises
         ------
         ValueError
-            If there are no query ids, the data do not suit the metric, or there is no such metric.
+            If query ids are missing or given twice, the metric does not accept the data, or the metric is unknown.
         TypeError
             If ``metric`` is neither a name nor a Metric.
+
+        Notes
+        -----
+        Scores are predicted on the workers. Scores, labels, query ids and weights must fit into the memory of the
+        client, which computes the metric.
         """
         evaluation = as_metric(metric or "ndcg", losses=objective_names())
         name = qid_column(X)
@@ -189,48 +221,51 @@ class DaskRankerMixin:
         return float(evaluation(read_rows(scores, labels, ids, None, weight, ignore_negative_labels=rule), scores))
 
     def to_local(self) -> Any:
-        """The same ranker without Dask.
+        """Make a local ranker with the same parameters and, if this ranker is fitted, the same model.
 
         Returns
         -------
         ranker : LGBMRanker or XGBRanker
-            Fitted, if this one is.
+            A ranker that does not use Dask.
         """
-        local = self._unfitted()
+        local = self._unfitted_local()
         vars(local).update(self._fitted_state(self))
         return local
 
     @property
     def client_(self) -> Any:
-        """The client that is used: ``client``, or the process's own.
+        """The client of the cluster: ``client``, or the current client of this process if ``client`` is None.
 
         Raises
         ------
         ValueError
-            If there is none.
+            If there is no client.
         """
         return distributed.get_client() if self.client is None else self.client
 
-    def _unfitted(self) -> Any:
+    def _unfitted_local(self) -> Any:
+        """Return an unfitted local ranker with the same parameters."""
         params = self.get_params(deep=False)  # type: ignore[attr-defined]
         return self._local_ranker(**{name: value for name, value in params.items() if name != "client"})
 
     def _fitted_state(self, ranker: Any) -> dict[str, Any]:
-        """What is not a parameter of a ranker."""
+        """Return the attributes of a ranker that are not parameters."""
         kept = {*self.get_params(deep=False), "_other_params"}  # type: ignore[attr-defined]
         return {name: value for name, value in vars(ranker).items() if name not in kept}
 
-    def _refuse(self, fit_params: dict[str, Any]) -> None:
-        """Raise where an argument or a parameter cannot work on a cluster."""
+    def _refuse_unsupported(self, fit_params: dict[str, Any]) -> None:
+        """Raise if an argument is unknown, or an argument or parameter is not supported on a cluster."""
         known = inspect.signature(self._local_ranker.fit).parameters
         for name in fit_params:
             if name not in known:
                 raise TypeError(f"fit has no argument {name!r}")
         for name in ("pairs", "group"):
             if fit_params.get(name) is not None:
-                raise ValueError(f"{name} has no meaning on a cluster, where rows have no numbers; give qid= per row")
+                raise ValueError(
+                    f"{name} has no meaning on a cluster, where rows have no numbers; give qid=, one id per row"
+                )
         if self.eval_fraction is not None:  # type: ignore[attr-defined]
-            raise ValueError("eval_fraction does not work on a cluster: hold out queries yourself, as eval_set")
+            raise ValueError("eval_fraction does not work on a cluster: hold out queries and give them as eval_set")
         evaluator = evaluator_of(self.pairwise_objective())  # type: ignore[attr-defined]
         if evaluator is not None and evaluator.row_parameter is not None:
             raise ValueError(
@@ -238,26 +273,34 @@ class DaskRankerMixin:
                 "fit loser_weight=, per row"
             )
 
-    def _check(self, client: Any, placed: list[tuple[str, Any]], features: Features, ranker: Any) -> tuple[int, bool]:
-        """Have every worker check its rows: the number of queries, and whether anything can be learned from them."""
+    def _check_on_workers(
+        self, client: Any, assigned: list[tuple[str, Any]], features: Features, ranker: Any
+    ) -> tuple[int, bool]:
+        """Check the rows on every worker; return the number of queries, and whether anything can be learned.
 
-        def ask(question: Any, placed: list[tuple[str, Any]]) -> list[Any]:
-            calls = [(worker, (part, features, ranker)) for worker, part in placed]
-            return gather(client, submitted(client, question, calls))
+        Warns
+        -----
+        UserWarning
+            If nothing can be learned.
+        """
 
-        reports = ask(check, placed)
+        def run(function: Any, assigned: list[tuple[str, Any]]) -> list[Any]:
+            calls = [(worker, (part, features, ranker)) for worker, part in assigned]
+            return gather(client, submit(client, function, calls))
+
+        reports = run(check_part, assigned)
         learnable = any(report.learnable for report in reports)
         if not learnable:
-            # One with pairs, if there is one, knows why they count for nothing.
-            speaker = max(range(len(reports)), key=lambda i: reports[i].has_pairs)
-            (messages,) = ask(complaint, [placed[speaker]])
+            # A worker with pairs, if there is one, can tell why no pair counts.
+            chosen = max(range(len(reports)), key=lambda i: reports[i].has_pairs)
+            (messages,) = run(explain_unlearnable, [assigned[chosen]])
             for message in messages:
                 warnings.warn(message, UserWarning, stacklevel=3)
         return sum(report.n_queries for report in reports), learnable
 
     def __sklearn_clone__(self) -> Any:
-        # The client is no parameter to copy.
-        params = clone(self._unfitted()).get_params(deep=False)
+        # clone() copies parameters, but a client cannot be copied.
+        params = clone(self._unfitted_local()).get_params(deep=False)
         ranker: Any = type(self)
         return ranker(client=self.client, **params)
 

@@ -1,4 +1,4 @@
-"""Rows of Dask collections on their way to the workers: every query to one of them."""
+"""The shuffle of Dask collections by query: all rows of a query go to one worker."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ..ranking._validation import errors_of
 
 
 def _import(module: str) -> Any:
+    """Import a module that the extra "dask" installs."""
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
@@ -29,41 +30,54 @@ def _import(module: str) -> Any:
 
 dask, da, dd, distributed, pd = map(_import, ("dask", "dask.array", "dask.dataframe", "dask.distributed", "pandas"))
 
-# What every row has beside its features, in the frame that is shuffled; the features are x0, x1 and so on.
-QUERY, LABEL, PLACE = "qid", "y", "place among the rows"
-_IDS = (QUERY, "item_id")
+# Columns of the shuffled frame besides the features, whose names are x0, x1 and so on.
+QUERY, LABEL, ROW_ORDER = "qid", "y", "row order"
+_ID_COLUMNS = (QUERY, "item_id")
 
 
 @dataclass(frozen=True)
 class Features:
-    """How features were given: as a DataFrame with these columns, or (None) as an array."""
+    """The form in which features were given.
+
+    Attributes
+    ----------
+    columns : list or None
+        The column names of a DataFrame, without the query ids; None for an array.
+    """
 
     columns: list[Any] | None
 
     @classmethod
     def of(cls, X: Any) -> Features:
+        """Make it from a Dask collection."""
         return cls([name for name in X.columns if name != qid_column(X)] if isinstance(X, dd.DataFrame) else None)
 
     def pack(self, X: Any) -> Any:
-        """Features as a frame, by names that no other column has."""
+        """Return features as a frame, with column names that no other column has."""
         frame = X.copy(deep=False) if self.columns is not None else pd.DataFrame(np.asarray(X))
         return frame.set_axis([f"x{i}" for i in range(frame.shape[1])], axis=1).reset_index(drop=True)
 
     def unpack(self, frame: Any) -> Any:
-        """The features of packed rows as they were given."""
+        """Return the features of a packed frame in their original form."""
         features = frame[[name for name in frame.columns if name.startswith("x")]]
         return features.to_numpy() if self.columns is None else features.set_axis(self.columns, axis=1)
 
 
 def _check_columns(X: Any) -> None:
-    """Refuse categorical columns whose codes would differ from worker to worker."""
+    """Raise a ValueError if the codes of a categorical column may differ between workers."""
     for name in getattr(X, "columns", ()):
         if isinstance(X._meta[name].dtype, pd.CategoricalDtype) and not X[name].cat.known:
             raise ValueError(f"the categories of column {name!r} differ between partitions: call X.categorize() first")
 
 
-def _ids(values: NDArray[Any], name: str, meta: NDArray[Any] | None) -> NDArray[Any]:
-    """Ids of one kind in all partitions, so that equal ones are equal wherever they lie."""
+def _uniform_ids(values: NDArray[Any], name: str, meta: NDArray[Any] | None) -> NDArray[Any]:
+    """Return ids with the dtype of all partitions, ``meta``'s, so that equal ids of different partitions are equal.
+
+    Raises
+    ------
+    TypeError
+        If ids are not all numbers, dates or strings, or ``meta``'s dtype cannot hold them.
+    """
     if values.dtype.kind in "US":
         values = values.astype(object)
     if values.dtype.kind == "O" and not all(isinstance(value, str) for value in values):
@@ -72,11 +86,11 @@ def _ids(values: NDArray[Any], name: str, meta: NDArray[Any] | None) -> NDArray[
     if meta is None or values.dtype == meta.dtype:
         return values
     if "O" in (values.dtype.kind, meta.dtype.kind) or (values != values.astype(meta.dtype)).any():
-        raise TypeError(f"{name} is {values.dtype} here and {meta.dtype} in other partitions")
+        raise TypeError(f"{name} has dtype {values.dtype} in this partition and {meta.dtype} in others")
     return values.astype(meta.dtype)
 
 
-def _pack(
+def _pack_partition(
     number: int,
     features: Features,
     X: Any,
@@ -84,15 +98,17 @@ def _pack(
     objective: PairwiseObjective | None,
     meta: Any = None,
 ) -> Any:
-    """One partition as a frame, checked; ``meta`` is that of no rows."""
+    """Check one partition and return it as a frame; ``meta`` is such a frame without rows."""
     X, ids = take_qid_column(X, columns.get(QUERY))
     if features.columns is None and not isinstance(X, np.ndarray):
-        raise TypeError(f"X must be made of NumPy arrays, and partition {number} is a {type(X).__name__}")
+        raise TypeError(f"X must consist of NumPy arrays, but partition {number} is a {type(X).__name__}")
     frame = features.pack(X)
     others: dict[str, Any] = {}
     for name, values in {**columns, QUERY: ids}.items():
         if len(values) != len(frame):
-            raise ValueError(f"partition {number} of X has {len(frame)} rows, but that of {name} {len(values)}")
+            raise ValueError(
+                f"partition {number} of X has {len(frame)} rows, but partition {number} of {name} has {len(values)}"
+            )
         others[name] = column_or_1d(np.asarray(values))
     if len(frame):
         extras = Extras(others.get("loser_weight"), others.get("item_id"))
@@ -107,22 +123,25 @@ def _pack(
                 extras,
                 ignore_negative_labels=negative_label_rule(objective),
             )
-            for name in _IDS:
+            for name in _ID_COLUMNS:
                 if name in others:
-                    others[name] = _ids(others[name], name, None if meta is None else meta[name].to_numpy())
-    others[PLACE] = (np.int64(number) << np.int64(40)) + np.arange(len(frame), dtype=np.int64)
+                    others[name] = _uniform_ids(others[name], name, None if meta is None else meta[name].to_numpy())
+    others[ROW_ORDER] = (np.int64(number) << np.int64(40)) + np.arange(len(frame), dtype=np.int64)
     return pd.concat([frame, pd.DataFrame(others)], axis=1)
 
 
 def unpack_rows(features: Features, frame: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
-    """Rows in the caller's order: X, and the other columns of :func:`_pack`."""
-    frame = frame.sort_values(PLACE, ignore_index=True)
-    others = [name for name in frame.columns if not name.startswith("x") and name != PLACE]
+    """Return X and the other columns of a packed frame, with the rows in the caller's order."""
+    frame = frame.sort_values(ROW_ORDER, ignore_index=True)
+    others = [name for name in frame.columns if not name.startswith("x") and name != ROW_ORDER]
     return features.unpack(frame), {name: frame[name].to_numpy() for name in others}
 
 
 def _partitions(values: Any, name: str, chunks: Any = None) -> list[Any]:
-    """The partitions of a Dask collection, whose rows are together; those of an array cut like X."""
+    """Return the partitions of a Dask collection.
+
+    An array is rechunked so that all columns of a row are in one chunk, and the rows are divided as ``chunks`` (X's).
+    """
     if isinstance(values, da.Array):
         if values.ndim == 2 and values.shape[1] != 1 and name != "X":
             raise ValueError(f"{name} must have one value per row, got the shape {values.shape}")
@@ -137,36 +156,61 @@ def _partitions(values: Any, name: str, chunks: Any = None) -> list[Any]:
     raise TypeError(f"{name} must be a Dask array, DataFrame or Series, got a {type(values).__name__}")
 
 
-def shuffled(
+def shuffle_by_query(
     client: Any, X: Any, columns: dict[str, Any], objective: PairwiseObjective | None, n: int
 ) -> tuple[Features, list[Any]]:
-    """All rows on the cluster in ``n`` partitions at most, each query in one of them; partitions without rows are left
-    out."""
+    """Shuffle rows by query on the cluster.
+
+    Parameters
+    ----------
+    client : dask.distributed.Client
+    X : Dask DataFrame or Dask array of shape (n_rows, n_features)
+    columns : dict of str to Dask Series or array of shape (n_rows,)
+        Labels, query ids and weights, by the names of their columns.
+    objective : PairwiseObjective or None
+        Used to check the rows.
+    n : int
+        Largest number of partitions.
+
+    Returns
+    -------
+    features : Features
+        The form of X.
+    parts : list of Future
+        Packed frames, each with at least one row. All rows of a query are in one of them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a collection, a partition or an id is invalid.
+    """
     features = Features.of(X)
     parts = _partitions(X, "X")
     chunks = X.chunks[0] if isinstance(X, da.Array) else None
     others = {name: _partitions(values, name, chunks) for name, values in columns.items()}
     for name, values in others.items():
         if len(values) != len(parts):
-            raise ValueError(f"X has {len(parts)} partitions, but {name} has {len(values)}: cut both alike")
+            raise ValueError(
+                f"X has {len(parts)} partitions, but {name} has {len(values)}: give both the same partitions"
+            )
     _check_columns(X)
-    empty = {name: _empty(values) for name, values in columns.items()}
-    meta = _pack(0, features, _empty(X), empty, objective)
-    pack = dask.delayed(_pack, pure=False)
-    cut = [{name: values[i] for name, values in others.items()} for i in range(len(parts))]
-    packed = client.compute([pack(i, features, parts[i], cut[i], objective, meta) for i in range(len(parts))])
+    empty = {name: _without_rows(values) for name, values in columns.items()}
+    meta = _pack_partition(0, features, _without_rows(X), empty, objective)
+    pack = dask.delayed(_pack_partition, pure=False)
+    others_of = [{name: values[i] for name, values in others.items()} for i in range(len(parts))]
+    packed = client.compute([pack(i, features, parts[i], others_of[i], objective, meta) for i in range(len(parts))])
     distributed.wait(packed)
-    client.gather([future for future in packed if future.status == "error"])  # raises
-    with dask.config.set({"dataframe.convert-string": False}):  # ids stay what they are
+    client.gather([future for future in packed if future.status == "error"])  # raises the error
+    with dask.config.set({"dataframe.convert-string": False}):  # keeps ids as Python strings
         frame = dd.from_delayed(packed, meta=meta, verify_meta=False).shuffle(on=QUERY, npartitions=n)
-        whole = client.compute(frame.to_delayed())
+        shuffled = client.compute(frame.to_delayed())
     del packed
-    sizes = client.gather(client.map(len, whole))
-    return features, [part for part, size in zip(whole, sizes, strict=True) if size]
+    sizes = client.gather(client.map(len, shuffled))
+    return features, [part for part, size in zip(shuffled, sizes, strict=True) if size]
 
 
-def _empty(values: Any) -> Any:
-    """No rows of the kind of a Dask collection's."""
+def _without_rows(values: Any) -> Any:
+    """Return an array, DataFrame or Series of a Dask collection's kind, without rows."""
     if isinstance(values, da.Array):
         return np.empty((0, *values.shape[1:]), dtype=values.dtype)
     return values._meta

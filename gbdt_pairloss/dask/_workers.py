@@ -1,4 +1,4 @@
-"""What the workers of a cluster do: check their rows, and train together."""
+"""The workers' side of a training: check the rows, and train together with the other workers."""
 
 from __future__ import annotations
 
@@ -10,32 +10,37 @@ from typing import Any
 from ..boosters._query_sets import QuerySet, read_query_set
 from ..objectives._evaluator import ObjectiveEvaluator, evaluator_of
 from ..ranking._reading import Extras
-from ._cluster import LOST, Worker, this_process
+from ._cluster import LOST_WORKER, Worker, this_process
 from ._rows import LABEL, QUERY, Features, distributed, unpack_rows
+
+#: The arguments of ``fit`` that are initial scores: LightGBM's and XGBoost's.
+INITIAL_SCORES = ("init_score", "base_margin")
 
 
 class Network:
-    """How the workers of one training find each other."""
+    """The booster's network, in which the workers of one training communicate."""
 
     def prepare(self, ranker: Any, rank: int, threads: int) -> None:
-        """Set what the ranker has to know."""
+        """Set the ranker's parameters for the training."""
         ranker.set_params(n_jobs=threads)
 
     def joined(self, ranker: Any, rank: int) -> AbstractContextManager[Any]:
-        """While the ranker trains."""
+        """Return a context in which this worker is connected to the others, while the ranker trains."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a worker says of its rows before the training.
+    """The result of checking a worker's rows before the training.
 
     Attributes
     ----------
     n_queries : int
+        Number of queries.
     learnable : bool
-        Whether a gradient can be anything but zero.
+        Whether a gradient can be nonzero.
     has_pairs : bool
+        Whether there is a pair, even one of weight 0.
     """
 
     n_queries: int
@@ -43,8 +48,8 @@ class Report:
     has_pairs: bool
 
 
-def check(part: Any, features: Features, ranker: Any) -> Report:
-    """Check a worker's rows as ``fit`` will, so that none of them fails once the others wait for it."""
+def check_part(part: Any, features: Features, ranker: Any) -> Report:
+    """Check a worker's rows as ``fit`` does, so that no worker fails while the others wait for it."""
     train, evaluator = _read(part, features, ranker)
     n_queries = train.data.groups.n_queries
     if evaluator is None:
@@ -54,8 +59,8 @@ def check(part: Any, features: Features, ranker: Any) -> Report:
     return Report(n_queries, plan.has_weighted_pair, bool(plan.n_pairs.any()))
 
 
-def complaint(part: Any, features: Features, ranker: Any) -> list[str]:
-    """Raise what the objective raises where nothing can be learned, or return what it warns of."""
+def explain_unlearnable(part: Any, features: Features, ranker: Any) -> list[str]:
+    """Return the objective's warnings about rows from which nothing can be learned, or raise its error."""
     train, evaluator = _read(part, features, ranker)
     if evaluator is None:
         return []
@@ -67,7 +72,7 @@ def complaint(part: Any, features: Features, ranker: Any) -> list[str]:
 
 
 def _read(part: Any, features: Features, ranker: Any) -> tuple[QuerySet, ObjectiveEvaluator | None]:
-    """Return a worker's training set, and the evaluator of our objective."""
+    """Read a worker's rows as ``fit`` does; the evaluator is None for a native objective of the booster."""
     X, columns = unpack_rows(features, part)
     evaluator = evaluator_of(ranker.pairwise_objective())
     extras = Extras(columns.get("loser_weight"), columns.get("item_id"))
@@ -80,22 +85,19 @@ def _read(part: Any, features: Features, ranker: Any) -> tuple[QuerySet, Objecti
         evaluator=evaluator,
         extras=extras,
     )
-    for name in STARTS:
+    for name in INITIAL_SCORES:
         train.take_scores(columns.get(name), name)
     ranker.check_native_data(train)
     return train, evaluator
 
 
-#: The boosters' names for initial scores.
-STARTS = ("init_score", "base_margin")
-
-
 def train(
     part: Any, features: Features, ranker: Any, shared: dict[str, Any], network: Network, rank: int, worker: Worker
 ) -> Any:
-    """Train on a worker's rows, together with the other workers; the first one returns the ranker."""
-    if this_process() != worker.process:  # Dask tries again what has ended a process, but the network is gone with it
-        raise RuntimeError(LOST.format(distributed.get_worker().address))
+    """Train on a worker's rows, together with the other workers; return the ranker on the worker of rank 0 only."""
+    # Dask runs a task again if the process of its worker has died, but then the network is lost.
+    if this_process() != worker.process:
+        raise RuntimeError(LOST_WORKER.format(distributed.get_worker().address))
     X, columns = unpack_rows(features, part)
     ranker._sees_a_part = True
     network.prepare(ranker, rank, worker.threads)

@@ -1,4 +1,4 @@
-"""XGBoost's ranker on Dask clusters: the workers find each other through a tracker on the first one."""
+"""XGBoost's ranker on Dask clusters: the workers connect through a tracker on the first worker."""
 
 from __future__ import annotations
 
@@ -14,54 +14,67 @@ from xgboost.tracker import RabitTracker
 
 from ..boosters._ranker import keyword_signature
 from ..boosters.xgboost.ranker import XGBRanker
-from ._cluster import gather, submitted
+from ._cluster import gather, submit
 from ._ranker import DaskRankerMixin
 from ._workers import Network
 
 
 def _start_tracker(host: str, n_workers: int) -> dict[str, Any]:
+    """Start a tracker in this process, and return the arguments with which workers connect to it."""
     tracker = RabitTracker(n_workers=n_workers, host_ip=socket.gethostbyname(host), sortby="task")
     tracker.start()
-    # It ends when all workers have left.
+    # The thread ends when all workers have left the collective.
     threading.Thread(target=tracker.wait_for, daemon=True).start()
     return dict(tracker.worker_args())
 
 
 @dataclass(frozen=True)
 class XGBoostNetwork(Network):
-    """The collective of one training with XGBoost."""
+    """The collective of one training with XGBoost.
+
+    Attributes
+    ----------
+    arguments : dict
+        Arguments with which a worker connects to the tracker.
+    """
 
     arguments: dict[str, Any]
 
     @classmethod
     def of(cls, client: Any, workers: list[str], ranker: Any) -> XGBoostNetwork:
-        """Start a tracker on the first worker."""
+        """Make the network by starting a tracker on the first worker."""
         host = str(urlparse(workers[0]).hostname)
-        (arguments,) = gather(client, submitted(client, _start_tracker, [(workers[0], (host, len(workers)))]))
+        (arguments,) = gather(client, submit(client, _start_tracker, [(workers[0], (host, len(workers)))]))
         return cls(arguments)
 
     def joined(self, ranker: Any, rank: int) -> AbstractContextManager[Any]:
-        """Inside XGBoost's collective."""
+        """Return a context in which this process is a member of XGBoost's collective."""
         context: AbstractContextManager[Any] = CommunicatorContext(**self.arguments, dmlc_task_id=f"{rank:06d}")
         return context
 
 
 class DaskXGBRanker(DaskRankerMixin, XGBRanker):  # type: ignore[misc]
-    """:class:`gbdt_pairloss.XGBRanker` on a Dask cluster.
+    """XGBoost's ranker with exact pairwise objectives, on a Dask cluster.
 
     Parameters
     ----------
     client : dask.distributed.Client, optional
-        Default: the process's own.
+        The client of the cluster. None: the current client of this process.
     objective : str or PairwiseObjective, default="pairwise_logistic"
-        As in :class:`gbdt_pairloss.XGBRanker`; it has to pickle.
+        A name that ``get_objective`` takes, an objective of this package, or any objective of ``xgboost.XGBRanker``,
+        such as "rank:ndcg". It must be possible to pickle it.
     **kwargs
-        Its other parameters.
+        The other parameters of :class:`gbdt_pairloss.XGBRanker`. ``eval_fraction`` is not supported.
 
     Raises
     ------
     ValueError
-        As :class:`gbdt_pairloss.XGBRanker`.
+        If a parameter of the objective is given without ``objective__``, does not exist, or has an invalid value.
+
+    See Also
+    --------
+    gbdt_pairloss.XGBRanker : The local ranker.
+    DaskLGBMRanker : LightGBM's ranker on a Dask cluster.
     """
 
     _local_ranker = XGBRanker

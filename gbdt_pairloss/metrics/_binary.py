@@ -1,4 +1,4 @@
-"""Metrics of relevant and other rows: average precision, reciprocal rank, precision, recall and hit rate."""
+"""Metrics of binary relevance: average precision, reciprocal rank, precision, recall and hit rate."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ _NEEDS = "a relevant row"
 _CHOICES = {"ties": ("average", "order")}
 
 
-def _ranked(data: RankingData, scores: Any, k: int | None, relevant: float, ties: str) -> tuple[Any, ...]:
-    """What the kernels of this file take: the ranking, whether each position holds a relevant row, the ranks cut to."""
+def _kernel_arguments(data: RankingData, scores: Any, k: int | None, relevant: float, ties: str) -> tuple[Any, ...]:
+    """Return the arguments of this file's kernels: ranking, relevance of each position, number of ranks that count."""
     ranking = rank_rows(data, scores, ties)
     return ranking, relevant_rows(data, relevant)[ranking.row], ranks_within(k, ranking)
 
 
 def _average_precision(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    return ratio(*compiled().average_precision(*_ranked(data, scores, k, relevant, ties)))
+    return ratio(*compiled().average_precision(*_kernel_arguments(data, scores, k, relevant, ties)))
 
 
 def _reciprocal_rank(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    values: Float64Array = compiled().reciprocal_rank(*_ranked(data, scores, k, relevant, ties))
+    values: Float64Array = compiled().reciprocal_rank(*_kernel_arguments(data, scores, k, relevant, ties))
     return values
 
 
 def _precision(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    hits, in_query = compiled().expected_hits(*_ranked(data, scores, k, relevant, ties))
+    hits, in_query = compiled().expected_hits(*_kernel_arguments(data, scores, k, relevant, ties))
     length = rows_per_query(data) if k is None else k
     return ratio(hits, np.where(in_query > 0, length, 0))
 
 
 def _recall(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    return ratio(*compiled().expected_hits(*_ranked(data, scores, k, relevant, ties)))
+    return ratio(*compiled().expected_hits(*_kernel_arguments(data, scores, k, relevant, ties)))
 
 
 def _hit_rate(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    values: Float64Array = compiled().hit_rate(*_ranked(data, scores, k, relevant, ties))
+    values: Float64Array = compiled().hit_rate(*_kernel_arguments(data, scores, k, relevant, ties))
     return values
 
 
@@ -61,13 +61,11 @@ def average_precision(
     ties: str = "average",
     empty: float | str = 0.0,
 ) -> float | Float64Array:
-    """Average precision; its mean over queries is MAP.
+    """Compute average precision (AP), whose mean over queries is MAP.
 
     ::
 
         AP@k = (sum over ranks r <= k that hold a relevant row of precision@r) / (relevant rows of the whole query)
-
-    as trec_eval's map and map_cut. Undefined for a query without a relevant row.
 
     Parameters
     ----------
@@ -88,6 +86,16 @@ def average_precision(
     Warns
     -----
     %(warns)s
+
+    See Also
+    --------
+    precision : Share of relevant rows in the first ``k`` ranks.
+    reciprocal_rank : Reciprocal rank of the first relevant row.
+    ndcg : A metric of graded labels.
+
+    Notes
+    -----
+    AP is undefined for a query without a relevant row. It agrees with trec_eval's ``map`` and ``map_cut``.
 
     References
     ----------
@@ -117,13 +125,11 @@ def reciprocal_rank(
     ties: str = "average",
     empty: float | str = 0.0,
 ) -> float | Float64Array:
-    """Reciprocal rank of the first relevant row; its mean over queries is MRR.
+    """Compute the reciprocal rank (RR) of the first relevant row, whose mean over queries is MRR.
 
     ::
 
-        RR@k = 1 / (rank of the first relevant row)
-
-    0 if that row stands beyond rank ``k``. Undefined for a query without a relevant row.
+        RR@k = 1 / (rank of the first relevant row), or 0 if that rank is larger than k
 
     Parameters
     ----------
@@ -144,6 +150,16 @@ def reciprocal_rank(
     Warns
     -----
     %(warns)s
+
+    See Also
+    --------
+    average_precision : A metric of the ranks of all relevant rows.
+    hit_rate : 1 if the first ``k`` ranks hold a relevant row, else 0.
+    err : Expected reciprocal rank, for graded labels.
+
+    Notes
+    -----
+    RR is undefined for a query without a relevant row.
 
     References
     ----------
@@ -172,14 +188,11 @@ def precision(
     ties: str = "average",
     empty: float | str = 0.0,
 ) -> float | Float64Array:
-    """Share of relevant rows in the first ``k`` ranks.
+    """Compute the share of relevant rows in the first ``k`` ranks.
 
     ::
 
         precision@k = (relevant rows in the first k ranks) / k
-
-    The divisor is ``k`` also where a query has fewer rows, as in trec_eval; with k=None it is the query's length.
-    Undefined for a query without a relevant row.
 
     Parameters
     ----------
@@ -200,6 +213,16 @@ def precision(
     Warns
     -----
     %(warns)s
+
+    See Also
+    --------
+    recall : Share of a query's relevant rows that are in the first ``k`` ranks.
+    average_precision : Mean of the precisions at the ranks of the relevant rows.
+
+    Notes
+    -----
+    The divisor is ``k`` even if a query has fewer rows, as in trec_eval. With k=None it is the query's number of rows.
+    Precision is undefined for a query without a relevant row.
 
     References
     ----------
@@ -228,13 +251,11 @@ def recall(
     ties: str = "average",
     empty: float | str = 0.0,
 ) -> float | Float64Array:
-    """Share of a query's relevant rows that stand in the first ``k`` ranks.
+    """Compute the share of a query's relevant rows that are in the first ``k`` ranks.
 
     ::
 
         recall@k = (relevant rows in the first k ranks) / (relevant rows)
-
-    Undefined for a query without a relevant row.
 
     Parameters
     ----------
@@ -255,6 +276,15 @@ def recall(
     Warns
     -----
     %(warns)s
+
+    See Also
+    --------
+    precision : Share of relevant rows in the first ``k`` ranks.
+    hit_rate : 1 if the first ``k`` ranks hold a relevant row, else 0.
+
+    Notes
+    -----
+    Recall is undefined for a query without a relevant row.
 
     References
     ----------
@@ -283,13 +313,11 @@ def hit_rate(
     ties: str = "average",
     empty: float | str = 0.0,
 ) -> float | Float64Array:
-    """Whether any of the first ``k`` ranks holds a relevant row (success@k); under ties, its probability.
+    """Compute the share of queries with a relevant row in the first ``k`` ranks (success@k).
 
     ::
 
         hit rate@k = 1 if (relevant rows in the first k ranks) > 0 else 0
-
-    Undefined for a query without a relevant row.
 
     Parameters
     ----------
@@ -310,6 +338,16 @@ def hit_rate(
     Warns
     -----
     %(warns)s
+
+    See Also
+    --------
+    recall : Share of a query's relevant rows that are in the first ``k`` ranks.
+    reciprocal_rank : Reciprocal rank of the first relevant row.
+
+    Notes
+    -----
+    If equally scored rows leave it open whether a relevant row is in the first ``k`` ranks, ties="average" counts the
+    probability that one is. The hit rate is undefined for a query without a relevant row.
 
     References
     ----------

@@ -13,32 +13,40 @@ from ._device import dcg_on_device
 from ._ranking import compiled, rank_rows, ranks_within, ratio, rows_per_query
 from ._registry import evaluate, register
 
-# 2**53: beyond it a gain of 1 is lost in float64.
+# Adding a gain of 1 to a number above 2**53 is lost in float64.
 _LARGEST_EXPONENT = 53
 
 
-def _labels(data: RankingData, metric: str, largest: float, cure: str) -> Float64Array:
-    """The labels of all rows, 0 for those that take no part; a ValueError names the first outside [0, largest]."""
+def _checked_labels(data: RankingData, metric: str, largest: float, remedy: str) -> Float64Array:
+    """Return the labels of all rows, 0 for rows that take no part.
+
+    Raises
+    ------
+    ValueError
+        If a label is outside [0, largest]; the message names the first such row.
+    """
     labels = data.labels.astype(np.float64)
     if data.mask is not None:
         labels[~data.mask] = 0.0
     bad = np.flatnonzero((labels < 0) | (labels > largest))
     if bad.size:
         row = int(bad[0])
-        where = f"the label is {data.labels[row]} at row {row}, {data.groups.name(data.groups.codes[row])}"
+        found = f"the label is {data.labels[row]} at row {row}, {data.groups.name(data.groups.codes[row])}"
         if labels[row] < 0:
             raise ValueError(
-                f"{where}; {metric} needs labels of 0 or more (mask= leaves rows out; spearman and pair_accuracy take "
-                "negative labels)"
+                f"{found}; {metric} needs labels of 0 or more (mask= leaves rows out; spearman and pair_accuracy "
+                "accept negative labels)"
             )
-        raise ValueError(f"{where}; 2**label is exact to 1 in float64 up to a label of {_LARGEST_EXPONENT}: {cure}")
+        raise ValueError(
+            f"{found}; gains of 2**label - 1 need labels of at most {_LARGEST_EXPONENT} in float64: {remedy}"
+        )
     return labels
 
 
 def _gains(data: RankingData, gain: str) -> Float64Array:
-    """What the rows of checked labels count."""
+    """Return the gain of each row; check the labels first."""
     largest = _LARGEST_EXPONENT if gain == "exp2" else np.inf
-    return gains_of(_labels(data, "ndcg", largest, 'use gain="linear", or smaller grades'), gain)
+    return gains_of(_checked_labels(data, "ndcg", largest, 'use gain="linear", or smaller labels'), gain)
 
 
 def _ndcg(data: RankingData, scores: Any, *, k: int | None, gain: str, ties: str) -> Float64Array:
@@ -47,7 +55,7 @@ def _ndcg(data: RankingData, scores: Any, *, k: int | None, gain: str, ties: str
     longest = int(rows_per_query(data).max(initial=0))
     discount = 1.0 / np.log2(np.arange(2, 2 + (longest if k is None else min(k, longest))))
     achieved, ideal = (compiled().dcg(ranking, gains[ranking.row], discount) for ranking in (by_score, by_gain))
-    return np.minimum(ratio(achieved, ideal), 1.0)  # the mean of equal fractions may be an ulp larger than they are
+    return np.minimum(ratio(achieved, ideal), 1.0)  # rounding may give one ulp more than 1
 
 
 def _ndcg_on_device(data: RankingData, scores: Any, *, k: int | None, gain: str, ties: str) -> Float64Array | None:
@@ -56,7 +64,7 @@ def _ndcg_on_device(data: RankingData, scores: Any, *, k: int | None, gain: str,
 
 
 def _err(data: RankingData, scores: Any, *, k: int | None, max_label: float | None) -> Float64Array:
-    labels = _labels(data, "err", _LARGEST_EXPONENT, "use smaller grades")
+    labels = _checked_labels(data, "err", _LARGEST_EXPONENT, "use smaller labels")
     largest = labels.max(initial=0.0)
     if max_label is None:
         max_label = largest
@@ -90,20 +98,18 @@ def ndcg(
     ties: str = "average",
     empty: float | str = 0.0,
 ) -> float | Float64Array:
-    """Normalised discounted cumulative gain.
+    """Compute normalised discounted cumulative gain (NDCG).
 
     ::
 
         DCG@k = sum over ranks r <= k of gain(y_r) / log2(1 + r)        NDCG@k = DCG@k / (DCG@k of the ideal order)
-
-    Undefined for a query whose labels are all 0. Labels are any numbers from 0 up, at most 53 with gain="exp2".
 
     Parameters
     ----------
     %(input)s
     %(k)s
     gain : {"exp2", "linear"}, default="exp2"
-        ``2**y - 1``, or ``y``.
+        Gain of a label y: ``2**y - 1``, or ``y``.
     %(ties)s
     %(empty)s
 
@@ -115,6 +121,17 @@ def ndcg(
     ------
     %(raises)s
         If a label is negative, or above 53 with gain="exp2".
+
+    See Also
+    --------
+    err : Expected reciprocal rank, which models a user who stops at a good row.
+    average_precision : A metric of binary relevance.
+    pair_accuracy : Share of pairs in the right order, for any real labels.
+
+    Notes
+    -----
+    Labels may be any numbers of 0 or more, at most 53 with gain="exp2". NDCG is undefined for a query whose labels are
+    all 0.
 
     References
     ----------
@@ -147,22 +164,19 @@ def err(
     max_label: float | None = None,
     empty: float | str = 0.0,
 ) -> float | Float64Array:
-    """Expected reciprocal rank of the row at which a user, going down the list, stops.
+    """Compute expected reciprocal rank (ERR).
 
-    ::
+    ERR is the expectation of 1 / r, where r is the rank at which a user, who reads the list from the top, stops::
 
         R_i = (2**y_i - 1) / 2**max_label        ERR@k = sum over ranks r <= k of R_r / r prod over i < r of (1 - R_i)
-
-    Undefined for a query whose labels are all 0. Labels are any numbers from 0 to 53. Equally scored rows stay in the
-    order in which they are given.
 
     Parameters
     ----------
     %(input)s
     %(k)s
     max_label : float, optional
-        The best grade there can be; None: the largest label of ``y_true``. Give it to compare figures between data
-        sets.
+        The largest label that is possible. None: the largest label of ``y_true``. Set it to compare values of
+        different datasets.
     %(empty)s
 
     Returns
@@ -173,6 +187,16 @@ def err(
     ------
     %(raises)s
         If a label is negative, above 53 or above ``max_label``.
+
+    See Also
+    --------
+    reciprocal_rank : Reciprocal rank of the first relevant row, for binary relevance.
+    ndcg : Normalised discounted cumulative gain, in which every row counts independently of the rows above it.
+
+    Notes
+    -----
+    Labels may be any numbers from 0 to 53. Equally scored rows stay in the order in which they are given. ERR is
+    undefined for a query whose labels are all 0.
 
     References
     ----------

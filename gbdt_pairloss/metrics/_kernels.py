@@ -1,8 +1,8 @@
-"""What each metric does with a ranking: for every query one walk over its runs, best first.
+"""Compiled kernels of the metrics: for every query one loop over the runs of its ranking, best first.
 
-Expectations are over all orders of a run's rows: each row stands at each of the run's ranks with the same probability.
-``hit`` says of each position whether it holds a relevant row; ``k`` is the number of ranks that count. All return one
-value per query.
+Expectations are over all orders of a run's rows: each row has each of the run's ranks with the same probability.
+``ranking`` is a Ranking (see ``_ranking.py``). ``hit`` tells for each position whether it holds a relevant row. ``k``
+is the number of ranks that count. Every kernel returns one value per query, or a tuple of such arrays.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 
 @exact_kernel
 def dcg(ranking, gain, discount):
-    """Expected discounted cumulative gain; ``gain`` per position, ``discount`` per rank that counts."""
+    """Compute the expected DCG from the ``gain`` of each position and the ``discount`` of each rank that counts."""
     _, ptr, run_ptr, first_run = ranking
     total = np.zeros(ptr.shape[0] - 1)
     for q in range(total.shape[0]):
@@ -38,7 +38,7 @@ def dcg(ranking, gain, discount):
             run_gain = 0.0
             for p in range(begin, end):
                 run_gain += gain[p]
-            # Row by row, as the ideal is summed, so that a right order of whole grades comes to exactly 1.
+            # Summed row by row, like the ideal DCG, so that NDCG of a right order of whole-number labels is exactly 1.
             expected = run_gain / (end - begin)
             for rank in range(begin - ptr[q], min(end - ptr[q], discount.shape[0])):
                 total[q] += expected * discount[rank]
@@ -47,7 +47,7 @@ def dcg(ranking, gain, discount):
 
 @exact_kernel
 def err(ranking, stop, k):
-    """Expected reciprocal rank; ``stop`` per position: the probability that a user who comes so far stops there."""
+    """Compute expected reciprocal rank; ``stop[p]``: the probability that a user who reaches position p stops there."""
     ptr = ranking.ptr
     values = np.full(ptr.shape[0] - 1, np.nan)
     for q in range(values.shape[0]):
@@ -65,7 +65,7 @@ def err(ranking, stop, k):
 
 @exact_helper
 def _count(hit, begin, end):
-    """The relevant rows of [begin, end)."""
+    """Count the relevant rows of [begin, end)."""
     total = 0
     for p in range(begin, end):
         total += hit[p]
@@ -74,7 +74,7 @@ def _count(hit, begin, end):
 
 @exact_kernel
 def average_precision(ranking, hit, k):
-    """The sum of the precisions at the relevant rows' ranks, and the number of relevant rows."""
+    """Compute the expected sum of the precisions at the relevant rows' ranks, and the number of relevant rows."""
     _, ptr, run_ptr, first_run = ranking
     total, relevant = np.zeros(ptr.shape[0] - 1), np.zeros(ptr.shape[0] - 1, np.int64)
     for q in range(total.shape[0]):
@@ -83,9 +83,9 @@ def average_precision(ranking, hit, k):
             m, r = end - begin, _count(hit, begin, end)
             if r == 0:
                 continue
-            # At the rank above + 1 + offset of a run a relevant row stands with probability r/m, and above it in the
-            # run offset (r - 1)/(m - 1) more are expected (McSherry and Najork 2008, their equation for average
-            # precision).
+            # The row at rank above + 1 + offset is relevant with probability r/m. If it is, then
+            # offset (r - 1)/(m - 1) relevant rows are expected above it within the run (McSherry and Najork 2008,
+            # their equation for average precision).
             above = begin - ptr[q]
             more = (r - 1) / max(m - 1, 1)
             for offset in range(min(m, k - above)):
@@ -96,7 +96,7 @@ def average_precision(ranking, hit, k):
 
 @exact_kernel
 def reciprocal_rank(ranking, hit, k):
-    """The expected reciprocal rank of the first relevant row, 0 beyond rank ``k``; NaN without a relevant row."""
+    """Compute the expected reciprocal rank of the first relevant row, 0 for ranks above ``k``; NaN without one."""
     _, ptr, run_ptr, first_run = ranking
     values = np.full(ptr.shape[0] - 1, np.nan)
     for q in range(values.shape[0]):
@@ -105,8 +105,8 @@ def reciprocal_rank(ranking, hit, k):
             m, r = end - begin, _count(hit, begin, end)
             if r == 0:
                 continue
-            # P(the first relevant of m rows is number o + 1) = C(m - o - 1, r - 1) / C(m, r), by the ratio of one to
-            # the next.
+            # P(the first relevant row of the run is at offset o) = C(m - o - 1, r - 1) / C(m, r). Each probability is
+            # computed from the one before by their ratio.
             above, total, probability = begin - ptr[q], 0.0, r / m
             for offset in range(min(m - r + 1, k - above)):
                 total += probability / (above + 1 + offset)
@@ -118,7 +118,7 @@ def reciprocal_rank(ranking, hit, k):
 
 @exact_kernel
 def expected_hits(ranking, hit, k):
-    """The expected number of relevant rows in the first ``k`` ranks, and the number of relevant rows."""
+    """Compute the expected number of relevant rows in the first ``k`` ranks, and the number of relevant rows."""
     _, ptr, run_ptr, first_run = ranking
     total, relevant = np.zeros(ptr.shape[0] - 1), np.zeros(ptr.shape[0] - 1, np.int64)
     for q in range(total.shape[0]):
@@ -133,7 +133,7 @@ def expected_hits(ranking, hit, k):
 
 @exact_kernel
 def hit_rate(ranking, hit, k):
-    """The probability that one of the first ``k`` ranks holds a relevant row; NaN without a relevant row."""
+    """Compute the probability that the first ``k`` ranks hold a relevant row; NaN without a relevant row."""
     _, ptr, run_ptr, first_run = ranking
     values = np.full(ptr.shape[0] - 1, np.nan)
     for q in range(values.shape[0]):
@@ -142,7 +142,7 @@ def hit_rate(ranking, hit, k):
             m, r = end - begin, _count(hit, begin, end)
             if r == 0:
                 continue
-            # The chance that none of the first ``top`` of m rows is one of the r: hypergeometric.
+            # The probability that none of the run's ranks up to k holds one of its r relevant rows: hypergeometric.
             none = 1.0
             for offset in range(min(m, ptr[q] + k - begin)):
                 none *= max(m - r - offset, 0) / (m - offset)
@@ -158,7 +158,7 @@ def _n_pairs(n):
 
 @exact_helper
 def _equal_pairs(key):
-    """The pairs of equal keys, which stand together."""
+    """Count the pairs of equal keys; equal keys are adjacent."""
     total, begin = 0, 0
     for p in range(1, key.shape[0] + 1):
         if p == key.shape[0] or key[p] != key[begin]:
@@ -169,18 +169,18 @@ def _equal_pairs(key):
 
 @exact_kernel
 def compare_pairs(ranking, label):
-    """The pairs of different labels: how many have the winner in a higher run, how many lie in one run, and all.
+    """Count the pairs of different labels: those with the winner in a higher run, those within one run, and all.
 
-    ``label`` per position; it comes back sorted. Knight's count ("A computer method for calculating Kendall's tau with
-    ungrouped data", JASA 61, 1966): once each run is sorted by label, the pairs in the wrong order are those that
-    sorting the query by label turns around.
+    ``label`` has an entry for each position, and is sorted in place. The method is Knight's ("A computer method for
+    calculating Kendall's tau with ungrouped data", JASA 61, 1966): first each run is sorted by label, then the query.
+    The pairs in the wrong order are the pairs that the second sort exchanges.
     """
     _, ptr, run_ptr, first_run = ranking
     n_queries, longest = ptr.shape[0] - 1, 0
     for q in range(n_queries):
         longest = max(longest, ptr[q + 1] - ptr[q])
     spare = np.empty(longest)
-    idle, spare_idle = np.zeros(longest, np.int64), np.empty(longest, np.int64)  # the rows, which do not matter here
+    idle, spare_idle = np.zeros(longest, np.int64), np.empty(longest, np.int64)  # row numbers, not used here
     right, tied, total = np.zeros(n_queries), np.zeros(n_queries), np.zeros(n_queries)
     for q in range(n_queries):
         in_runs = 0
@@ -199,7 +199,7 @@ def compare_pairs(ranking, label):
 
 @exact_helper
 def _centred_ranks(ranking, n_rows):
-    """Average rank minus the query's mean rank, (n + 1) / 2, of each of the caller's rows that take part."""
+    """Compute each row's average rank minus (n + 1) / 2, its query's mean rank; other entries are not set."""
     row, ptr, run_ptr, first_run = ranking
     centred = np.empty(n_rows)
     for q in range(ptr.shape[0] - 1):
@@ -213,7 +213,7 @@ def _centred_ranks(ranking, n_rows):
 
 @exact_kernel
 def rank_correlation(by_label, by_score, n_rows):
-    """Spearman's correlation; 0 if the scores are all equal, NaN if the labels are."""
+    """Compute Spearman's correlation; 0 if the scores are all equal, NaN if the labels are all equal."""
     ptr = by_label.ptr
     of_label, of_score = _centred_ranks(by_label, n_rows), _centred_ranks(by_score, n_rows)
     values = np.full(ptr.shape[0] - 1, np.nan)

@@ -1,4 +1,4 @@
-"""Metrics by name, ``"ndcg@10"``, and in the form that the boosters call."""
+"""Metrics by name, such as ``"ndcg@10"``, and in the form that the boosters call."""
 
 from __future__ import annotations
 
@@ -18,18 +18,25 @@ from ._registry import METRICS, check_scores
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric with its options; made by :func:`get_metric`. Pickles, copies, compares by value.
+    """A metric with its options, made by :func:`get_metric`.
+
+    It can be pickled and copied, and two of them are equal if all their attributes are.
 
     Attributes
     ----------
     name : str
-        As asked for, such as "ndcg@10".
+        The name that :func:`get_metric` was given, such as "ndcg@10".
     definition : str
-        The metric's name in ``METRICS``.
+        Name of the metric in ``METRICS``, without ``@k``.
     options : tuple of (str, value)
-        All options, defaults included.
+        All options, those at their defaults included.
     maximize : bool
-        Larger is better: True for all metrics of this package.
+        Whether larger is better: True for all metrics of this package.
+
+    See Also
+    --------
+    get_metric : Make a metric from its name.
+    feval : Make a callable for the boosters from one or more metrics.
     """
 
     name: str
@@ -38,12 +45,12 @@ class Metric:
     maximize: bool = True
 
     def __call__(self, data: RankingData, scores: Any) -> float:
-        """The mean over the queries, by their weights.
+        """Compute the mean over queries, weighted by the query weights.
 
         Parameters
         ----------
         data : RankingData
-            Labels, groups and weights, as a booster's dataset or a ranker's evaluation set is read.
+            Labels, groups and weights, as read from a booster's dataset or a ranker's evaluation set.
         scores : array of shape (n_rows,)
             Larger is better.
 
@@ -54,17 +61,19 @@ class Metric:
         Raises
         ------
         ValueError
-            If the labels do not suit the metric, a score is not finite, or no query counts.
+            If the metric does not accept the labels, a score is not finite, or no query counts.
         """
         return METRICS[self.definition].mean(self.per_query(data, scores), data)
 
     def per_query(self, data: RankingData, scores: Any) -> Float64Array:
-        """One value per query.
+        """Compute one value per query.
 
         Parameters
         ----------
-        data, scores
-            As in :meth:`__call__`.
+        data : RankingData
+            Labels, groups and weights, as read from a booster's dataset or a ranker's evaluation set.
+        scores : array of shape (n_rows,)
+            Larger is better.
 
         Returns
         -------
@@ -74,32 +83,38 @@ class Metric:
         Raises
         ------
         ValueError
-            If the labels do not suit the metric, or a score is not finite.
+            If the metric does not accept the labels, or a score is not finite.
         """
         return METRICS[self.definition].per_query(data, check_scores(data, scores), dict(self.options))
 
 
 def get_metric(name: str, **options: Any) -> Metric:
-    """The metric of a name, with ``@k`` where it has a cut: "ndcg@10", "map", "mrr", "precision@5", "spearman".
+    """Make a metric from its name, such as "ndcg@10", "map", "mrr", "precision@5" or "spearman".
 
     Parameters
     ----------
     name : str
-        A name of ``METRICS``, with or without ``@k``.
+        A name of ``METRICS``. ``@k`` after it counts the first ``k`` ranks only, if the metric has an option ``k``.
     **options
-        The function's own options: ``gain``, ``ties``, ``relevant``, ``max_label``, ``empty``.
+        Options of the metric's function: ``gain``, ``ties``, ``relevant``, ``max_label``, ``empty``.
 
     Returns
     -------
-    Metric
-        Called with ``(RankingData, scores)``.
+    metric : Metric
+        A callable ``(data, scores) -> float``, where ``data`` is a RankingData.
 
     Raises
     ------
     ValueError
-        If the name is unknown, ``@k`` is no positive integer or the metric has no cut, or an option's value is wrong.
+        If the name is unknown, ``k`` is not a positive integer, the metric does not support ``@k``, or an option has an
+        invalid value.
     TypeError
-        If the name is no string, the metric has no such option, or ``k`` is given apart from the name.
+        If the name is not a string, the metric does not have such an option, or ``k`` is not given in the name.
+
+    See Also
+    --------
+    feval : Make a callable for the boosters from one or more metrics.
+    ndcg : An example of a metric's function, to be called with arrays.
 
     Examples
     --------
@@ -107,44 +122,49 @@ def get_metric(name: str, **options: Any) -> Metric:
     'ndcg@10'
     """
     if not isinstance(name, str):
-        raise TypeError(f"a metric's name must be a string such as 'ndcg@10', got {name!r}")
-    key, at, cut = name.partition("@")
+        raise TypeError(f"the name of a metric must be a string such as 'ndcg@10', got {name!r}")
+    key, at, k = name.partition("@")
     if key not in METRICS:
         close = difflib.get_close_matches(key, METRICS, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise ValueError(f"unknown metric {name!r}{hint}; the names are {', '.join(sorted(METRICS))}, some with @k")
     definition = METRICS[key]
     if "k" in options and "k" in definition.defaults:
-        raise TypeError(f"the cut of {key!r} goes into its name: {key + '@' + str(options['k'])!r}, not k=")
+        raise TypeError(f"the k of {key!r} goes into its name: {key + '@' + str(options['k'])!r}, not k=")
     if at:
         if "k" not in definition.defaults:
-            raise ValueError(f"{name!r}: {key} takes no @k, it looks at the whole list")
-        if not (cut.isascii() and cut.isdecimal() and int(cut) >= 1):
-            raise ValueError(f"{name!r}: what follows the @ must be a positive integer")
-        options = {**options, "k": int(cut)}
+            raise ValueError(f"{name!r}: {key} takes no @k, since it is a metric of the whole list")
+        if not (k.isascii() and k.isdecimal() and int(k) >= 1):
+            raise ValueError(f"{name!r}: the part after @ must be a positive integer")
+        options = {**options, "k": int(k)}
     return Metric(name, definition.name, tuple(definition.complete(options).items()))
 
 
 @dataclass(frozen=True)
 class Feval:
-    """What :func:`feval` returns: a callable of predictions and a booster's dataset.
+    """A callable that evaluates metrics for a booster, made by :func:`feval`.
 
     Attributes
     ----------
     metrics : tuple of Metric
+        The metrics, in the order in which they were given.
+
+    See Also
+    --------
+    feval : Make such a callable.
     """
 
     metrics: tuple[Metric, ...]
 
     def __call__(self, preds: Any, dataset: Any) -> list[Any]:
-        """Every metric on the dataset, in the form that its booster takes.
+        """Compute every metric on a booster's dataset, in the form that the booster takes.
 
         Parameters
         ----------
         preds : array of shape (n_rows,)
             Raw scores.
-        dataset : lightgbm.Dataset or xgboost.DMatrix (or its kin)
-            With groups.
+        dataset : lightgbm.Dataset, xgboost.DMatrix or a subclass of it
+            A dataset with groups.
 
         Returns
         -------
@@ -156,13 +176,13 @@ class Feval:
         TypeError
             If ``dataset`` is not a booster's dataset.
         ValueError
-            If the dataset has no groups, the labels do not suit a metric, a prediction is not finite (the row is
-            named), or LightGBM's DART trains on the dataset.
+            If the dataset has no groups, a metric does not accept the labels, a prediction is not finite (the message
+            names the row), or LightGBM trains on the dataset with DART.
         """
         adapter = adapter_of(dataset)
         if adapter is None:
             raise TypeError(
-                f"the metrics of feval are called with predictions and a LightGBM Dataset or an XGBoost DMatrix, "
+                f"the result of feval must be called with predictions and a LightGBM Dataset or an XGBoost DMatrix, "
                 f"not a {type(dataset).__name__}; for arrays use the functions of gbdt_pairloss.metrics"
             )
         adapter.check_evaluable(dataset)
@@ -172,25 +192,32 @@ class Feval:
 
 
 def as_metric(metric: Any, losses: Collection[str] = ()) -> Metric:
-    """Return the metric that a score is asked for by, a name or an object.
+    """Return the Metric for the ``metric`` argument of a ``score`` method.
 
     Parameters
     ----------
-    metric : str, Metric or Feval of one metric
-    losses : collection of str
-        Names of losses, of which smaller is better: they are refused as such.
+    metric : str, Metric or Feval
+        A name, or an object that is or holds one metric. Anything else is an error.
+    losses : collection of str, default=()
+        Names of losses. A loss is not a score, since smaller is better; its name gets an error message of its own.
+
+    Returns
+    -------
+    metric : Metric
 
     Raises
     ------
     ValueError
-        If the name is that of a loss, or of no metric.
+        If the name is the name of a loss, or not the name of a metric.
     TypeError
-        If it is neither a name nor a metric.
+        If ``metric`` is neither a name nor a metric, or is a Feval of several metrics.
     """
     if isinstance(metric, Feval) and len(metric.metrics) == 1:
         return metric.metrics[0]
     if isinstance(metric, str) and metric in losses:
-        raise ValueError(f"{metric} is a loss, of which less is better; score takes a metric such as 'pair_accuracy'")
+        raise ValueError(
+            f"{metric} is a loss, for which smaller is better; score needs a metric such as 'pair_accuracy'"
+        )
     if isinstance(metric, str):
         return get_metric(metric)
     if not isinstance(metric, Metric):
@@ -199,35 +226,43 @@ def as_metric(metric: Any, losses: Collection[str] = ()) -> Metric:
 
 
 def feval(*names: str | Metric, **options: Any) -> Feval:
-    """Metrics for ``lightgbm.train(feval=...)`` and ``xgboost.train(custom_metric=...)``.
+    """Make a callable for ``lightgbm.train(feval=...)`` and ``xgboost.train(custom_metric=...)``.
 
     ::
 
         lightgbm.train(params, train, valid_sets=[valid], feval=feval("ndcg@10", "map"))
         xgboost.train(params, train, evals=[(valid, "valid")], custom_metric=feval("ndcg@10"), maximize=True)
 
-    XGBoost guesses from a custom metric's name whether larger is better: for early stopping pass ``maximize=True`` to
-    ``xgboost.train`` or to its ``EarlyStopping`` callback.
-
     Parameters
     ----------
     *names : str or Metric
-        As for :func:`get_metric`.
+        One or more metrics. A str is a name that :func:`get_metric` takes, such as "ndcg@10".
     **options
-        Options of :func:`get_metric`; with several names each goes to the metrics that have it.
+        Options of :func:`get_metric`. Each option is used for the names whose metrics have it.
 
     Returns
     -------
     evaluate : Feval
-        ``(preds, dataset) -> list`` of what the booster takes as results; it pickles. Queries count by their weight
-        times the mean of their item weights.
+        A callable ``(preds, dataset) -> list`` of results in the form that the booster takes. It can be pickled.
 
     Raises
     ------
     ValueError
-        As for :func:`get_metric`; if no metric is given.
+        If no metric is given, a name is unknown, ``k`` is not a positive integer, a metric does not support ``@k``, or
+        an option has an invalid value.
     TypeError
-        As for :func:`get_metric`; if none of the metrics has an option.
+        If a name is not a string, ``k`` is not given in the name, or none of the metrics has an option that is given.
+
+    See Also
+    --------
+    get_metric : Make one metric from its name.
+
+    Notes
+    -----
+    The weight of a query in the mean is its query weight times the mean of its item weights.
+
+    XGBoost guesses from the name of a custom metric whether larger is better. For early stopping, pass
+    ``maximize=True`` to ``xgboost.train`` or to its ``EarlyStopping`` callback.
 
     Examples
     --------
@@ -237,17 +272,17 @@ def feval(*names: str | Metric, **options: Any) -> Feval:
     """
     if not names:
         raise ValueError("feval needs at least one metric name, such as 'ndcg@10'")
-    made = []
+    metrics = []
     used: set[str] = set()
     for name in names:
         if isinstance(name, Metric):
-            made.append(name)
+            metrics.append(name)
             continue
-        plain = get_metric(name)
-        own = {option: value for option, value in options.items() if option in dict(plain.options)}
-        used |= set(own)
-        made.append(get_metric(name, **own))
+        supported = dict(get_metric(name).options)
+        chosen = {option: value for option, value in options.items() if option in supported}
+        used |= set(chosen)
+        metrics.append(get_metric(name, **chosen))
     unused = sorted(set(options) - used)
     if unused:
-        raise TypeError(f"no metric of {', '.join(repr(m.name) for m in made)} has the option {unused[0]!r}")
-    return Feval(tuple(made))
+        raise TypeError(f"no metric of {', '.join(repr(m.name) for m in metrics)} has the option {unused[0]!r}")
+    return Feval(tuple(metrics))

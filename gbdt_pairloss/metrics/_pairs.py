@@ -1,4 +1,4 @@
-"""Metrics of pairs and of whole orders: pair accuracy, area under the curve, rank correlation."""
+"""Metrics of pairs and of whole orders: pair accuracy, area under the ROC curve, rank correlation."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ._relevance import relevant_rows
 _TIES = ("average", "wrong")
 
 
-def _share_of_pairs(data: RankingData, labels: NDArray[Any], scores: Any, ties: str) -> Float64Array:
-    """Per query, the share of the pairs of different labels whose winner has the larger score."""
+def _share_of_label_pairs(data: RankingData, labels: NDArray[Any], scores: Any, ties: str) -> Float64Array:
+    """Return, for each query, the share of the pairs of different labels whose winner has the larger score."""
     ranking = rank_rows(data, scores)
     right, tied, pairs = compiled().compare_pairs(ranking, labels[ranking.row].astype(np.float64, copy=False))
     return ratio(right + (0.5 * tied if ties == "average" else 0.0), pairs)
@@ -27,8 +27,8 @@ def _share_of_pairs(data: RankingData, labels: NDArray[Any], scores: Any, ties: 
 
 def _pair_accuracy(data: RankingData, scores: Any, *, ties: str) -> Float64Array:
     if data.pairs is not None:
-        return _share_of_given_pairs(data, data.pairs.checked(data.groups), scores, ties)
-    return _share_of_pairs(data, data.labels, scores, ties)
+        return _share_of_explicit_pairs(data, data.pairs.checked(data.groups), scores, ties)
+    return _share_of_label_pairs(data, data.labels, scores, ties)
 
 
 def _pair_accuracy_on_device(data: RankingData, scores: Any, *, ties: str) -> Float64Array | None:
@@ -36,8 +36,8 @@ def _pair_accuracy_on_device(data: RankingData, scores: Any, *, ties: str) -> Fl
     return None if found is None else ratio(*found)
 
 
-def _share_of_given_pairs(data: RankingData, pairs: Pairs, scores: Any, ties: str) -> Float64Array:
-    """Per query, the weighted share of the given pairs that are in order, of those whose rows both take part."""
+def _share_of_explicit_pairs(data: RankingData, pairs: Pairs, scores: Any, ties: str) -> Float64Array:
+    """Return, for each query, the weighted share of explicit pairs in the right order; both rows must take part."""
     inside = slice(None) if data.mask is None else data.mask[pairs.winner] & data.mask[pairs.loser]
     winner, loser = pairs.winner[inside], pairs.loser[inside]
     weight = np.ones(winner.shape[0]) if pairs.weight is None else pairs.weight[inside]
@@ -49,7 +49,7 @@ def _share_of_given_pairs(data: RankingData, pairs: Pairs, scores: Any, ties: st
 
 
 def _auc(data: RankingData, scores: Any, *, relevant: float, ties: str) -> Float64Array:
-    return _share_of_pairs(data, relevant_rows(data, relevant), scores, ties)
+    return _share_of_label_pairs(data, relevant_rows(data, relevant), scores, ties)
 
 
 def _spearman(data: RankingData, scores: Any) -> Float64Array:
@@ -77,23 +77,20 @@ def pair_accuracy(
     ties: str = "average",
     empty: float | str = "skip",
 ) -> float | Float64Array:
-    """Share of the pairs of a query, y_i > y_j, that the scores put in the right order, s_i > s_j.
+    """Compute the share of a query's pairs that the scores put in the right order.
 
     ::
 
         pair accuracy = (pairs with s_i > s_j  +  1/2 pairs with s_i = s_j) / (pairs with y_i > y_j)
 
-    Labels are any real numbers. Undefined for a query whose labels are all equal. Every pair counts; the cost is
-    O(n log n). Kendall's tau-a without label ties is ``2 pair_accuracy - 1``.
-
     Parameters
     ----------
     %(input)s
     pairs : (winner, loser) or (winner, loser, weight), optional
-        Arrays of shape (n_pairs,): count these pairs of rows, each by its weight, in the place of those that the labels
-        make. Rows of 2-D arrays count list by list.
+        Arrays of shape (n_pairs,): explicit pairs of row numbers, counted by weight instead of the pairs that the
+        labels make. Rows of 2-D arrays are numbered list by list.
     ties : {"average", "wrong"}, default="average"
-        What a pair of equal scores counts: 1/2, or 0.
+        Value of a pair of equal scores: 1/2, or 0.
     %(empty_skip)s
 
     Returns
@@ -104,7 +101,19 @@ def pair_accuracy(
     ------
     %(raises)s
     TypeError
-        If ``pairs`` are not a tuple.
+        If ``pairs`` is not a tuple.
+
+    See Also
+    --------
+    auc : Pair accuracy of relevant rows against the other rows.
+    spearman : Rank correlation, the other metric that accepts any real labels.
+    ndcg : A metric in which the top of the list counts most.
+
+    Notes
+    -----
+    Labels may be any real numbers. All pairs of a query count alike, unless ``pairs`` have weights. The cost is
+    O(n log n) without explicit pairs. Pair accuracy is undefined for a query whose labels are all equal. If a query has
+    no equal labels, its Kendall tau-a is ``2 * pair_accuracy - 1``.
 
     References
     ----------
@@ -118,7 +127,7 @@ def pair_accuracy(
     return evaluate("pair_accuracy", **locals())
 
 
-@register(kernel=_auc, needs="a relevant row and another", choices={"ties": _TIES})
+@register(kernel=_auc, needs="a relevant row and a row that is not relevant", choices={"ties": _TIES})
 def auc(
     y_true: Any,
     y_pred: Any,
@@ -132,20 +141,18 @@ def auc(
     ties: str = "average",
     empty: float | str = "skip",
 ) -> float | Float64Array:
-    """Area under the receiver operating characteristic, per query: the pair accuracy of relevant against other rows.
+    """Compute the area under the receiver operating characteristic curve of each query.
 
-    ::
+    The area is the pair accuracy of relevant rows against the other rows::
 
         AUC = (pairs with s_i > s_j  +  1/2 pairs with s_i = s_j) / (pairs of a relevant row i and another row j)
-
-    Undefined for a query whose rows are all relevant, or none.
 
     Parameters
     ----------
     %(input)s
     %(relevant)s
     ties : {"average", "wrong"}, default="average"
-        What a pair of equal scores counts: 1/2, or 0.
+        Value of a pair of equal scores: 1/2, or 0.
     %(empty_skip)s
 
     Returns
@@ -159,6 +166,15 @@ def auc(
     Warns
     -----
     %(warns)s
+
+    See Also
+    --------
+    pair_accuracy : Share of the pairs of different labels in the right order.
+    average_precision : A metric of binary relevance in which the top of the list counts most.
+
+    Notes
+    -----
+    The area is undefined for a query with only relevant rows or without a relevant row.
 
     References
     ----------
@@ -184,14 +200,11 @@ def spearman(
     per_query: bool = False,
     empty: float | str = "skip",
 ) -> float | Float64Array:
-    """Spearman's rank correlation of labels and scores within a query; on stocks within a date, the rank IC.
+    """Compute Spearman's rank correlation of labels and scores within each query.
 
-    ::
+    It is Pearson's correlation of the ranks, where equal values get the mean of their ranks::
 
         rho = cov(rank of y, rank of s) / (std(rank of y) std(rank of s))
-
-    Pearson's correlation of the ranks, equal values at the mean of their ranks. Labels are any real numbers.
-    Undefined for a query whose labels are all equal; constant scores count 0, the expectation over random orders.
 
     Parameters
     ----------
@@ -205,6 +218,16 @@ def spearman(
     Raises
     ------
     %(raises)s
+
+    See Also
+    --------
+    pair_accuracy : Share of pairs in the right order, the other metric that accepts any real labels.
+
+    Notes
+    -----
+    Labels may be any real numbers. The correlation is undefined for a query whose labels are all equal. It is 0 if the
+    scores are all equal, the expectation over random orders. For stocks whose query is a date, it is the rank
+    information coefficient (rank IC).
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Rows of all queries, ranked at once: best first within each query, with the runs of equal scores."""
+"""The ranking of all queries' rows: best first within each query, with the runs of equal scores."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from ..ranking._validation import Float64Array
 
 
 class Ranking(NamedTuple):
-    """The rows that take part, query by query, best first; a run is a stretch of rows that no score tells apart.
+    """The rows that take part, query by query and best first, in runs of equally scored rows.
+
+    A position is an index into ``row``. A run is a stretch of positions whose rows have equal scores.
 
     Attributes
     ----------
     row : int64 array of shape (n,)
-        The caller's row at each position.
+        Number of the caller's row at each position.
     ptr : int64 array of shape (n_queries + 1,)
-        The position where each query starts, and the end.
+        The first position of each query, and ``n`` at the end.
     run_ptr : int64 array of shape (n_runs + 1,)
-        The position where each run starts, and the end.
+        The first position of each run, and ``n`` at the end.
     first_run : int64 array of shape (n_queries + 1,)
-        The run that each query starts with, and the number of runs.
+        The first run of each query, and ``n_runs`` at the end.
     """
 
     row: IntArray
@@ -34,10 +36,10 @@ class Ranking(NamedTuple):
 
 
 def rank_rows(data: RankingData, key: NDArray[Any], ties: str = "average") -> Ranking:
-    """Rank the rows by ``key`` (scores, or labels for the ideal order), largest first, equal keys in row order.
+    """Rank the rows by ``key``: scores, or labels for the ideal order; largest first, equal keys in row order.
 
-    With ties="order" every row is a run of its own: what is an expectation over the orders of a run is then the plain
-    metric of the one order that is left.
+    With ties="order" every run is a single row. An expectation over the orders of a run's rows is then the metric of
+    the only order.
     """
     groups = data.groups
     row = np.arange(groups.n_rows, dtype=np.int64) if data.mask is None else np.flatnonzero(data.mask)
@@ -51,27 +53,27 @@ def rank_rows(data: RankingData, key: NDArray[Any], ties: str = "average") -> Ra
 
 
 def rows_per_query(data: RankingData) -> IntArray:
-    """How many rows of each query take part."""
+    """Return how many rows of each query take part."""
     if data.mask is None:
         return data.groups.sizes
     return np.bincount(data.groups.codes[data.mask], minlength=data.groups.n_queries)
 
 
 def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Float64Array:
-    """numerator / denominator, and NaN (the metric is undefined) where the denominator is 0."""
+    """Return numerator / denominator, or NaN (the metric is undefined) where the denominator is 0."""
     out = np.full(denominator.shape, np.nan)
     np.divide(numerator, denominator, out=out, where=denominator != 0)
     return out
 
 
 def ranks_within(k: int | None, ranking: Ranking) -> int:
-    """``k`` for a kernel: the first ranks that count, all of them without a cut."""
+    """Return how many ranks of a query count, for a kernel; k=None: all of them."""
     n = ranking.row.size
     return n if k is None else min(int(k), n)
 
 
 def compiled() -> Any:
-    """The kernels; imported when first called for, so that importing the package does not import Numba."""
+    """Return the module of compiled kernels, imported on first use: importing the package does not import Numba."""
     from . import _kernels
 
     return _kernels

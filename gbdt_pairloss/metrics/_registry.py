@@ -1,4 +1,4 @@
-"""What a metric is (a kernel, its options, the public function over them), and the one path that all of them take."""
+"""The definition of a metric (kernel, options, public function), and the evaluation that all metrics share."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from ..ranking._validation import Float64Array, as_vector, check_choice, check_f
 from ._ranking import rows_per_query
 
 METRICS: dict[str, MetricDefinition] = {}
-"""Every metric by each of its names; filled by ``register``."""
+"""The definition of every metric, by each of its names; ``register`` fills it."""
 
-_INPUT = ("y_true", "y_pred", "group", "qid", "mask", "query_weight", "per_query", "pairs")
+_DATA_ARGUMENTS = ("y_true", "y_pred", "group", "qid", "mask", "query_weight", "per_query", "pairs")
 
 
 @dataclass(frozen=True, eq=False)
 class MetricDefinition:
-    """One metric.
+    """A metric: its kernel, its options and its public function.
 
     Attributes
     ----------
     name : str
-        The name that messages use.
+        Name of the function, used in messages.
     function : callable
         The public function, ``f(y_true, y_pred, *, group=None, ...)``.
     kernel : callable
         ``(data, scores, **options) -> float64 array of shape (n_queries,)``, NaN where the metric is undefined. It
         gets checked data, finite scores, and every option except ``empty``.
     needs : str
-        What a query must have for the metric to be defined.
+        The condition on a query for the metric to be defined, as messages state it.
     defaults : mapping
-        The options and their defaults, as in the function's signature.
+        The options and their defaults, from the function's signature.
     choices : mapping
-        The values that an option may take, for those that have a list of them.
+        The valid values of each option that has a list of them.
     device_kernel : callable or None
-        As ``kernel`` with the scores on a CUDA device; None there too where it has no answer.
+        Like ``kernel``, with the scores on a CUDA device. It returns None if ``kernel`` has to be used.
     """
 
     name: str
@@ -55,7 +55,7 @@ class MetricDefinition:
     device_kernel: Callable[..., Float64Array | None] | None = None
 
     def complete(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """All options, checked, the ones not given at their defaults."""
+        """Return all options, checked; those that are not given have their defaults."""
         for option in options:
             if option not in self.defaults:
                 raise TypeError(f"{self.name} has no option {option!r}; it takes {', '.join(self.defaults)}")
@@ -64,11 +64,11 @@ class MetricDefinition:
             if option in self.choices:
                 check_choice(value, option, self.choices[option])
             else:
-                _CHECKS[option](value, option)
+                _OPTION_CHECKS[option](value, option)
         return full
 
     def per_query(self, data: RankingData, scores: Any, options: Mapping[str, Any]) -> Float64Array:
-        """One value per query; NaN for the queries that are left out. ``options`` come from ``complete``."""
+        """Compute one value per query, NaN for queries that are left out; ``options`` come from ``complete``."""
         kernel_options = {option: value for option, value in options.items() if option != "empty"}
         values = None
         if is_on_device(scores) and self.device_kernel is not None:
@@ -80,14 +80,16 @@ class MetricDefinition:
         return values
 
     def mean(self, values: Float64Array, data: RankingData) -> float:
-        """The mean over the queries that are not left out, weighted by ``data.evaluation_weight()``."""
+        """Return the mean over the queries that are not left out, weighted by ``data.evaluation_weight()``."""
         counted = ~np.isnan(values)
         if not counted.any():
             if not rows_per_query(data).any():
                 raise ValueError(f"{self.name} has nothing to average: no row takes part")
-            needs = self.needs if data.pairs is None else "a given pair, with a weight, of rows that take part,"
+            needs = (
+                self.needs if data.pairs is None else "an explicit pair with a positive weight, whose rows take part,"
+            )
             raise ValueError(
-                f"{self.name} is undefined for every query: it needs {needs} in at least one "
+                f"{self.name} is undefined for every query: it needs {needs} in at least one query "
                 "(empty=0.0 or empty=1.0 counts such queries instead of leaving them out)"
             )
         weight = data.evaluation_weight()
@@ -95,7 +97,9 @@ class MetricDefinition:
             return float(values[counted].mean())
         total = weight[counted].sum()
         if total == 0:
-            raise ValueError(f"the query weights are all 0 for the queries that count: {self.name} has no mean")
+            raise ValueError(
+                f"the query weights are all 0 for the queries that count: the mean of {self.name} is undefined"
+            )
         return float(weight[counted] @ values[counted] / total)
 
 
@@ -109,26 +113,30 @@ def register(
     choices: Mapping[str, tuple[str, ...]] | None = None,
     device_kernel: Callable[..., Float64Array | None] | None = None,
 ) -> Callable[[Function], Function]:
-    """Enter the decorated public function under ``names``; its keyword defaults become the metric's options.
+    """Decorate a public function to enter it into ``METRICS``, by its own name and by ``names``.
 
-    ``%(input)s`` and the like in its docstring are replaced by the texts that all metrics share.
+    The keyword arguments that do not hold data become the metric's options. The other parameters are those of
+    :class:`MetricDefinition`. Placeholders such as ``%(input)s`` in the docstring are replaced by the texts that all
+    metrics share.
     """
 
-    def enter(function: Function) -> Function:
+    def decorate(function: Function) -> Function:
         parameters = inspect.signature(function).parameters
         definition = MetricDefinition(
             name=function.__name__,
             function=function,
             kernel=kernel,
             needs=needs,
-            defaults=MappingProxyType({p.name: p.default for p in parameters.values() if p.name not in _INPUT}),
+            defaults=MappingProxyType(
+                {p.name: p.default for p in parameters.values() if p.name not in _DATA_ARGUMENTS}
+            ),
             choices=MappingProxyType(dict(choices or {})),
             device_kernel=device_kernel,
         )
         METRICS.update(dict.fromkeys((function.__name__, *names), definition))
         return documented_with(_SHARED_TEXT)(function)
 
-    return enter
+    return decorate
 
 
 def evaluate(
@@ -144,7 +152,7 @@ def evaluate(
     pairs: Any = None,
     **options: Any,
 ) -> float | Float64Array:
-    """The body of every public function, called with its arguments: check the arrays, run the kernel, take the mean."""
+    """Evaluate a metric with the arguments of its public function: check the arrays, run the kernel, take the mean."""
     definition = METRICS[name]
     options = definition.complete(options)
     given = read_arrays(y_true, y_pred, group=group, qid=qid, mask=mask, pairs=pairs)
@@ -157,9 +165,15 @@ def evaluate(
 
 
 def check_scores(data: RankingData, scores: Any) -> Any:
-    """Scores from a booster as a float vector; a ValueError that names the row if one is NaN or infinite.
+    """Return scores as a float vector.
 
-    On a CUDA device they stay there; who reads them there, or brings them here, looks at each.
+    Scores on a CUDA device stay there unchecked: the code that reads them there, or copies them to the host, checks
+    them.
+
+    Raises
+    ------
+    ValueError
+        If there is not one score per row, or a score is NaN or infinite; the message names the row.
     """
     if is_on_device(scores) and scores.shape == (data.groups.n_rows,):
         return scores
@@ -192,7 +206,7 @@ def _check_max_label(value: Any, name: str) -> None:
         check_positive(value, name)
 
 
-_CHECKS: dict[str, Callable[[Any, str], None]] = {
+_OPTION_CHECKS: dict[str, Callable[[Any, str], None]] = {
     "k": _check_k,
     "empty": _check_empty,
     "relevant": _check_relevant,
@@ -203,34 +217,32 @@ _PER_QUERY = """\
 per_query : bool, default=False
     Return one value per query instead of the mean."""
 
+_EMPTY = """\
+    Value of a query for which the metric is undefined (see Notes). "skip": leave the query out of the mean; with
+    ``per_query`` it is NaN. Queries without rows are always left out."""
+
 _SHARED_TEXT = {
     "input": "\n".join((TEXT["arrays"], TEXT["mask"], TEXT["query_weight"], _PER_QUERY)),
     "k": """\
 k : int, optional
-    Count the first ``k`` ranks only; None: the whole list.""",
+    Only the first ``k`` ranks count. None: the whole list.""",
     "relevant": """\
 relevant : float, default=1.0
-    A row is relevant if its label is at least this.""",
+    A row is relevant if its label is at least this value.""",
     "ties": """\
 ties : {"average", "order"}, default="average"
     "average": the exact expectation over all orders of equally scored rows. "order": equally scored rows stay in
     the order in which they are given.""",
-    "empty": """\
-empty : {0.0, 1.0, "skip"}, default=0.0
-    What a query counts for which the metric is undefined (see above); "skip" leaves it out of the mean (NaN in
-    ``per_query``). Queries without rows are always left out.""",
-    "empty_skip": """\
-empty : {0.0, 1.0, "skip"}, default="skip"
-    What a query counts for which the metric is undefined (see above); "skip" leaves it out of the mean (NaN in
-    ``per_query``). Queries without rows are always left out.""",
+    "empty": 'empty : {0.0, 1.0, "skip"}, default=0.0\n' + _EMPTY,
+    "empty_skip": 'empty : {0.0, 1.0, "skip"}, default="skip"\n' + _EMPTY,
     "returns": """\
 float, or float64 array of shape (n_queries,) if ``per_query``
-    The array is CuPy's if ``y_pred`` is.""",
+    The mean over queries, or the value of each query. The array is a CuPy array if ``y_pred`` is one.""",
     "raises": """\
 ValueError
-    If shapes, groups, weights or an option are malformed, a label or score that takes part is not finite, every
-    query is left out, or those that count all have weight 0.""",
+    If shapes, groups, weights or an option are invalid, a label or score of a row that takes part is not finite,
+    every query is left out, or all queries that count have weight 0.""",
     "warns": """\
 UserWarning
-    If no label of the whole input reaches ``relevant``.""",
+    If no row is relevant: no label reaches ``relevant``.""",
 }

@@ -1,4 +1,4 @@
-"""Labels cut into relevant and other rows."""
+"""The division of rows into relevant and other rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from ..ranking._data import RankingData
 
 
 def relevant_rows(data: RankingData, relevant: float) -> NDArray[np.bool_]:
-    """Which of the caller's rows are relevant; those left out are not. Warns if there is none at all."""
+    """Return whether each of the caller's rows is relevant; rows that take no part are not.
+
+    Warns
+    -----
+    UserWarning
+        If rows take part, but none of them is relevant.
+    """
     rows = data.labels >= relevant
     if data.mask is not None:
         rows &= data.mask

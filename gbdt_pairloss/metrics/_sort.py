@@ -1,4 +1,4 @@
-"""Each query's rows sorted, largest key first, equal keys in row order."""
+"""Compiled sorting of each query's rows: largest key first, equal keys in row order."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from ..engine.cpu.sorting import sort
 
 @exact_kernel
 def sort_queries(ptr, longest, key, row, average):
-    """Sort each query's stretch of ``key`` and ``row`` in place; returns ``run_ptr`` and ``first_run`` of the Ranking.
+    """Sort ``key`` and ``row`` within each query, in place; return ``run_ptr`` and ``first_run`` of the Ranking.
 
-    ``longest`` is the largest query's number of rows. A run is a stretch of equal keys, without ``average`` one row.
+    ``longest`` is the number of rows of the largest query. With ``average`` a run is a stretch of equal keys, without
+    it a single row.
     """
     n_queries = ptr.shape[0] - 1
     spare_key, spare_row = np.empty(longest), np.empty(longest, np.int64)
@@ -32,7 +33,7 @@ def sort_queries(ptr, longest, key, row, average):
 
 @exact_kernel
 def gather_queries(codes, ptr):
-    """The positions of ``codes`` query by query, each query's in their order."""
+    """Return the positions of ``codes``, query by query; within a query they stay in order."""
     position = np.empty(codes.shape[0], np.int64)
     to = ptr[:-1].copy()
     for p in range(codes.shape[0]):
