@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,115 +16,16 @@ from ..objectives import (
     NESTED,
     PairwiseObjective,
     as_pairwise,
-    get_objective,
     negative_label_rule,
     objective_names,
 )
-from ..objectives._diagnostics import warn_without_split
+from ..objectives._diagnostics import TrainingWatch, warn_without_split
 from ..objectives._evaluator import ObjectiveEvaluator, evaluator_of
 from ..ranking._features import take_qid_column
 from ..ranking._plan import Plan
 from ..ranking._reading import Extras, read_rows
+from ._parameters import OWN_PARAMETERS, refuse_unprefixed, seed_of
 from ._query_sets import QuerySet, check_extras, read_evaluation_sets, read_query_set
-
-#: The parameters of our rankers that the boosters' do not have, or have with another default.
-OWN_PARAMETERS: dict[str, Any] = {"objective": "pairwise_logistic", "eval_fraction": None}
-
-
-@contextmanager
-def swapped(estimator: Any, **attributes: Any) -> Iterator[None]:
-    """Set attributes of an estimator for a while; they are put back whatever happens."""
-    before = {name: getattr(estimator, name) for name in attributes}
-    try:
-        for name, value in attributes.items():
-            setattr(estimator, name, value)
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(estimator, name, value)
-
-
-def keyword_signature(native_init: Any, **own: Any) -> inspect.Signature:
-    """The signature of a native ranker's ``__init__``, by keyword, with parameters of our own and their defaults.
-
-    For help, completion, and scikit-learn, which reads parameters and their defaults from it.
-    """
-    native = inspect.signature(native_init).parameters
-    first = [p for p in native.values() if p.name == "self"]
-    rest = [p for p in native.values() if p.kind is p.VAR_KEYWORD]
-    defaults = {p.name: p.default for p in native.values() if p not in (*first, *rest)}
-    keywords = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
-        for name, default in {**defaults, **own}.items()
-    ]
-    return inspect.Signature([*first, *keywords, *rest])
-
-
-#: What both rankers say of what both have, in their own docstrings and in that of ``fit``.
-RANKER_TEXT = {
-    "eval_fraction": """\
-eval_fraction : float between 0 and 1, optional
-    Share of the queries, drawn by ``random_state`` (None: 0), that ``fit`` holds out as evaluation set, whole,
-    where it is given none: for early stopping (``early_stopping_rounds=20``) inside pipelines and searches. The
-    model learns from the others alone.""",
-    "init_raises": """\
-ValueError
-    If a parameter of the objective is given without ``objective__``, does not exist, or has a value that it cannot
-    have. ``fit`` looks at the others.""",
-    "rows": """\
-X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
-    Features. A column ``qid`` of a DataFrame (pandas, polars) or an Arrow table holds the query ids.
-y : array of shape (n_rows,)
-    Labels, larger is better. Any finite numbers for our objectives. None with ``pairs``.
-qid : array of shape (n_rows,), optional
-    Query id of each row: any dtype, any order; rows are regrouped inside.
-group : array of shape (n_queries,), optional
-    Rows of each query, in order, instead of ``qid``. Without either all rows are one query, with a warning.
-sample_weight : array of shape (n_rows,) or (n_queries,), optional
-    One per row: how much it counts as the winner of its pairs. One per query: how much the query counts.
-loser_weight : array of shape (n_rows,), optional
-    Weight of each row as the loser of its pairs; for BPR, as a negative.
-item_id : array of shape (n_rows,), optional
-    The item that each row is, of any dtype: BPR takes no row for a negative whose item is a positive of its
-    query in another row.
-pairs : (winner, loser) or (winner, loser, weight), optional
-    Arrays of shape (n_pairs,): learn from these pairs of rows, counted from 0, in the place of those that the
-    labels make. Without qid and group all rows are then one query; ``normalize="none"`` or ``"query"`` of
-    the objective suits it. Nobody cuts pairs along with X: they do not go through scikit-learn's searches.""",
-    "eval_set": """\
-eval_set : list of (X, y), optional
-    Sets to evaluate after every round, of the shapes of X and y; a tuple (X, y) alone is one set. The lists below have
-    one entry for each set, in the form of the argument without ``eval``; None: none.
-eval_qid : list of arrays of shape (n_rows,), optional
-    Query id of each row.
-eval_group : list of arrays of shape (n_queries,), optional
-    Rows of each query, instead of ``eval_qid``.
-eval_loser_weight : list of arrays of shape (n_rows,), optional
-    Weights of rows as losers, for the objectives' own loss.
-eval_item_id : list of arrays of shape (n_rows,), optional
-    The item that each row is, for the loss of BPR.
-eval_pairs : list of (winner, loser) or (winner, loser, weight), optional
-    Arrays of shape (n_pairs,), for the objectives' own loss and "pair_accuracy".""",
-    "eval_weight": """\
-Weights of rows, or of queries: a query counts in the mean with its weight, or the mean of its rows' weights.""",
-    "eval_X": """\
-eval_X, eval_y : array-likes of the shapes of X and y, or tuples of these, optional
-    ``eval_set`` in the form of LightGBM 4.7, which a pipeline can transform (``transform_input=["eval_X"]``).""",
-    "fit_raises": """\
-RuntimeError
-    For ``objective__device="cuda"``, if there is no device.
-TypeError
-    If ``pairs`` are not a tuple, a metric function of ours is given in the place of its name, or (LightGBM) categorical
-    columns are polars' or Arrow's.
-ValueError
-    If X, groups, labels, weights, pairs or a parameter are malformed; if a metric is not known, or the labels of an
-    evaluation set do not suit it; if nothing can be learned, for every pair has weight 0; if a parameter of the
-    booster's own objectives is set that ours would ignore.""",
-    "fit_warns": """\
-UserWarning
-    If neither qid nor group is given; if nothing can be learned, for there is no pair or Hessians are too small for a
-    split; if no tree has a split.""",
-}
 
 
 class RankerMixin:
@@ -141,8 +41,8 @@ class RankerMixin:
     eval_fraction: float | None
     random_state: Any
     n_queries_: int
-    #: Whether ``fit`` sees a part of the queries only: nothing follows from it for the whole.
-    _sees_a_part = False
+    #: Whether ``fit`` is given only a part of the queries, as on a worker of a cluster: nothing follows for the whole.
+    _has_part_of_queries = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A pickle may be older than a parameter of ours.
@@ -263,9 +163,13 @@ class RankerMixin:
             return None
         plan = evaluator.plan(train.data)
         evaluator.check_plan(plan)
-        if not self._sees_a_part:
+        if not self._has_part_of_queries:
             evaluator.check_learnable(plan)
         return plan
+
+    def _watch(self, min_child_hessian: float) -> TrainingWatch | None:
+        """Return the watch over a training with our objective; None if only a part of the queries is known."""
+        return None if self._has_part_of_queries else TrainingWatch(min_child_hessian)
 
     @contextmanager
     def _unfitted_unless_trained(self) -> Iterator[None]:
@@ -346,52 +250,3 @@ class RankerMixin:
         rule = negative_label_rule(self.pairwise_objective())
         data = read_rows(X, y, qid, group, sample_weight, extras, ignore_negative_labels=rule)
         return float(evaluation(data, np.asarray(self.predict(X))))  # type: ignore[attr-defined]
-
-
-def refuse_unprefixed(params: dict[str, Any]) -> None:
-    """Refuse a parameter of the objective among the ranker's, where a booster would swallow it.
-
-    Raises
-    ------
-    ValueError
-        Naming the parameter as it should be written.
-    """
-    shared = {"device", "n_threads", "random_state"}  # names that a booster has, too
-    known = {name for objective in objective_names() for name in get_objective(objective).get_params()} - shared
-    for name in params:
-        if name in known:
-            raise ValueError(f"{name} is a parameter of the objective: write {NESTED}{name}")
-
-
-def refuse_ignored(params: dict[str, Any], ours: dict[str, str]) -> None:
-    """Refuse parameters of the booster's own ranking objectives, which ours would ignore.
-
-    Parameters
-    ----------
-    params : dict
-    ours : dict of str to str
-        What takes the place of each of them.
-
-    Raises
-    ------
-    ValueError
-        Naming what takes its place.
-    """
-    for name, instead in ours.items():
-        if params.get(name) is not None:
-            raise ValueError(f"{name} belongs to the booster's own objectives; with ours {instead}")
-
-
-def seed_of(random_state: Any) -> Any:
-    """A random state that is a generator as a seed drawn from it; anything else as it is."""
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(np.iinfo(np.int32).max))
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(np.iinfo(np.int32).max))
-    return random_state
-
-
-def native_parameters(params: dict[str, Any]) -> dict[str, Any]:
-    """A ranker's parameters without those that the booster does not know."""
-    ours = ("eval_fraction", "client")
-    return {name: value for name, value in params.items() if name not in ours and not name.startswith(NESTED)}

@@ -9,59 +9,17 @@ from typing import Any
 import numpy as np
 
 from ..._docstrings import documented_with
-from ...objectives import objective_names
-from ...objectives._diagnostics import TrainingWatch
-from ...objectives._evaluator import ObjectiveEvaluator
 from ...ranking._features import check_column_types, column_names, take_qid_column
-from ...ranking._plan import Plan
 from ...ranking._reading import Extras
-from ...ranking._validation import as_list
-from .._evaluation import Evaluation, check_evaluations, sort_metrics
-from .._query_sets import QuerySet, joined, starts_of
-from .._ranker import (
-    OWN_PARAMETERS,
-    RANKER_TEXT,
-    RankerMixin,
-    keyword_signature,
-    native_parameters,
-    refuse_ignored,
-    seed_of,
-    swapped,
-)
+from .._docs import RANKER_TEXT
+from .._evaluation import check_evaluations
+from .._parameters import OWN_PARAMETERS, keyword_signature, native_parameters, seed_of, swapped
+from .._query_sets import joined, starts_of
+from .._ranker import RankerMixin
 from .columns import check_arrow_columns, check_column_names, without_qid_column
-from .dataset import (
-    METRIC_NAMES,
-    MIN_CHILD_HESSIAN,
-    OBJECTIVE_NAMES,
-    is_dart,
-    is_native_metric,
-    lgb,
-    refuse_bagging_by_query,
-    threads_of,
-)
-from .evaluation import at_ranks, evaluation_arguments, metric_function, ranks_apart, read_ranks
-
-_MIN_CHILD_HESSIAN_NAMES = (
-    "min_child_weight",
-    "min_sum_hessian_in_leaf",
-    "min_sum_hessian_per_leaf",
-    "min_sum_hessian",
-    "min_hessian",
-)
-_RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")
-_NO_METRIC = ("", "None", "none", "na", "null", "custom")
-_DEFAULT_RANKS = [1, 2, 3, 4, 5]
-
-_INSTEAD = {
-    "sigmoid": "write objective__temperature=1 / sigmoid",
-    **dict.fromkeys(
-        ("lambdarank_truncation_level", "max_position", "lambdamart_truncation_level"),
-        'all pairs count; objective__truncation= cuts objective__pair_weight="ndcg" or "lambdarank"',
-    ),
-    "lambdarank_norm": 'write objective__normalize="log" or "none"',
-    "label_gain": 'labels may be any numbers: objective__gain="linear", or a callable objective__pair_weight',
-    "lambdarank_position_bias_regularization": "give sample_weight=propensity_weights(position)",
-}
+from .dataset import is_dart, lgb, threads_of
+from .evaluation import choose_metrics, evaluation_arguments, metric_function
+from .training import check_parameters, fit_natively, gradient_function, min_child_hessian
 
 
 @documented_with(RANKER_TEXT)
@@ -176,9 +134,10 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         -----
         %(fit_warns)s
         """
-        evaluator = self._evaluator(threads_of(self.get_params(deep=False)))
+        params = self.get_params(deep=False)
+        evaluator = self._evaluator(threads_of(params))
         if evaluator is not None:
-            self._check_supported()
+            check_parameters(params)
         train, sets, n_queries = self._read_sets(
             evaluator,
             {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
@@ -193,22 +152,23 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             eval_item_id=eval_item_id,
             eval_pairs=eval_pairs,
         )
-        if (evaluator is not None or callable(self.objective)) and is_dart(self.get_params(deep=False)):
+        if (evaluator is not None or callable(self.objective)) and is_dart(params):
             # LightGBM takes a set for the training set, which DART must not evaluate, by the identity of its labels.
             eval_names = eval_names or ["training" if s is train else f"valid_{i}" for i, s in enumerate(sets)]
             sets = [replace(s, data=s.data.copy()) if s is train else s for s in sets]
-        ours, native, ranks = self._choose_metrics(eval_metric, eval_at, evaluator, sets)
-        check_evaluations(ours, sets)
-        if ours:
-            native.append(metric_function(ours, train, sets))
-        # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
+        evaluations, native, ranks = choose_metrics(params, eval_metric, eval_at, evaluator, sets)
+        check_evaluations(evaluations, sets)
+        if evaluations:
+            native.append(metric_function(evaluations, train, sets))
         plan = self._plan(evaluator, train)
         names = column_names(train.X)
         for query_set in sets:
             check_column_names(query_set.X, names, query_set.name)
         for query_set in (train, *sets):
             check_arrow_columns(query_set.X)
-        in_use = self.objective if evaluator is None or plan is None else _gradients(self, evaluator, plan)
+        in_use = self.objective
+        if evaluator is not None and plan is not None:
+            in_use = gradient_function(evaluator, plan, self._watch(min_child_hessian(params)))
         arguments = {
             "sample_weight": train.row_weight,
             "init_score": train.take_scores(init_score, "init_score"),
@@ -223,19 +183,12 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             "init_model": init_model,
         }
         with self._unfitted_unless_trained():
+            # LightGBM trains with _objective, and keeps the parameter of this name apart from it.
             with swapped(self, _objective=in_use):
-                try:
-                    super().fit(train.X, train.labels, **arguments)
-                except lgb.basic.LightGBMError as error:
-                    if "Unknown objective type" not in str(error):
-                        raise
-                    raise ValueError(
-                        f"objective {self.objective!r} is not known: LGBMRanker takes {', '.join(objective_names())}, "
-                        "an object of ours, or one of LightGBM's own"
-                    ) from error
+                fit_natively(super().fit, self.objective, train.X, train.labels, **arguments)
                 trained_with = self._objective if evaluator is None else evaluator.objective
             self._objective = trained_with
-            if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
+            if plan is not None and plan.has_weighted_pair and not self._has_part_of_queries:
                 self._warn_without_split(init_model is not None)
             named = names is not None and all(isinstance(name, str) for name in names)
             self._feature_names = names if named else None  # scikit-learn's rule
@@ -334,56 +287,3 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             # what was asked for comes as eval_metric.
             params["metric"] = "None" if stage == "predict" else []
         return params
-
-    def _choose_metrics(
-        self, eval_metric: Any, eval_at: Any, evaluator: ObjectiveEvaluator | None, sets: list[QuerySet]
-    ) -> tuple[list[Evaluation], list[Any], list[int]]:
-        """Our metrics, LightGBM's, and the ranks for LightGBM's."""
-        asked, ranks = as_list(eval_metric), read_ranks(eval_at)
-        parameter = self._metric_parameter()
-        if evaluator is None:
-            unknown = [m for m in parameter if m not in (*_NO_METRIC, *asked) and not is_native_metric(m)]
-            asked, ranks = ranks_apart([*unknown, *asked], ranks)
-        else:
-            params = self.get_params(deep=False)
-            for name in _RANKS_NAMES:
-                ranks = ranks or read_ranks(params.get(name))
-            asked = at_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
-            if parameter and not asked:  # metric="None"
-                return [], [], _DEFAULT_RANKS
-        ranks = ranks or _DEFAULT_RANKS
-        ours, native = sort_metrics(asked, [f"ndcg@{k}" for k in ranks], evaluator, sets, is_native_metric)
-        return ours, native, ranks
-
-    def _metric_parameter(self) -> list[Any]:
-        """The metrics named by the parameter ``metric``."""
-        params = self.get_params(deep=False)
-        names = [name for key in METRIC_NAMES for name in as_list(params.get(key))]
-        return [part.strip() for name in names for part in str(name).split(",")]
-
-    def _check_supported(self) -> None:
-        params = self.get_params(deep=False)
-        refuse_bagging_by_query(params)
-        refuse_ignored(params, _INSTEAD)
-        if params.get("use_quantized_grad") and tuple(map(int, lgb.__version__.split(".")[:2])) < (4, 2):
-            raise ValueError("use_quantized_grad with a custom objective ends the process in LightGBM before 4.2")
-        if params.get("class_weight") is not None:
-            raise ValueError("class_weight does not apply to our objectives; use sample_weight")
-        for alias in OBJECTIVE_NAMES[1:]:
-            if alias in params:
-                raise ValueError(f"{alias}={params[alias]!r} would take the place of objective; give it as objective=")
-
-
-def _gradients(ranker: LGBMRanker, evaluator: ObjectiveEvaluator, plan: Plan) -> Callable[..., Any]:
-    """The objective as LightGBM's estimators call it: exactly four parameters.
-
-    A function, since LightGBM deep-copies a callable several times and leaves functions as they are.
-    """
-    params = ranker.get_params(deep=False)
-    given = [params[name] for name in _MIN_CHILD_HESSIAN_NAMES if name in params]
-    watch = None if ranker._sees_a_part else TrainingWatch(float(given[-1]) if given else MIN_CHILD_HESSIAN)
-
-    def gradients(y_true: Any, y_pred: Any, weight: Any, group: Any) -> Any:
-        return evaluator.boost(plan, y_pred, watch)
-
-    return gradients

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..._docstrings import documented_with
 from ...objectives import NESTED, objective_names
-from ...objectives._diagnostics import TrainingWatch
-from ...objectives._evaluator import ObjectiveEvaluator
 from ...ranking._features import check_column_types, take_qid_column
-from ...ranking._plan import Plan
 from ...ranking._reading import Extras
 from ...ranking._validation import as_list
-from .._evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
-from .._query_sets import QuerySet, joined, paired, starts_of
-from .._ranker import (
+from .._docs import RANKER_TEXT
+from .._evaluation import QueryFunction, check_evaluations, sort_metrics
+from .._parameters import (
     OWN_PARAMETERS,
-    RANKER_TEXT,
-    RankerMixin,
     keyword_signature,
     native_parameters,
-    refuse_ignored,
     refuse_unprefixed,
     seed_of,
     swapped,
 )
-from .dataset import MIN_CHILD_HESSIAN, is_native_metric, xgb
-from .training import Injection, placed_beside
-
-_INSTEAD = {
-    "lambdarank_pair_method": "all pairs count (BPR(negatives=n) draws some)",
-    "lambdarank_num_pair_per_sample": 'all pairs count; objective__truncation= cuts objective__pair_weight="ndcg"',
-    "lambdarank_normalization": 'write objective__normalize="log" or "none"',
-    "lambdarank_score_normalization": 'write objective__pair_weight="lambdarank", which divides by the difference',
-    "lambdarank_unbiased": "give sample_weight=propensity_weights(position)",
-    "lambdarank_bias_norm": "give sample_weight=propensity_weights(position)",
-}
+from .._query_sets import QuerySet, joined, starts_of
+from .._ranker import RankerMixin
+from .dataset import is_native_metric, xgb
+from .evaluation import evaluation_arguments, native_weight, with_directions
+from .training import Injection, check_parameters, fit_natively, gradient_function, min_child_hessian
 
 
 @documented_with(RANKER_TEXT)
@@ -160,7 +147,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 "objective of gbdt_pairloss, or one of XGBoost's 'rank:...'"
             )
         if evaluator is not None:
-            refuse_ignored(self.get_params(deep=False), _INSTEAD)
+            check_parameters(self.get_params(deep=False))
         train, sets, n_queries = self._read_sets(
             evaluator,
             {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
@@ -175,18 +162,21 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             eval_pairs=eval_pairs,
         )
         asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
-        ours, native = sort_metrics(asked, ["ndcg"], evaluator, sets, is_native_metric, wrap=QueryFunction)
-        check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
+        evaluations, native = sort_metrics(asked, ["ndcg"], evaluator, sets, is_native_metric, wrap=QueryFunction)
+        check_evaluations([e for e in evaluations if not isinstance(e, QueryFunction)], sets)
         plan = self._plan(evaluator, train)
-        gradients = None if evaluator is None or plan is None else _gradients(self, evaluator, plan)
+        gradients = None
+        if evaluator is not None and plan is not None:
+            limit = min_child_hessian(self.min_child_weight, self.booster)
+            gradients = gradient_function(evaluator, plan, self._watch(limit))
         callbacks = as_list(self.callbacks if callbacks is None else callbacks)
         arguments = {
             "group": train.data.groups.sizes,
-            "sample_weight": _native_weight(train, evaluator is not None),
+            "sample_weight": native_weight(train, evaluator is not None),
             "base_margin": train.take_scores(base_margin, "base_margin"),
             "verbose": verbose,
             "xgb_model": xgb_model,
-            **_evaluation_arguments(sets, starts_of(sets, base_margin, base_margin_eval_set), evaluator is not None),
+            **evaluation_arguments(sets, starts_of(sets, base_margin, base_margin_eval_set), evaluator is not None),
             **({} if feature_weights is None else {"feature_weights": feature_weights}),
         }
         with self._unfitted_unless_trained():
@@ -196,16 +186,16 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 eval_metric=native or None,
                 early_stopping_rounds=None,
                 callbacks=[
-                    Injection(gradients, ours, sets, evaluator),
-                    *_directed(callbacks, asked, ours, self.early_stopping_rounds),
+                    Injection(gradients, evaluations, sets, evaluator),
+                    *with_directions(callbacks, asked, evaluations, self.early_stopping_rounds),
                 ],
                 # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
                 base_score=(
                     0.0 if self.base_score is None and evaluator is not None and xgb_model is None else self.base_score
                 ),
             ):
-                _fit_natively(super().fit, train.X, train.labels, **arguments)
-            if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
+                fit_natively(super().fit, train.X, train.labels, **arguments)
+            if plan is not None and plan.has_weighted_pair and not self._has_part_of_queries:
                 self._warn_without_split(xgb_model is not None)
             self.n_queries_ = n_queries
         return self
@@ -216,7 +206,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     def check_native_data(self, train: QuerySet) -> None:
         """Raise a ValueError if XGBoost's own objective is chosen, and weights differ within a query."""
-        _native_weight(train, self.pairwise_objective() is not None)
+        native_weight(train, self.pairwise_objective() is not None)
 
     def _n_splits(self) -> float | None:
         if self.booster == "gblinear" or self.get_booster().num_boosted_rounds() == 0:
@@ -305,67 +295,3 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             If the training did not stop early: it had no ``early_stopping_rounds``.
         """
         return int(self.best_iteration)
-
-
-def _fit_natively(fit: Callable[..., Any], *arguments: Any, **named: Any) -> None:
-    """XGBoost's own ``fit``, with a message of ours where its own is one of C++."""
-    try:
-        fit(*arguments, **named)
-    except xgb.core.XGBoostError as error:
-        if "Input data contains `inf`" not in str(error):
-            raise
-        raise ValueError(
-            "X, or that of an evaluation set, has a value that is infinite in float32, which XGBoost does not take: "
-            "NaN, or the parameter missing, stands for a missing value"
-        ) from error
-
-
-def _gradients(ranker: XGBRanker, evaluator: ObjectiveEvaluator, plan: Plan) -> Callable[..., Any]:
-    """The objective on the training set's plan, as :class:`Injection` takes it."""
-    limit = MIN_CHILD_HESSIAN if ranker.min_child_weight is None else float(ranker.min_child_weight)
-    watch = None if ranker._sees_a_part else TrainingWatch(0.0 if ranker.booster == "gblinear" else limit)
-
-    def gradients(booster: Any, preds: Any, dtrain: Any) -> Any:
-        return evaluator.boost(plan, placed_beside(booster, evaluator, preds), watch)
-
-    return gradients
-
-
-def _evaluation_arguments(sets: list[QuerySet], base_margins: Any, is_ours: bool) -> dict[str, Any]:
-    """The evaluation sets as ``xgboost.XGBRanker.fit`` takes them."""
-    margins = paired(base_margins, "base_margin_eval_set", len(sets))
-    if not sets:
-        return {}
-    return {
-        "eval_set": [(s.X, s.labels) for s in sets],
-        "eval_group": [s.data.groups.sizes for s in sets],
-        "sample_weight_eval_set": [_native_weight(s, is_ours) for s in sets],
-        "base_margin_eval_set": [
-            s.take_scores(margin, f"base_margin_eval_set[{i}]")
-            for i, (s, margin) in enumerate(zip(sets, margins, strict=True))
-        ],
-    }
-
-
-def _native_weight(query_set: QuerySet, is_ours: bool) -> Any:
-    """Return the weights that go into the DMatrix: with our objectives the item weights stay in the plan."""
-    return query_set.data.query_weight if is_ours else query_set.query_weight
-
-
-def _directed(callbacks: list[Any], asked: list[Any], ours: list[Evaluation], rounds: int | None) -> list[Any]:
-    """Callbacks whose early stopping knows which way our metrics go; XGBoost guesses by the name.
-
-    It follows the last metric that was asked for, as XGBoost does.
-    """
-    directions = {evaluation.name: evaluation.maximize for evaluation in ours}
-    last = asked[-1] if asked and isinstance(asked[-1], str) else (ours[-1].name if ours else None)
-    result = []
-    for callback in callbacks:
-        if isinstance(callback, xgb.callback.EarlyStopping) and callback.maximize is None:
-            callback = copy.copy(callback)
-            callback.metric_name = callback.metric_name or last
-            callback.maximize = directions.get(callback.metric_name or "")
-        result.append(callback)
-    if rounds is not None:
-        result.append(xgb.callback.EarlyStopping(rounds=rounds, metric_name=last, maximize=directions.get(last or "")))
-    return result
