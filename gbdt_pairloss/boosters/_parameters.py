@@ -1,4 +1,4 @@
-"""Parameters of rankers: our own, and the booster's."""
+"""Parameters of the rankers: those of this package beside those of the booster's ranker."""
 
 from __future__ import annotations
 
@@ -11,27 +11,21 @@ import numpy as np
 
 from ..objectives import NESTED, get_objective, objective_names
 
-#: The parameters of our rankers that the boosters' do not have, or have with another default.
+#: Parameters of our rankers that the boosters' rankers do not have, or have with another default.
 OWN_PARAMETERS: dict[str, Any] = {"objective": "pairwise_logistic", "eval_fraction": None}
 
 
-@contextmanager
-def swapped(estimator: Any, **attributes: Any) -> Iterator[None]:
-    """Set attributes of an estimator for a while; they are put back whatever happens."""
-    before = {name: getattr(estimator, name) for name in attributes}
-    try:
-        for name, value in attributes.items():
-            setattr(estimator, name, value)
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(estimator, name, value)
-
-
 def keyword_signature(native_init: Any, **own: Any) -> inspect.Signature:
-    """The signature of a native ranker's ``__init__``, by keyword, with parameters of our own and their defaults.
+    """Return the signature of a native ranker's ``__init__`` with our parameters, all of them keyword-only.
 
-    For help, completion, and scikit-learn, which reads parameters and their defaults from it.
+    Help and completion show it, and scikit-learn reads parameters and their defaults from it.
+
+    Parameters
+    ----------
+    native_init : callable
+        ``__init__`` of the native ranker.
+    **own
+        Our parameters with their defaults, which replace native ones.
     """
     native = inspect.signature(native_init).parameters
     first = [p for p in native.values() if p.name == "self"]
@@ -45,41 +39,36 @@ def keyword_signature(native_init: Any, **own: Any) -> inspect.Signature:
 
 
 def refuse_unprefixed(params: dict[str, Any]) -> None:
-    """Refuse a parameter of the objective among the ranker's, where a booster would swallow it.
+    """Raise a ValueError for a parameter of the objective without its prefix, which the booster would ignore silently.
 
-    Raises
-    ------
-    ValueError
-        Naming the parameter as it should be written.
+    The message says how to write the parameter.
     """
-    shared = {"device", "n_threads", "random_state"}  # names that a booster has, too
+    shared = {"device", "n_threads", "random_state"}  # boosters have parameters of these names, too
     known = {name for objective in objective_names() for name in get_objective(objective).get_params()} - shared
     for name in params:
         if name in known:
             raise ValueError(f"{name} is a parameter of the objective: write {NESTED}{name}")
 
 
-def refuse_ignored(params: dict[str, Any], ours: dict[str, str]) -> None:
-    """Refuse parameters of the booster's own ranking objectives, which ours would ignore.
+def refuse_ignored(params: dict[str, Any], instead: dict[str, str]) -> None:
+    """Raise a ValueError for a parameter of the booster's own ranking objectives, which our objectives would ignore.
 
     Parameters
     ----------
     params : dict
-    ours : dict of str to str
-        What takes the place of each of them.
-
-    Raises
-    ------
-    ValueError
-        Naming what takes its place.
+        The ranker's parameters.
+    instead : dict of str to str
+        For each parameter of the booster's objectives, what to write instead. The message contains it.
     """
-    for name, instead in ours.items():
+    for name, remedy in instead.items():
         if params.get(name) is not None:
-            raise ValueError(f"{name} belongs to the booster's own objectives; with ours {instead}")
+            raise ValueError(
+                f"{name} belongs to the booster's own objectives; with an objective of gbdt_pairloss {remedy}"
+            )
 
 
 def seed_of(random_state: Any) -> Any:
-    """A random state that is a generator as a seed drawn from it; anything else as it is."""
+    """Return a seed that is drawn from a random generator; anything else is returned unchanged."""
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(np.iinfo(np.int32).max))
     if isinstance(random_state, np.random.Generator):
@@ -88,6 +77,19 @@ def seed_of(random_state: Any) -> Any:
 
 
 def native_parameters(params: dict[str, Any]) -> dict[str, Any]:
-    """A ranker's parameters without those that the booster does not know."""
-    ours = ("eval_fraction", "client")
-    return {name: value for name, value in params.items() if name not in ours and not name.startswith(NESTED)}
+    """Return a ranker's parameters without those that the booster does not have."""
+    own = ("eval_fraction", "client")
+    return {name: value for name, value in params.items() if name not in own and not name.startswith(NESTED)}
+
+
+@contextmanager
+def swapped(estimator: Any, **attributes: Any) -> Iterator[None]:
+    """Set attributes of an estimator within a ``with`` block, and restore them at its end, also after an exception."""
+    before = {name: getattr(estimator, name) for name in attributes}
+    try:
+        for name, value in attributes.items():
+            setattr(estimator, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(estimator, name, value)

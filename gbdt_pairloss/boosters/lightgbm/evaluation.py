@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...objectives._evaluator import ObjectiveEvaluator
 from ...ranking._validation import as_list
 from .._evaluation import Evaluation, sort_metrics
-from .._query_sets import QuerySet, paired
+from .._query_sets import QuerySet, one_per_set
 from .dataset import METRIC_NAMES, is_native_metric, lgb
 
 _RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")
@@ -145,7 +145,9 @@ def evaluation_arguments(sets: list[QuerySet], init_scores: Any) -> dict[str, An
         "eval_sample_weight": [s.row_weight for s in sets],
         "eval_init_score": [
             s.take_scores(score, f"eval_init_score[{i}]")
-            for i, (s, score) in enumerate(zip(sets, paired(init_scores, "eval_init_score", len(sets)), strict=True))
+            for i, (s, score) in enumerate(
+                zip(sets, one_per_set(init_scores, "eval_init_score", len(sets)), strict=True)
+            )
         ],
         "eval_group": [s.data.groups.sizes for s in sets],
     }

@@ -1,4 +1,4 @@
-"""LightGBM's ranker with our objectives and metrics."""
+"""LightGBM's scikit-learn ranker with our objectives and metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...ranking._reading import Extras
 from .._docs import RANKER_TEXT
 from .._evaluation import check_evaluations
 from .._parameters import OWN_PARAMETERS, keyword_signature, native_parameters, seed_of, swapped
-from .._query_sets import joined, starts_of
+from .._query_sets import as_eval_set, initial_scores_of
 from .._ranker import RankerMixin
 from .columns import check_arrow_columns, check_column_names, without_qid_column
 from .dataset import is_dart, lgb, threads_of
@@ -28,29 +28,57 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     Every parameter, attribute and native objective of ``lightgbm.LGBMRanker`` is kept, with these differences:
 
-    - ``objective`` also takes our names and objects; the default is "pairwise_logistic". Nested parameters such as
-      ``objective__temperature`` reach the objective.
-    - ``fit`` takes ``qid`` (one id per row, any dtype, any order) besides ``group``; so does a DataFrame column
-      ``qid``. ``sample_weight`` is per row (item weights) or per query.
-    - With our objectives no metric of LightGBM's is evaluated unless asked for, so that its limits (10,000 rows a
-      query, whole-number labels below 31) are gone.
-    - ``score`` exists: the mean NDCG (or another metric) of the queries.
-    - All arguments of ``fit`` but X and y go by keyword.
+    - ``objective`` also takes the names and objects of this package; the default is "pairwise_logistic". Nested
+      parameters such as ``objective__temperature`` are passed to the objective.
+    - ``fit`` takes ``qid`` (one id per row, any dtype, any order) or a DataFrame column ``qid`` instead of ``group``.
+      ``sample_weight`` is per row (item weights) or per query.
+    - With our objectives, LightGBM's own metrics are evaluated only if they are asked for, so that their limits
+      (10,000 rows per query, whole-number labels below 31) do not apply.
+    - There is a method ``score``: the mean NDCG (or another metric) of the queries.
+    - All arguments of ``fit`` except X and y are keyword-only.
 
-    A saved booster loads into plain LightGBM and predicts the same.
+    A saved booster can be loaded by plain LightGBM and predicts the same.
 
     Parameters
     ----------
     objective : str or PairwiseObjective or callable, default="pairwise_logistic"
-        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or whatever
-        ``lightgbm.LGBMRanker`` takes, such as "lambdarank"; None is LightGBM's default.
+        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an objective of this package, or anything
+        that ``lightgbm.LGBMRanker`` takes, such as "lambdarank"; None is LightGBM's default.
     %(eval_fraction)s
     **kwargs
-        The parameters of ``lightgbm.LGBMRanker``; ``metric`` takes our metrics' names, too.
+        The parameters of ``lightgbm.LGBMRanker``. ``metric`` also takes the names of our metrics.
+
+    Attributes
+    ----------
+    %(fitted)s
 
     Raises
     ------
     %(init_raises)s
+
+    See Also
+    --------
+    XGBRanker : The same for XGBoost.
+    gbdt_pairloss.dask.DaskLGBMRanker : This ranker on Dask clusters.
+    PairwiseLogistic : The default objective, with the parameters of all objectives.
+    make_ranking_scorer : Make a scorer for scikit-learn's searches and cross-validation.
+
+    Notes
+    -----
+    LightGBM takes gradients from the host only, wherever it trains. ``objective__device="cuda"`` computes them on the
+    CUDA device and copies them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gbdt_pairloss import LGBMRanker
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 2))
+    >>> y = np.exp(X[:, 0])
+    >>> qid = np.repeat(np.arange(20), 10)
+    >>> ranker = LGBMRanker(n_estimators=10, random_state=0, verbose=-1).fit(X, y, qid=qid)
+    >>> ranker.score(X, y, qid=qid, metric="pair_accuracy") > 0.9
+    True
     """
 
     _native_ranker = lgb.LGBMRanker
@@ -101,34 +129,35 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         ----------
         %(rows)s
         init_score : array of shape (n_rows,), optional
-            Scores to start from.
+            Scores from which the training starts.
         %(eval_set)s
         eval_names : list of str, optional
-            Names of the evaluation sets, for ``evals_result_``; default: "valid_0" and so on.
+            Names of the evaluation sets in ``evals_result_``; default: "valid_0" and so on.
         eval_sample_weight : list of arrays of shape (n_rows,) or (n_queries,), optional
             %(eval_weight)s
         eval_init_score : list of arrays of shape (n_rows,), optional
-            Scores that the evaluation sets start from.
+            Scores from which the evaluation sets start.
         eval_metric : str, Metric, callable or list of these, optional
-            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables as LightGBM takes them.
-            Default, with our objectives: the parameter ``metric``, else NDCG at ``eval_at``, or the objective's own
-            loss where labels do not suit NDCG. LightGBM evaluates its own metrics before ours, which matters to
-            ``first_metric_only`` alone.
+            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables in LightGBM's form. Default
+            with our objectives: the parameter ``metric``, else NDCG at ``eval_at``, or the loss of the objective if
+            labels do not suit NDCG. LightGBM evaluates its own metrics first, which matters only to
+            ``first_metric_only``.
         eval_at : int or sequence of int, optional
-            Ranks at which "ndcg" and "map" without one are evaluated; the default metric uses 1 to 5.
+            Ranks at which "ndcg" and "map" are evaluated if their names have no ``@k``; the default metric uses 1 to 5.
         feature_name, categorical_feature, callbacks, init_model
-            As in ``lightgbm.LGBMRanker.fit``. Early stopping: ``callbacks=[lightgbm.early_stopping(20)]``.
+            As in ``lightgbm.LGBMRanker.fit``. For early stopping use ``callbacks=[lightgbm.early_stopping(20)]``.
         %(eval_X)s
 
         Returns
         -------
         self : LGBMRanker
+            The fitted ranker.
 
         Raises
         ------
         %(fit_raises)s
-            If an evaluation set has other columns, or ``bagging_by_query`` or ``class_weight`` is set, which do not
-            work with our objectives.
+            If an evaluation set has other columns than X, or if ``bagging_by_query`` or ``class_weight`` is set, which
+            do not work with our objectives.
 
         Warns
         -----
@@ -142,9 +171,9 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             evaluator,
             {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
             Extras(loser_weight, item_id, pairs),
-            joined(eval_set, eval_X, eval_y),
+            as_eval_set(eval_set, eval_X, eval_y),
             "eval_sample_weight",
-            by_data_alone=evaluator is None,  # as LightGBM does
+            by_data_alone=evaluator is None,  # like LightGBM
             eval_qid=eval_qid,
             eval_group=eval_group,
             eval_weight=eval_sample_weight,
@@ -153,7 +182,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             eval_pairs=eval_pairs,
         )
         if (evaluator is not None or callable(self.objective)) and is_dart(params):
-            # LightGBM takes a set for the training set, which DART must not evaluate, by the identity of its labels.
+            # With DART the training set must not be evaluated. LightGBM recognises it by the identity of its labels.
             eval_names = eval_names or ["training" if s is train else f"valid_{i}" for i, s in enumerate(sets)]
             sets = [replace(s, data=s.data.copy()) if s is train else s for s in sets]
         evaluations, native, ranks = choose_metrics(params, eval_metric, eval_at, evaluator, sets)
@@ -173,7 +202,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             "sample_weight": train.row_weight,
             "init_score": train.take_scores(init_score, "init_score"),
             "group": train.data.groups.sizes,
-            **evaluation_arguments(sets, starts_of(sets, init_score, eval_init_score)),
+            **evaluation_arguments(sets, initial_scores_of(sets, init_score, eval_init_score)),
             "eval_names": eval_names,
             "eval_metric": native or None,
             "eval_at": ranks,
@@ -183,7 +212,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             "init_model": init_model,
         }
         with self._unfitted_unless_trained():
-            # LightGBM trains with _objective, and keeps the parameter of this name apart from it.
+            # LightGBM trains with _objective, which is not the parameter objective.
             with swapped(self, _objective=in_use):
                 fit_natively(super().fit, self.objective, train.X, train.labels, **arguments)
                 trained_with = self._objective if evaluator is None else evaluator.objective
@@ -205,14 +234,16 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     @property
     def feature_names_in_(self) -> Any:
-        """Names of the features, an array of shape (n_features,), where X had some.
-
-        LightGBM 4.6 makes some up, and warns of arrays without.
+        """Names of the features, an array of shape (n_features,), if X had names that are all strings.
 
         Raises
         ------
         AttributeError
-            If the ranker was fitted without names, or not at all.
+            If the ranker was fitted without names, or is not fitted.
+
+        Notes
+        -----
+        LightGBM 4.6 invents names for an X without names, and then warns if ``predict`` is given an array.
         """
         if getattr(self, "_feature_names", None) is None:
             raise AttributeError(f"{type(self).__name__} has no feature_names_in_: it was fitted without names")
@@ -220,11 +251,11 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     @feature_names_in_.setter
     def feature_names_in_(self, names: Any) -> None:
-        """scikit-learn would set it while LightGBM checks X; ``fit`` knows better."""
+        """Ignore names that scikit-learn sets while LightGBM checks X; ``fit`` keeps those of the caller's X."""
 
     @feature_names_in_.deleter
     def feature_names_in_(self) -> None:
-        """scikit-learn would delete it while LightGBM checks an X without names."""
+        """Do nothing when scikit-learn deletes the names while LightGBM checks an X without names."""
 
     def predict(
         self,
@@ -237,27 +268,28 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         validate_features: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Scores of rows, as ``lightgbm.LGBMRanker.predict``; a DataFrame column ``qid`` is left out.
+        """Predict the scores of rows, like ``lightgbm.LGBMRanker.predict``; a DataFrame column ``qid`` is ignored.
 
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
-            Features, in the columns of ``fit``.
+            Features, with the same columns as in ``fit``.
         raw_score, start_iteration, num_iteration, pred_leaf, pred_contrib, validate_features
             As in ``lightgbm.LGBMRanker.predict``.
         **kwargs
-            LightGBM's other parameters of predictions.
+            Other parameters of LightGBM's predictions.
 
         Returns
         -------
         scores : float64 array of shape (n_rows,)
-            Larger is better; they compare within a query only. ``pred_leaf``: LightGBM's leaves, int32 of shape
-            (n_rows, n_trees). ``pred_contrib``: its contributions, float64 of shape (n_rows, n_features + 1).
+            Larger is better; scores are comparable only within a query. With ``pred_leaf``, the leaves of each row,
+            int32 of shape (n_rows, n_trees). With ``pred_contrib``, the contributions of the features, float64 of shape
+            (n_rows, n_features + 1).
 
         Raises
         ------
         ValueError
-            If X has other columns, or the ranker is not fitted.
+            If X has other columns than in ``fit``, or the ranker is not fitted.
         """
         features = take_qid_column(X)[0]
         check_column_types(features)
@@ -278,12 +310,12 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         return float(self.booster_.feature_importance("split").sum()) if self.booster_.num_trees() else None
 
     def _process_params(self, stage: str) -> dict[str, Any]:
-        # LightGBM turns all parameters, nested ones too, into its own.
+        # LightGBM passes on all parameters, also nested ones.
         params = native_parameters(super()._process_params(stage))
-        if "random_state" in params:  # LightGBM 4.0 takes no Generator
+        if "random_state" in params:  # LightGBM 4.0 does not support a Generator
             params["random_state"] = seed_of(params["random_state"])
         if self.pairwise_objective() is not None:
-            # LightGBM's default "ndcg" refuses queries of 10,000 rows and labels that are no small whole numbers;
-            # what was asked for comes as eval_metric.
+            # LightGBM's default metric "ndcg" raises for queries of more than 10,000 rows and for labels that are not
+            # small whole numbers. Metrics that the caller asks for are passed as eval_metric.
             params["metric"] = "None" if stage == "predict" else []
         return params

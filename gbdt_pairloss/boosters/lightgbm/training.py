@@ -73,5 +73,5 @@ def fit_natively(fit: Callable[..., Any], objective: Any, *arguments: Any, **nam
             raise
         raise ValueError(
             f"objective {objective!r} is not known: LGBMRanker takes {', '.join(objective_names())}, "
-            "an object of ours, or one of LightGBM's own"
+            "an objective of gbdt_pairloss, or one of LightGBM's own"
         ) from error

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from .._evaluation import Evaluation
-from .._query_sets import QuerySet, paired
+from .._query_sets import QuerySet, one_per_set
 from .dataset import xgb
 
 
@@ -15,7 +15,7 @@ def evaluation_arguments(sets: list[QuerySet], base_margins: Any, is_pairwise: b
 
     ``is_pairwise``: whether the ranker trains with one of our objectives.
     """
-    margins = paired(base_margins, "base_margin_eval_set", len(sets))
+    margins = one_per_set(base_margins, "base_margin_eval_set", len(sets))
     if not sets:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""XGBoost's ranker with our objectives and metrics."""
+"""XGBoost's scikit-learn ranker with our objectives and metrics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .._parameters import (
     seed_of,
     swapped,
 )
-from .._query_sets import QuerySet, joined, starts_of
+from .._query_sets import QuerySet, as_eval_set, initial_scores_of
 from .._ranker import RankerMixin
 from .dataset import is_native_metric, xgb
 from .evaluation import evaluation_arguments, native_weight, with_directions
@@ -33,33 +33,56 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     Every parameter, attribute and native objective of ``xgboost.XGBRanker`` is kept, with these differences:
 
-    - ``objective`` also takes our names and objects; the default is "pairwise_logistic". Nested parameters such as
-      ``objective__temperature`` reach the objective.
-    - ``qid`` may be of any dtype and in any order; rows are regrouped inside.
+    - ``objective`` also takes the names and objects of this package; the default is "pairwise_logistic". Nested
+      parameters such as ``objective__temperature`` are passed to the objective.
+    - ``qid`` may be of any dtype and in any order; rows are regrouped internally.
     - ``sample_weight`` is per row (item weights, our objectives only) or per query. Weights per query also weigh the
       rows in XGBoost's quantile sketch, weights per row do not.
-    - ``eval_metric`` takes our metrics by name, several callables too, and early stopping knows their direction. A
-      callable ``f(y_true, y_pred)`` sees one query at a time; the mean over queries (of two rows or more) counts
-      each by its weight, not by its size.
+    - ``eval_metric`` takes our metrics by name, and also several callables. Early stopping uses their direction. A
+      callable ``f(y_true, y_pred)`` gets one query at a time. The result is the mean over queries of two rows or more,
+      weighted by the weights of the queries, not by their sizes.
     - With ``device="cuda"`` our objectives and metrics are computed on the GPU, too, if CuPy is installed
       (``objective__device="cpu"``: on the host).
-    - With our objectives scores start at 0 (``base_score``), not at 0.5.
-    - ``score`` takes ``qid`` and ``metric``; ``load_model`` leaves an objective of ours in place.
+    - With our objectives scores start at 0 (``base_score``) instead of 0.5.
+    - ``score`` takes ``qid`` and ``metric``. ``load_model`` does not replace an objective of this package.
 
-    A saved model says ``rank:pairwise``, loads into plain XGBoost and predicts the same.
+    A saved model has the objective ``rank:pairwise``. It can be loaded by plain XGBoost and predicts the same.
 
     Parameters
     ----------
     objective : str or PairwiseObjective, default="pairwise_logistic"
-        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or "rank:ndcg",
-        "rank:pairwise", "rank:map".
+        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an objective of this package, or one of
+        XGBoost's own: "rank:ndcg", "rank:pairwise", "rank:map".
     %(eval_fraction)s
     **kwargs
         The parameters of ``xgboost.XGBRanker``.
 
+    Attributes
+    ----------
+    %(fitted)s
+
     Raises
     ------
     %(init_raises)s
+
+    See Also
+    --------
+    LGBMRanker : The same for LightGBM.
+    gbdt_pairloss.dask.DaskXGBRanker : This ranker on Dask clusters.
+    PairwiseLogistic : The default objective, with the parameters of all objectives.
+    make_ranking_scorer : Make a scorer for scikit-learn's searches and cross-validation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gbdt_pairloss import XGBRanker
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 2))
+    >>> y = np.exp(X[:, 0])
+    >>> qid = np.repeat(np.arange(20), 10)
+    >>> ranker = XGBRanker(n_estimators=10, random_state=0).fit(X, y, qid=qid)
+    >>> ranker.score(X, y, qid=qid, metric="pair_accuracy") > 0.9
+    True
     """
 
     _native_ranker = xgb.XGBRanker
@@ -69,7 +92,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     ) -> None:
         nested = {name: kwargs.pop(name) for name in list(kwargs) if name.startswith(NESTED)}
         refuse_unprefixed(kwargs)
-        # The base class takes strings that start with "rank:" only.
+        # The base class accepts only strings that start with "rank:".
         super().__init__(objective="rank:pairwise", **kwargs)
         self.objective = objective
         self.eval_fraction = eval_fraction
@@ -112,18 +135,18 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         ----------
         %(rows)s
         base_margin : array of shape (n_rows,), optional
-            Scores to start from.
+            Scores from which the training starts.
         %(eval_set)s
         sample_weight_eval_set : list of arrays of shape (n_rows,) or (n_queries,), optional
             %(eval_weight)s
         base_margin_eval_set : list of arrays of shape (n_rows,), optional
-            Scores that the evaluation sets start from.
+            Scores from which the evaluation sets start.
         eval_metric : str, Metric, callable or list of these, optional
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables ``f(y_true, y_pred)`` of one
-            query. Default: the constructor's, else, with our objectives, "ndcg", or the objective's own loss where
-            labels do not suit NDCG. Early stopping follows the last.
+            query. Default: ``eval_metric`` of the constructor, else, with our objectives, "ndcg", or the loss of the
+            objective if labels do not suit NDCG. Early stopping follows the last metric.
         callbacks : list of xgboost.callback.TrainingCallback, optional
-            Default: the constructor's.
+            Default: ``callbacks`` of the constructor.
         verbose, xgb_model, feature_weights
             As in ``xgboost.XGBRanker.fit``.
         %(eval_X)s
@@ -131,6 +154,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         Returns
         -------
         self : XGBRanker
+            The fitted ranker.
 
         Raises
         ------
@@ -152,7 +176,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             evaluator,
             {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
             Extras(loser_weight, item_id, pairs),
-            joined(eval_set, eval_X, eval_y),
+            as_eval_set(eval_set, eval_X, eval_y),
             "sample_weight_eval_set",
             eval_qid=eval_qid,
             eval_group=eval_group,
@@ -176,20 +200,22 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             "base_margin": train.take_scores(base_margin, "base_margin"),
             "verbose": verbose,
             "xgb_model": xgb_model,
-            **evaluation_arguments(sets, starts_of(sets, base_margin, base_margin_eval_set), evaluator is not None),
+            **evaluation_arguments(
+                sets, initial_scores_of(sets, base_margin, base_margin_eval_set), evaluator is not None
+            ),
             **({} if feature_weights is None else {"feature_weights": feature_weights}),
         }
         with self._unfitted_unless_trained():
             with swapped(
                 self,
-                objective=self.objective,  # the base class replaces it by the native name
+                objective=self.objective,  # the base class sets it to the native name
                 eval_metric=native or None,
                 early_stopping_rounds=None,
                 callbacks=[
                     Injection(gradients, evaluations, sets, evaluator),
                     *with_directions(callbacks, asked, evaluations, self.early_stopping_rounds),
                 ],
-                # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
+                # Otherwise XGBoost starts at 0.5 with a custom objective. A model to continue has a start of its own.
                 base_score=(
                     0.0 if self.base_score is None and evaluator is not None and xgb_model is None else self.base_score
                 ),
@@ -205,7 +231,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             self.__dict__.pop(name, None)
 
     def check_native_data(self, train: QuerySet) -> None:
-        """Raise a ValueError if XGBoost's own objective is chosen, and weights differ within a query."""
+        """Raise a ValueError if the objective is XGBoost's own and weights differ within a query."""
         native_weight(train, self.pairwise_objective() is not None)
 
     def _n_splits(self) -> float | None:
@@ -214,7 +240,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         return len(self.get_booster().get_score(importance_type="weight"))
 
     def load_model(self, fname: Any) -> None:
-        """Load a saved model; an objective of ours stays the ranker's objective, for the next ``fit``.
+        """Load a saved model; if the ranker's objective is one of this package, it is kept for the next ``fit``.
 
         Parameters
         ----------
@@ -224,7 +250,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         Raises
         ------
         ValueError
-            If it cannot be read, or is no model of XGBoost's (``xgboost.core.XGBoostError``).
+            If the file cannot be read, or is not a model of XGBoost (``xgboost.core.XGBoostError``).
         """
         if self.pairwise_objective() is None:
             super().load_model(fname)
@@ -233,7 +259,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             super().load_model(fname)
 
     def get_xgb_params(self) -> dict[str, Any]:
-        """The native parameters; with an objective of ours the model calls itself ``rank:pairwise``.
+        """Get the parameters for XGBoost; the objective of the model is ``rank:pairwise`` with our objectives.
 
         Returns
         -------
@@ -256,24 +282,24 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         base_margin: Any = None,
         iteration_range: Any = None,
     ) -> Any:
-        """Scores of rows, as ``xgboost.XGBRanker.predict``; a DataFrame column ``qid`` is left out.
+        """Predict the scores of rows, like ``xgboost.XGBRanker.predict``; a DataFrame column ``qid`` is ignored.
 
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
-            Features, in the columns of ``fit``.
+            Features, with the same columns as in ``fit``.
         output_margin, validate_features, base_margin, iteration_range
             As in ``xgboost.XGBRanker.predict``.
 
         Returns
         -------
         scores : float32 array of shape (n_rows,)
-            Larger is better; they compare within a query only.
+            Larger is better; scores are comparable only within a query.
 
         Raises
         ------
         ValueError
-            If X has other columns, or the ranker is not fitted.
+            If X has other columns than in ``fit``, or the ranker is not fitted.
         """
         features = take_qid_column(X)[0]
         check_column_types(features)
@@ -287,11 +313,11 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     @property
     def best_iteration_(self) -> int:
-        """XGBoost's ``best_iteration`` (counted from 0), under scikit-learn's and LightGBM's name.
+        """XGBoost's ``best_iteration`` (counted from 0), under the name that scikit-learn and LightGBM use.
 
         Raises
         ------
         AttributeError
-            If the training did not stop early: it had no ``early_stopping_rounds``.
+            If the training had no early stopping.
         """
         return int(self.best_iteration)

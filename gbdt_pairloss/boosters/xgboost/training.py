@@ -55,7 +55,7 @@ def fit_natively(fit: Callable[..., Any], *arguments: Any, **named: Any) -> None
             raise
         raise ValueError(
             "X, or that of an evaluation set, has a value that is infinite in float32, which XGBoost does not take: "
-            "NaN, or the parameter missing, stands for a missing value"
+            "use NaN, or the value of the parameter missing, for a missing value"
         ) from error
 
 
