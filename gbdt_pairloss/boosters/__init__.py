@@ -13,8 +13,9 @@ To add a booster:
 1. Make a folder with the name of the booster's package, and write its ``dataset``, which imports the package by
    ``import_booster``. Add the name to the loop below. The objectives and ``feval`` as callables, ``attach`` and ``cv``
    then support the booster.
-2. Write the other files. A ranker has ``RankerMixin`` as its first base, and ``_native_ranker``, ``_forget`` and
-   ``_n_splits``.
+2. Write the other files. ``training`` has ``check_parameters``, ``min_child_hessian``, ``gradient_function`` and
+   ``fit_natively``; ``evaluation`` has ``evaluation_arguments``. The ranker's bases are ``RankerMixin`` and the
+   booster's own ranker; it defines ``fit``, ``predict``, ``_native_ranker``, ``_forget`` and ``_n_splits``.
 3. Add the ranker to ``__all__`` and to the lazy imports of ``gbdt_pairloss/__init__.py``.
 4. Add the package to the extras and to mypy's list of untyped modules in ``pyproject.toml``.
 5. Add the ranker to ``tests/_support/rankers.py``, and the package to the parametrized tests in ``tests/boosters``.
