@@ -182,7 +182,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             eval_pairs=eval_pairs,
         )
         if (evaluator is not None or callable(self.objective)) and is_dart(params):
-            # With DART the training set must not be evaluated. LightGBM recognises it by the identity of its labels.
+            # With DART the training set must not be evaluated. LightGBM recognises it by the identity of its labels: a
+            # copy is another set.
             eval_names = eval_names or ["training" if s is train else f"valid_{i}" for i, s in enumerate(sets)]
             sets = [replace(s, data=s.data.copy()) if s is train else s for s in sets]
         evaluations, native, ranks = choose_metrics(params, eval_metric, eval_at, evaluator, sets)
