@@ -1,9 +1,25 @@
-"""The boosters: a folder each, with the same files. To add one: its folder, and its name here.
+"""The boosters, one folder each. All folders have these files.
 
-- ``dataset``: reads the booster's datasets, an :class:`~gbdt_pairloss.ranking._adapter.Adapter`;
-- ``ranker``: its scikit-learn estimator;
-- ``training``: how our gradients get into its training;
-- ``evaluation``: how our metrics do.
+- ``dataset``: the booster's datasets. The module has the names of ``Adapter`` in ``ranking/_adapter.py``.
+- ``ranker``: the booster's scikit-learn ranker with our objectives: ``RankerMixin`` of ``boosters/_ranker.py`` and the
+  booster's own class.
+- ``training``: our gradients in the training of that ranker, and the parameters that matter to them.
+- ``evaluation``: the evaluation sets and our metrics in its training.
+
+A folder may have more files for what only its booster needs: ``lightgbm/columns.py``, ``xgboost/batches.py``.
+
+To add a booster:
+
+1. Make a folder with the name of the booster's package, and write its ``dataset``, which imports the package by
+   ``import_booster``. Add the name to the loop below. The objectives and ``feval`` as callables, ``attach`` and ``cv``
+   then support the booster.
+2. Write the other files. ``training`` has ``check_parameters``, ``min_child_hessian``, ``gradient_function`` and
+   ``fit_natively``; ``evaluation`` has ``evaluation_arguments``. The ranker's bases are ``RankerMixin`` and the
+   booster's own ranker; it defines ``fit``, ``predict``, ``_native_ranker``, ``_forget`` and ``_n_splits``.
+3. Add the ranker to ``__all__`` and to the lazy imports of ``gbdt_pairloss/__init__.py``.
+4. Add the package to the extras and to mypy's list of untyped modules in ``pyproject.toml``.
+5. Add the ranker to ``tests/_support/rankers.py``, and the package to the parametrized tests in ``tests/boosters``.
+6. If the booster trains on Dask clusters, add its network and its ranker to ``gbdt_pairloss/dask/``.
 """
 
 from __future__ import annotations

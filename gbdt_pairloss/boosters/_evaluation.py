@@ -1,4 +1,4 @@
-"""What a ranker evaluates while it trains: which metrics are ours, which are the booster's own."""
+"""Evaluation during a training: metrics that this package computes, and metrics that the booster computes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from ..ranking._data import RankingData
 from ..ranking._plan import Plan
 from ._query_sets import QuerySet
 
-# What both boosters' own NDCG takes; larger grades want another metric by default.
+# The largest label that the NDCG of both boosters supports. With larger labels NDCG is not the default metric.
 _LARGEST_GRADE = 31
 
 
 class Evaluation(Protocol):
-    """A value of a set and its scores; ``maximize`` is None where nobody knows the direction."""
+    """A metric or a loss of a set and its scores.
+
+    ``maximize`` says whether larger values are better; None: unknown.
+    """
 
     @property
     def name(self) -> str: ...
@@ -36,7 +39,7 @@ class Evaluation(Protocol):
 
 
 class LossMetric:
-    """An objective's mean pair loss as an evaluation."""
+    """The mean pair loss of an objective, as an evaluation."""
 
     maximize = False
 
@@ -51,7 +54,7 @@ class LossMetric:
         mine, theirs = self.evaluator.objective, other.evaluator.objective
         if type(mine) is not type(theirs):
             return False
-        # Where and in how many threads it is computed does not change the metric.
+        # The device and the number of threads do not change the value.
         values = theirs.get_params()
         differ = {name for name, value in mine.get_params().items() if not np.array_equal(values[name], value)}
         return differ <= {"n_threads", "device"}
@@ -63,9 +66,9 @@ class LossMetric:
 
 
 class QueryFunction:
-    """A callable of one query, ``f(y_true, y_pred)``, as an evaluation: the weighted mean over queries.
+    """A user's function of one query, ``f(y_true, y_pred)``, as an evaluation: the weighted mean over queries.
 
-    XGBoost's own decorator weighs queries by their size and ignores their weights.
+    XGBoost's own decorator of such functions weights queries by their size, and ignores their weights.
     """
 
     maximize = None
@@ -76,7 +79,7 @@ class QueryFunction:
         self.name = getattr(plain, "__name__", type(plain).__name__)
 
     def __call__(self, data: RankingData, scores: NDArray[Any]) -> float:
-        scores = to_host(scores)  # which the caller's function will not expect elsewhere
+        scores = to_host(scores)  # the user's function expects NumPy arrays
         ptr, order = data.groups.ptr, data.groups.order
         weight = data.evaluation_weight()
         values, weights = [], []
@@ -103,56 +106,60 @@ def sort_metrics(
     is_native: Callable[[str], bool],
     wrap: Callable[[Callable[..., Any]], Evaluation] | None = None,
 ) -> tuple[list[Evaluation], list[Any]]:
-    """Tell the metrics that are ours from those for the booster: ``(ours, native)``.
+    """Separate the metrics that this package computes from those that the booster computes: ``(evaluations, native)``.
 
-    With an objective of ours, our metrics win over the booster's of the same name; with the booster's own objective,
-    the booster's metrics do.
+    If both have a metric of a name, this package computes it with one of our objectives, and the booster with one of
+    its own.
 
     Parameters
     ----------
     asked : sequence
-        Names, Metric objects, what ``feval`` returns, objectives or their ``metric``, and callables.
+        Names, Metric objects, results of ``feval``, objectives or their ``metric``, and callables.
     default : sequence of str
-        For an objective of ours if nothing is asked for, where the labels of all sets suit NDCG; the objective's own
-        loss where they do not.
+        Names of the metrics to use if ``asked`` is empty and the ranker has one of our objectives. If the labels of a
+        set do not suit NDCG, the loss of the objective is used instead.
+    evaluator : ObjectiveEvaluator or None
+        Evaluator of our objective; None for a native objective of the booster.
+    sets : iterable of QuerySet
+        Evaluation sets.
     is_native : callable
-        Whether the booster has a metric of a name.
+        ``is_native(name)`` returns whether the booster has a metric of this name.
     wrap : callable, optional
-        Makes an evaluation of a user's callable; None: callables go to the booster.
+        Makes an evaluation from a user's callable; None: callables are passed to the booster.
 
     Raises
     ------
     ValueError
-        If nobody knows a name, or two different metrics have the same.
+        If a name is unknown, or two different metrics have the same name.
     TypeError
-        For a metric function of ours: it goes by its name here.
+        If an entry is none of the above, or is a metric function of this package, which is given by name.
     """
     if not asked and evaluator is not None:
-        asked = default if all(_suits_ndcg(s.data) for s in sets) else [LossMetric(evaluator)]
-    ours: dict[str, Evaluation] = {}
+        asked = default if all(_labels_suit_ndcg(s.data) for s in sets) else [LossMetric(evaluator)]
+    evaluations: dict[str, Evaluation] = {}
     native: list[Any] = []
     for entry in _unwrapped(asked):
         evaluation = _as_evaluation(entry, evaluator, is_native, wrap)
         if evaluation is None:
             native.append(entry)
             continue
-        known = ours.setdefault(evaluation.name, evaluation)
-        if known is not evaluation and known != evaluation:
+        first = evaluations.setdefault(evaluation.name, evaluation)
+        if first is not evaluation and first != evaluation:
             raise ValueError(f"eval_metric has two different metrics called {evaluation.name!r}")
-    return list(ours.values()), list(dict.fromkeys(native))
+    return list(evaluations.values()), list(dict.fromkeys(native))
 
 
 def check_evaluations(evaluations: Sequence[Evaluation], sets: Iterable[QuerySet]) -> None:
-    """Evaluate once before training, so that labels which a metric refuses are named while rows are the caller's.
+    """Evaluate once before the training, so that errors about labels name the rows by the caller's numbers.
 
     Raises
     ------
     ValueError
-        What the metric says, with the name of the set.
+        If a metric does not accept a set; the message begins with the name of the set.
     """
     for query_set in sets:
-        looked_at = [query_set.given] if query_set.part is None else [query_set.given, query_set.data]
-        for evaluation, data in product(evaluations, looked_at):
+        forms = [query_set.given] if query_set.part is None else [query_set.given, query_set.data]
+        for evaluation, data in product(evaluations, forms):
             try:
                 evaluation(data, np.zeros(data.groups.n_rows))
             except ValueError as error:
@@ -161,6 +168,7 @@ def check_evaluations(evaluations: Sequence[Evaluation], sets: Iterable[QuerySet
 
 
 def _unwrapped(entries: Sequence[Any]) -> list[Any]:
+    """Return the metrics that entries hold, and the losses of objectives among them; other entries are unchanged."""
     functions = {definition.function: name for name, definition in METRICS.items()}
     result: list[Any] = []
     for entry in entries:
@@ -172,7 +180,7 @@ def _unwrapped(entries: Sequence[Any]) -> list[Any]:
         elif isinstance(owner, PairwiseObjective):
             result.append(LossMetric(ObjectiveEvaluator(owner)))
         elif any(entry is function for function in functions):
-            raise TypeError(f"eval_metric takes a metric of ours by name, {functions[entry]!r} with @k if wanted")
+            raise TypeError(f"eval_metric takes this metric by its name, {functions[entry]!r}, with @k if needed")
         elif not (isinstance(entry, (str, Metric)) or callable(entry)):
             raise TypeError(f"eval_metric takes names such as 'ndcg@10', metrics and callables, got {entry!r}")
         else:
@@ -186,21 +194,22 @@ def _as_evaluation(
     is_native: Callable[[str], bool],
     wrap: Callable[[Callable[..., Any]], Evaluation] | None,
 ) -> Evaluation | None:
-    """What is asked for as an evaluation of ours; None if it is the booster's business."""
+    """Return the evaluation for an entry; None if the booster evaluates it."""
     if isinstance(entry, (Metric, LossMetric)):
         return entry
     if isinstance(entry, str):
-        ours = evaluator is not None and _is_ours(entry)
-        return None if is_native(entry) and not ours else _named(entry, evaluator)
+        replaces_native = evaluator is not None and _has_name(entry)
+        return None if is_native(entry) and not replaces_native else _named(entry, evaluator)
     return wrap(entry) if wrap is not None and callable(entry) else None
 
 
-def _is_ours(name: str) -> bool:
-    """Return whether this package has a metric or an objective of a name."""
+def _has_name(name: str) -> bool:
+    """Return whether this package has a metric or an objective of this name."""
     return name.partition("@")[0] in METRICS or name in objective_names()
 
 
 def _named(name: str, evaluator: ObjectiveEvaluator | None) -> Evaluation:
+    """Return the evaluation of a name: the ranker's objective, another objective, or a metric."""
     if evaluator is not None and name == evaluator.objective.name:
         return LossMetric(evaluator)
     if name in objective_names():
@@ -209,8 +218,8 @@ def _named(name: str, evaluator: ObjectiveEvaluator | None) -> Evaluation:
     return get_metric(name)
 
 
-def _suits_ndcg(data: RankingData) -> bool:
-    """Whether NDCG with exponential gains makes sense of these labels."""
+def _labels_suit_ndcg(data: RankingData) -> bool:
+    """Return whether NDCG with exponential gains supports the labels: from 0 to 31, and no explicit pairs."""
     if data.pairs is not None:
         return False
     labels = data.labels if data.mask is None else data.labels[data.mask]

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def import_booster(package: str) -> Any:
-    """Import a booster's package; an ImportError names the extra that installs it."""
+    """Import a booster's package; if it is not installed, the ImportError names the extra that installs it."""
     try:
         return import_module(package)
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Training and evaluation sets as a ranker's ``fit`` takes them: checked, and each query's rows put together."""
+"""Training and evaluation sets of a ranker's ``fit``: checked, and with the rows of each query together."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ class QuerySet:
     Attributes
     ----------
     name : str
-        What messages call it, such as ``"eval_set[0]"``; empty for the training set.
+        Name in messages, such as ``"eval_set[0]"``; empty for the training set.
     X : array-like, sparse matrix or DataFrame
-        Each query's rows together.
+        Features, with the rows of each query together.
     given : RankingData
-        In the caller's order, for messages.
+        All data in the caller's order, for messages.
     data : RankingData
-        Each query's rows together, in the order of X.
+        Data in the order of X.
     part : int64 array of shape (n_rows,) or None
-        The rows that these are of all that were given, once each query's stand together; None: all.
+        If the set is a part of the given data: its rows, counted after the rows of each query were put together. None:
+        all rows.
     """
 
     name: str
@@ -47,12 +48,12 @@ class QuerySet:
 
     @cached_property
     def labels(self) -> NDArray[np.float32]:
-        """The labels as boosters hold them; the objectives see them unrounded."""
+        """Labels in float32, as boosters store them; our objectives use them without rounding."""
         return self.data.labels.astype(np.float32)
 
     @property
     def row_weight(self) -> NDArray[Any] | None:
-        """All weights as one per row, for a booster that knows no others."""
+        """All weights as one per row, for a booster that supports no others."""
         data = self.data
         if data.query_weight is None:
             return data.item_weight
@@ -60,7 +61,7 @@ class QuerySet:
 
     @property
     def query_weight(self) -> NDArray[Any] | None:
-        """All weights as one per query, for a booster that knows no others.
+        """All weights as one per query, for a booster that supports no others.
 
         Raises
         ------
@@ -72,11 +73,19 @@ class QuerySet:
             return data.query_weight
         first = data.item_weight[data.groups.ptr[:-1]]
         if not np.array_equal(first[data.groups.codes], data.item_weight):
-            raise ValueError("it takes one weight per query, and sample_weight differs within a query")
+            raise ValueError(
+                "the booster's own objective takes one weight per query, and sample_weight differs within a query"
+            )
         return first
 
     def take_scores(self, values: Any, name: str) -> NDArray[Any] | None:
-        """Initial scores of the caller's, one per row, checked and in the order of the rows here."""
+        """Return the caller's initial scores, one per row, checked and in the order of X.
+
+        Raises
+        ------
+        ValueError
+            If their number is wrong, or one is not finite or too large; the message begins with ``name``.
+        """
         if values is None:
             return None
         scores = as_vector(values, name, self.given.groups.n_rows)
@@ -86,18 +95,18 @@ class QuerySet:
         return scores if self.part is None else scores[self.part]
 
     def split(self, fraction: Any, random_state: Any) -> tuple[QuerySet, QuerySet]:
-        """Two parts of whole queries: the rest, and the fraction that is drawn.
+        """Split the set by queries: return the rest, and the fraction that is drawn.
 
         Raises
         ------
         ValueError
-            If the fraction is not between 0 and 1, or there is one query only.
+            If the fraction is not between 0 and 1, or there is only one query.
         """
         if isinstance(fraction, bool) or not isinstance(fraction, (float, np.floating)) or not 0 < fraction < 1:
             raise ValueError(f"eval_fraction must be a number between 0 and 1, the share of queries; got {fraction!r}")
         groups = self.data.groups
         if groups.n_queries < 2:
-            raise ValueError("eval_fraction holds out whole queries, and there is one query only")
+            raise ValueError("eval_fraction holds out whole queries, but there is only one query")
         n_drawn = min(max(1, round(fraction * groups.n_queries)), groups.n_queries - 1)
         random = check_random_state(0 if random_state is None else random_state)
         drawn = np.zeros(groups.n_queries, dtype=bool)
@@ -110,10 +119,13 @@ class QuerySet:
 
 
 def check_extras(extras: Extras, evaluator: ObjectiveEvaluator | None, prefix: str = "") -> None:
-    """Raise a ValueError if something is given that the booster's own objective would not see."""
+    """Raise a ValueError for loser weights, item ids or pairs that the objective does not use.
+
+    ``prefix``: the beginning of the argument's name, ``"eval_"`` for an evaluation set.
+    """
     if evaluator is None and extras.given:
         raise ValueError(
-            f"{prefix}{extras.given[0]} needs an objective of gbdt_pairloss: the booster's own knows nothing of it"
+            f"{prefix}{extras.given[0]} needs an objective of gbdt_pairloss: the booster's own does not support it"
         )
     if evaluator is not None and extras.item_id is not None and not evaluator.reads_item_id:
         name = evaluator.objective.name
@@ -132,24 +144,30 @@ def read_query_set(
     name: str = "",
     is_own: bool = True,
 ) -> QuerySet:
-    """Check a set and put each query's rows together.
+    """Check a set and put the rows of each query together.
 
     Parameters
     ----------
     X, y, qid, group, sample_weight
-        As ``fit`` takes them.
+        The arguments of ``fit``.
     evaluator : ObjectiveEvaluator or None
-        Of our objective, whose rule for negative labels applies; None for a native objective of the booster.
+        Evaluator of our objective, whose rule for negative labels applies; None for a native objective of the booster.
     extras : Extras
-    name : str
-        What messages call the set; empty for the training set.
-    is_own : bool
-        Whether arrays among the objective's parameters belong to these rows, which those of the training set are.
+        Loser weights, item ids and pairs.
+    name : str, default=""
+        Name of the set in messages; empty for the training set.
+    is_own : bool, default=True
+        Whether arrays among the objective's parameters belong to these rows, as they do for the training set.
 
     Raises
     ------
     ValueError
-        If something is malformed; the message begins with the set's name.
+        If an argument is malformed; the message begins with the name of the set.
+
+    Warns
+    -----
+    UserWarning
+        If neither ``qid`` nor ``group`` is given, and there are no pairs.
     """
     with errors_of(name):
         X, qid = take_qid_column(X, qid)
@@ -186,25 +204,40 @@ def read_evaluation_sets(
     eval_pairs: Any = None,
     by_data_alone: bool = False,
 ) -> list[QuerySet]:
-    """Check the evaluation sets and put each query's rows together.
+    """Check the evaluation sets and put the rows of each query together.
 
     Parameters
     ----------
+    eval_set, eval_qid, eval_group, eval_weight, eval_loser_weight, eval_item_id, eval_pairs
+        The arguments of ``fit``.
     train : QuerySet
+        The training set. It is returned itself for an evaluation set that is equal to it.
     given : dict
-        X, y, qid, group and extras of the training set as ``fit`` got them. A set of the very same X and y takes its
-        queries and extras from there if it is given none, and is the training set itself if all is the same.
+        X, y, qid, group and extras of the training set, as ``fit`` got them. An evaluation set of the same two objects
+        X and y takes its queries and extras from here if it is given none.
+    weight_name : str
+        Name of ``eval_weight`` in messages.
+    evaluator : ObjectiveEvaluator or None
+        Evaluator of our objective; None for a native objective of the booster.
     by_data_alone : bool, default=False
-        Take a set of the very same X and y for the training set, whatever its queries and weights.
+        Treat a set of the same two objects X and y as the training set, whatever its queries and weights are.
+
+    Raises
+    ------
+    TypeError
+        If one of the lists is not a list.
+    ValueError
+        If a set is malformed, or has another number of features than the training set; the message begins with its
+        name.
     """
-    given_sets = [eval_set] if isinstance(eval_set, tuple) else _listed(eval_set, "eval_set")
+    given_sets = [eval_set] if isinstance(eval_set, tuple) else _as_list(eval_set, "eval_set")
     n = len(given_sets)
-    qids, groups = paired(eval_qid, "eval_qid", n), paired(eval_group, "eval_group", n)
-    weights = paired(eval_weight, weight_name, n)
+    qids, groups = one_per_set(eval_qid, "eval_qid", n), one_per_set(eval_group, "eval_group", n)
+    weights = one_per_set(eval_weight, weight_name, n)
     columns = [
-        paired(eval_loser_weight, "eval_loser_weight", n),
-        paired(eval_item_id, "eval_item_id", n),
-        paired(eval_pairs, "eval_pairs", n),
+        one_per_set(eval_loser_weight, "eval_loser_weight", n),
+        one_per_set(eval_item_id, "eval_item_id", n),
+        one_per_set(eval_pairs, "eval_pairs", n),
     ]
     sets = []
     for i, (X_and_y, *own) in enumerate(zip(given_sets, *columns, strict=True)):
@@ -233,7 +266,7 @@ def read_evaluation_sets(
         if given["extras"].pairs is not None and query_set.data.pairs is None and np.ptp(query_set.data.labels) == 0:
             raise ValueError(f"eval_set[{i}]: its labels are all equal, and it has no pairs: give them as eval_pairs=")
         width, trained_on = _num_features(query_set.X), _num_features(train.X)
-        if width < trained_on and sparse.issparse(query_set.X):  # such as LETOR files read one by one
+        if width < trained_on and sparse.issparse(query_set.X):  # as in LETOR files that are read separately
             query_set, width = replace(query_set, X=widened(query_set.X, trained_on)), trained_on
         if width != trained_on:
             raise ValueError(f"eval_set[{i}]: X has {width} features, but the training set has {trained_on}")
@@ -242,20 +275,23 @@ def read_evaluation_sets(
     return sets
 
 
-def starts_of(sets: list[QuerySet], start: Any, starts: Any) -> Any:
-    """The initial scores of the evaluation sets: of queries held out of the training set, those of its rows.
+def initial_scores_of(sets: list[QuerySet], start: Any, starts: Any) -> Any:
+    """Return the initial scores of the evaluation sets.
+
+    Queries that were held out of the training set have the scores of the training set.
 
     Parameters
     ----------
     sets : list of QuerySet
+        Evaluation sets.
     start, starts
-        What ``fit`` was given for the training set, and for the evaluation sets.
+        Initial scores of the training set, and of the evaluation sets, as ``fit`` got them.
     """
     return [start] if sets and sets[0].part is not None else starts
 
 
-def joined(eval_set: Any, eval_X: Any, eval_y: Any) -> Any:
-    """``eval_X`` and ``eval_y``, LightGBM 4.7's form, as an ``eval_set``."""
+def as_eval_set(eval_set: Any, eval_X: Any, eval_y: Any) -> Any:
+    """Return the evaluation sets in the form of ``eval_set``, also if they are given as ``eval_X`` and ``eval_y``."""
     if eval_X is None and eval_y is None:
         return eval_set
     if eval_set is not None:
@@ -266,24 +302,28 @@ def joined(eval_set: Any, eval_X: Any, eval_y: Any) -> Any:
     return list(zip(*pairs, strict=True))
 
 
-def paired(values: Any, name: str, n_sets: int) -> list[Any]:
-    """One entry per evaluation set; None stands for none. What is no list belongs to the only set.
+def one_per_set(values: Any, name: str, n_sets: int) -> list[Any]:
+    """Return one entry per evaluation set, None where there is none.
+
+    If there is only one set, ``values`` may be its entry instead of a list.
 
     Raises
     ------
+    TypeError
+        If ``values`` is not a list.
     ValueError
-        If there are not as many as evaluation sets.
+        If the number of entries is not the number of evaluation sets.
     """
     if values is None:
         return [None] * n_sets
-    entries = _listed(values, name) if n_sets != 1 or isinstance(values, (list, tuple)) else [values]
+    entries = _as_list(values, name) if n_sets != 1 or isinstance(values, (list, tuple)) else [values]
     if len(entries) != n_sets:
         raise ValueError(f"{name} has {len(entries)} entries for {n_sets} evaluation set(s)")
     return entries
 
 
-def _listed(values: Any, name: str) -> list[Any]:
-    """What has one entry per evaluation set as a list; None: no entry."""
+def _as_list(values: Any, name: str) -> list[Any]:
+    """Return an argument with one entry per evaluation set as a list; None gives an empty list."""
     try:
         return [] if values is None else list(values)
     except TypeError:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlparse
 from uuid import uuid4
 
-from ..boosters._ranker import keyword_signature
+from ..boosters._parameters import keyword_signature
 from ..boosters.lightgbm.dataset import lgb
 from ..boosters.lightgbm.ranker import LGBMRanker
 from ._cluster import gather, submit

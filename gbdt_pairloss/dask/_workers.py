@@ -99,11 +99,11 @@ def train(
     if this_process() != worker.process:
         raise RuntimeError(LOST_WORKER.format(distributed.get_worker().address))
     X, columns = unpack_rows(features, part)
-    ranker._sees_a_part = True
+    ranker._has_part_of_queries = True
     network.prepare(ranker, rank, worker.threads)
     with network.joined(ranker, rank):
         ranker.fit(X, columns.pop(LABEL), qid=columns.pop(QUERY), **columns, **shared)
     if rank > 0:
         return None
-    del ranker._sees_a_part
+    del ranker._has_part_of_queries
     return ranker

@@ -12,7 +12,7 @@ from urllib.parse import urlparse
 from xgboost.collective import CommunicatorContext
 from xgboost.tracker import RabitTracker
 
-from ..boosters._ranker import keyword_signature
+from ..boosters._parameters import keyword_signature
 from ..boosters.xgboost.ranker import XGBRanker
 from ._cluster import gather, submit
 from ._ranker import DaskRankerMixin

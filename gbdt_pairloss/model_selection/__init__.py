@@ -1,4 +1,4 @@
-"""Cross-validation, scorers and displays of rankings."""
+"""Cross-validation, scorers and displays for rankings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cross-validation of a booster's training that keeps queries whole."""
+"""Cross-validation of a booster's training on folds of whole queries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..ranking._adapter import Adapter, adapter_of
 from ..ranking._groups import Groups, IntArray
 from ..ranking._validation import as_list
 
-#: The rows of one fold's training and test set.
+#: The rows of the training set and of the test set of one fold.
 Fold = tuple[IntArray, IntArray]
 
 
@@ -32,52 +32,64 @@ def cv(
     seed: int = 0,
     **kwargs: Any,
 ) -> Any:
-    """The booster's own ``cv``, on folds of whole queries.
+    """Run the booster's own ``cv`` on folds of whole queries.
 
-    ``lightgbm.cv`` with a callable objective cuts queries, ``xgboost.cv`` loses the weights of queries; this does
-    neither. What is attached to the dataset goes along. Our metrics go by name, as the booster's own do, and early
-    stopping knows their direction. With an objective of ours and no metric, its own loss is evaluated.
+    With a callable objective, ``lightgbm.cv`` splits queries; ``xgboost.cv`` loses the weights of queries. This
+    function does neither, and each fold has its part of what is attached to the dataset. Our metrics are given by name,
+    like the booster's own, and early stopping uses their direction.
 
     Parameters
     ----------
     params : dict
-        The booster's parameters; ``"objective"`` may be one of our objectives, or its name, for XGBoost, too, with
-        ``"objective__temperature"`` and the like.
+        The booster's parameters. For both boosters, ``"objective"`` may be one of our objectives or its name, with
+        parameters such as ``"objective__temperature"``.
     dataset : lightgbm.Dataset or xgboost.DMatrix
-        With groups. XGBoost cuts no QuantileDMatrix.
+        A dataset with groups. XGBoost cannot slice a QuantileDMatrix.
     num_boost_round : int, default=100
-        Rounds of each training.
+        Number of rounds of each training.
     folds : iterable of (train rows, test rows), or splitter of scikit-learn, optional
-        Splitters such as ``GroupKFold`` are given the queries as groups.
+        A splitter such as ``GroupKFold`` gets the queries as groups.
     nfold : int, default=5
-        Number of folds where ``folds`` are not given: as many queries in each, as far as possible.
+        Number of folds if ``folds`` is not given. Their numbers of queries differ by at most 1.
     shuffle : bool, default=True
-        Draw the queries of each fold; False: in their order.
+        Whether to draw the queries of each fold at random. False: in the order of the dataset.
     seed : int, default=0
-        What they are drawn by.
+        Seed of the draw.
     **kwargs
-        Passed on: ``feval=``, ``callbacks=``, ``return_cvbooster=`` of ``lightgbm.cv``; ``obj=``, ``custom_metric=``,
-        ``early_stopping_rounds=``, ``maximize=`` of ``xgboost.cv``.
+        Other arguments of the booster's ``cv``, such as ``feval=``, ``callbacks=``, ``return_cvbooster=`` of
+        ``lightgbm.cv``; ``obj=``, ``custom_metric=``, ``early_stopping_rounds=``, ``maximize=`` of ``xgboost.cv``.
 
     Returns
     -------
     results : dict or DataFrame
-        What the booster's own ``cv`` returns: mean and standard deviation of each metric over the folds, per round.
+        The result of the booster's ``cv``: mean and standard deviation of each metric over the folds, per round.
 
     Raises
     ------
     TypeError
-        If ``dataset`` is no booster's dataset, ``folds`` are neither pairs nor a splitter, or the booster's ``cv`` has
-        no such argument.
+        If ``dataset`` is not a booster's dataset, ``folds`` are neither pairs nor a splitter, or the booster's ``cv``
+        does not have such an argument.
     ValueError
-        If the dataset has no groups, there are fewer queries than folds, a fold of the caller's cuts a query, the
-        objective is given twice, or a parameter ``objective__...`` is given with the booster's own.
+        If the dataset has no groups, there are fewer queries than folds, a given fold splits a query, the objective is
+        given twice, or a parameter ``objective__...`` is given with an objective of the booster.
+
+    See Also
+    --------
+    make_ranking_scorer : Make a scorer, for scikit-learn's cross-validation of rankers and pipelines.
+    gbdt_pairloss.attach : Item weights, masks and explicit pairs beside a booster's dataset.
+    gbdt_pairloss.metrics.get_metric : Make a metric by name.
+
+    Notes
+    -----
+    If the objective is one of this package and no metric is given, the loss of the objective is evaluated. If the
+    booster and this package have a metric of the same name, the booster computes it with an objective of its own, and
+    this package with one of our objectives.
     """
     adapter = adapter_of(dataset)
     if adapter is None:
         raise TypeError(f"cv takes a lightgbm.Dataset or an xgboost.DMatrix, got a {type(dataset).__name__}")
     labels, groups = adapter.read_groups(dataset)
-    whole = _drawn(groups, nfold, shuffle, seed) if folds is None else _checked(folds, labels, groups)
+    whole = _draw_folds(groups, nfold, shuffle, seed) if folds is None else _check_folds(folds, labels, groups)
     params = dict(params)
     objective = _take_objective(adapter, params, kwargs)
     native, evaluations = _take_metrics(adapter, params, kwargs, objective if as_pairwise(objective) else None)
@@ -89,11 +101,11 @@ def cv(
 
 
 def _take_objective(adapter: Adapter, params: dict[str, Any], kwargs: dict[str, Any]) -> Any:
-    """The objective, taken out of the parameters, with its own parameters."""
+    """Remove the objective and its parameters from the arguments, and return it."""
     given = [params.pop(name) for name in adapter.OBJECTIVE_NAMES if params.get(name) is not None]
     function = [kwargs.pop(name) for name in ("obj", "fobj") if kwargs.get(name) is not None]
     if function and given and isinstance(given[0], str) and as_pairwise(given[0]) is None:
-        params["objective"] = given.pop()  # XGBoost's name of the model that a callable trains
+        params["objective"] = given.pop()  # XGBoost's name of the model that is trained with a callable
     if len(given) + len(function) > 1:
         raise ValueError(f"the objective is given twice: {given[0]!r} and {(*given[1:], *function)[0]!r}")
     chosen = next(iter((*given, *function)), None)
@@ -109,7 +121,7 @@ def _take_objective(adapter: Adapter, params: dict[str, Any], kwargs: dict[str, 
 def _take_metrics(
     adapter: Adapter, params: dict[str, Any], kwargs: dict[str, Any], objective: PairwiseObjective | None
 ) -> tuple[list[Any], list[Any]]:
-    """The metrics, taken out of the parameters: the booster's own, and callables of predictions and a dataset."""
+    """Remove the metrics from the arguments; return the booster's own, and callables ``(predictions, dataset)``."""
     asked = [metric for name in adapter.METRIC_NAMES for metric in as_list(params.pop(name, None))]
     if kwargs.get("metrics") is not None:
         asked += as_list(kwargs.pop("metrics"))
@@ -118,12 +130,12 @@ def _take_metrics(
     native = []
     for metric in asked:
         name = metric.partition("@")[0] if isinstance(metric, str) else ""
-        ours_wins = objective is not None or not adapter.is_native_metric(str(metric))
+        replaces_native = objective is not None or not adapter.is_native_metric(str(metric))
         if objective is not None and metric == objective.name:
             evaluations.append(objective.metric)
         elif name in objective_names():
             evaluations.append(get_objective(name).metric)
-        elif isinstance(metric, Metric) or (name in METRICS and ours_wins):
+        elif isinstance(metric, Metric) or (name in METRICS and replaces_native):
             evaluations.append(feval(metric))
         else:
             native.append(metric)
@@ -134,7 +146,7 @@ def _take_metrics(
 
 @dataclass(frozen=True)
 class _Evaluations:
-    """Several metrics as one."""
+    """Several metrics as one callable."""
 
     functions: tuple[Any, ...]
 
@@ -144,14 +156,14 @@ class _Evaluations:
 
 
 def _direction(evaluation: Any) -> bool | None:
-    """Whether larger is better; None where nobody knows."""
+    """Return whether larger values of an evaluation are better; None if that is unknown."""
     if isinstance(evaluation, Feval):
         return evaluation.metrics[-1].maximize
     return False if isinstance(getattr(evaluation, "__self__", None), PairwiseObjective) else None
 
 
-def _drawn(groups: Groups, nfold: int, shuffle: bool, seed: int) -> list[Fold]:
-    """As many folds of whole queries."""
+def _draw_folds(groups: Groups, nfold: int, shuffle: bool, seed: int) -> list[Fold]:
+    """Draw ``nfold`` folds of whole queries."""
     if not isinstance(nfold, Integral) or not 2 <= nfold <= groups.n_queries:
         raise ValueError(f"nfold must be from 2 to the number of queries, {groups.n_queries}; got {nfold!r}")
     queries = np.arange(groups.n_queries)
@@ -164,8 +176,8 @@ def _drawn(groups: Groups, nfold: int, shuffle: bool, seed: int) -> list[Fold]:
     return [(np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold)) for fold in range(nfold)]
 
 
-def _checked(folds: Any, labels: NDArray[Any], groups: Groups) -> list[Fold]:
-    """The caller's folds, with each query's rows together as they are in the dataset."""
+def _check_folds(folds: Any, labels: NDArray[Any], groups: Groups) -> list[Fold]:
+    """Check the caller's folds; return them with rows in the order of the dataset, so that queries stay together."""
     if hasattr(folds, "split"):
         folds = folds.split(np.empty((groups.n_rows, 0)), labels, groups.codes)
     if not isinstance(folds, Iterable):
@@ -186,8 +198,8 @@ def _checked(folds: Any, labels: NDArray[Any], groups: Groups) -> list[Fold]:
             if cut.size:
                 query = int(cut[0])
                 raise ValueError(
-                    f"folds[{number}] cuts {groups.name(query)}: {taken[query]} of its {groups.sizes[query]} rows are "
-                    f"in the {part} part ({cut.size} such queries); split by queries, as GroupKFold does"
+                    f"folds[{number}] splits {groups.name(query)}: {taken[query]} of its {groups.sizes[query]} rows "
+                    f"are in the {part} part ({cut.size} such queries); split by queries, as GroupKFold does"
                 )
         checked.append(parts)
     if not checked:

@@ -1,4 +1,4 @@
-"""Pictures of how well rankings do, in the manner of scikit-learn's Display objects."""
+"""Plots of metrics of rankings, in the form of scikit-learn's Display objects."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ _TEXT = {
     **TEXT,
     "metric": """\
 metric : str or Metric, default="ndcg@20"
-    With a cut ``@k`` a curve is drawn over the ranks up to k.
+    A curve needs a rank ``@k``, and is drawn over the ranks up to k.
 kind, ax, **kwargs
     As in :meth:`plot`.""",
     "raises": """\
 ImportError
-    If there is no matplotlib.
+    If matplotlib is not installed.
 TypeError
     If ``metric`` is neither a name nor a Metric.
 ValueError
-    If the data are malformed or do not suit the metric, a curve is asked of a metric without ``@k``, or there is no
-    such metric or kind.""",
+    If the data are malformed, the metric does not accept them, a curve of a metric without ``@k`` is asked for, or the
+    metric or kind is unknown.""",
 }
 
 
 class RankingDisplay:
-    """A metric over the queries of a test set: its mean at each rank, or the distribution of its values.
+    """Plot of a metric over the queries of a test set: its mean at each rank, or the distribution of its values.
 
-    Make it by :meth:`from_estimator` or :meth:`from_predictions`. Several rankers go into one axes by ``ax=``::
+    Use :meth:`from_estimator` or :meth:`from_predictions` to create a display. ``ax=`` draws several rankers into the
+    same axes::
 
         display = RankingDisplay.from_estimator(first, X, y, qid=qid)
         RankingDisplay.from_estimator(second, X, y, qid=qid, ax=display.ax_)
@@ -47,24 +48,32 @@ class RankingDisplay:
     Parameters
     ----------
     k : int array of shape (n_ranks,)
-        The ranks at which the metric is cut; empty for a metric that looks at the whole list.
+        The ranks at which the metric is cut off; empty for a metric of the whole list.
     mean : float array of shape (n_ranks,)
-        The metric's mean over the queries at each of them.
+        Mean of the metric over the queries, at each rank.
     per_query : float array of shape (n_queries,)
-        Its values at the last rank (or of the whole list); NaN for queries that it leaves out.
+        Value of each query at the last rank (or of the whole list); NaN for queries that the metric leaves out.
     metric_name : str
-        Such as "ndcg@20".
+        Name of the metric, such as "ndcg@20".
     score : float
-        The mean of ``per_query``, by the weights of the queries.
+        Mean of ``per_query``, weighted by the weights of the queries.
     estimator_name : str, optional
-        For the legend.
+        Name in the legend.
 
     Attributes
     ----------
     line_ : matplotlib Line2D
+        Line of the last :meth:`plot`.
     ax_ : matplotlib Axes
+        Axes of the last :meth:`plot`.
     figure_ : matplotlib Figure
-        Of the last :meth:`plot`.
+        Figure of the last :meth:`plot`.
+
+    See Also
+    --------
+    RankingDisplay.from_estimator : Plot a metric of a fitted ranker on a test set.
+    RankingDisplay.from_predictions : Plot a metric of given scores.
+    make_ranking_scorer : Make a scorer for scikit-learn's searches and cross-validation.
     """
 
     def __init__(
@@ -85,29 +94,30 @@ class RankingDisplay:
         self.estimator_name = estimator_name
 
     def plot(self, ax: Any = None, *, kind: str = "curve", name: str | None = None, **kwargs: Any) -> RankingDisplay:
-        """Draw it.
+        """Draw the curve or the distribution.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where; None: a new figure.
+            Axes to draw into; None: those of a new figure.
         kind : {"curve", "distribution"}, default="curve"
             "curve": the mean at each rank. "distribution": the share of queries whose value is at most x.
         name : str, optional
-            For the legend; default: ``estimator_name``.
+            Name in the legend; default: ``estimator_name``.
         **kwargs
-            Passed on to ``Axes.plot`` or ``Axes.step``, such as ``color=``.
+            Arguments of ``Axes.plot`` or ``Axes.step``, such as ``color=``.
 
         Returns
         -------
         self : RankingDisplay
+            The display, with the attributes of the plot.
 
         Raises
         ------
         ValueError
-            If the metric has no ranks and a curve is asked for, or there is no such kind.
+            If the metric has no ranks and a curve is asked for, or the kind is unknown.
         ImportError
-            If there is no matplotlib.
+            If matplotlib is not installed.
         """
         check_choice(kind, "kind", ("curve", "distribution"))
         base, _, cut = self.metric_name.partition("@")
@@ -132,7 +142,7 @@ class RankingDisplay:
         else:
             values = np.sort(self.per_query[~np.isnan(self.per_query)])
             share = np.arange(1, values.size + 1) / values.size
-            # From below the first value on, so that the line starts at 0.
+            # The first value occurs twice, so that the line starts at 0.
             lines = axes.step(np.append(values[:1], values), np.append(0.0, share), where="post", **style)
             axes.set(xlabel=f"{shown} of a query", ylabel="share of queries at or below")
         axes.legend(loc="best")
@@ -156,7 +166,7 @@ class RankingDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> RankingDisplay:
-        """Score a test set and draw the result.
+        """Create a display of an estimator's scores of a test set, and draw it.
 
         Parameters
         ----------
@@ -165,23 +175,28 @@ class RankingDisplay:
         %(test_weight)s
         %(metric)s
         name : str, optional
-            For the legend; default: the estimator's class.
+            Name in the legend; default: the name of the estimator's class.
 
         Returns
         -------
         display : RankingDisplay
+            The display, drawn.
 
         Raises
         ------
         %(raises)s
             If there are no query ids, or the estimator is not fitted.
+
+        See Also
+        --------
+        RankingDisplay.from_predictions : The same for given scores.
         """
         metric = _drawable(metric, kind)
         data, scores = predictions(
             estimator, X, y, qid, sample_weight, "a display of rankings needs qid=, or a DataFrame column qid"
         )
         last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-        display = cls._of(data, scores, metric, type(last).__name__ if name is None else name)
+        display = cls._from_data(data, scores, metric, type(last).__name__ if name is None else name)
         return display.plot(ax, kind=kind, **kwargs)
 
     @classmethod
@@ -200,7 +215,7 @@ class RankingDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> RankingDisplay:
-        """Draw how well given scores rank.
+        """Create a display of given scores, and draw it.
 
         Parameters
         ----------
@@ -208,25 +223,30 @@ class RankingDisplay:
         %(query_weight)s
         %(metric)s
         name : str, optional
-            For the legend.
+            Name in the legend.
 
         Returns
         -------
         display : RankingDisplay
+            The display, drawn.
 
         Raises
         ------
         %(raises)s
+
+        See Also
+        --------
+        RankingDisplay.from_estimator : The same for a fitted estimator.
         """
         metric = _drawable(metric, kind)
         given = read_arrays(y_true, y_pred, group=group, qid=qid)
         data = given.data
         if query_weight is not None:
             data = replace(data, query_weight=as_vector(query_weight, "query_weight"))
-        return cls._of(data, given.scores, metric, name).plot(ax, kind=kind, **kwargs)
+        return cls._from_data(data, given.scores, metric, name).plot(ax, kind=kind, **kwargs)
 
     @classmethod
-    def _of(cls, data: RankingData, scores: Any, metric: Metric, name: str | None) -> RankingDisplay:
+    def _from_data(cls, data: RankingData, scores: Any, metric: Metric, name: str | None) -> RankingDisplay:
         options = dict(metric.options)
         ranks = np.arange(1, 1 + (options.get("k") or 0))
         cuts = [replace(metric, options=tuple({**options, "k": int(k)}.items())) for k in ranks]
@@ -241,14 +261,14 @@ class RankingDisplay:
 
 
 def _no_curve(metric: str) -> ValueError:
+    """Return the error for a curve of a metric without ranks."""
     return ValueError(
-        f"{metric} has no ranks to draw a curve over: ask for one that has, such as 'ndcg@20', or draw "
-        "kind='distribution'"
+        f"{metric} has no ranks to draw a curve over: use a metric with @k, such as 'ndcg@20', or kind='distribution'"
     )
 
 
 def _drawable(metric: str | Metric, kind: str) -> Metric:
-    """The metric, before anything is predicted; a ValueError if it cannot be drawn so."""
+    """Return the Metric for a name; a ValueError, before anything is predicted, if this kind cannot be drawn."""
     check_choice(kind, "kind", ("curve", "distribution"))
     metric = as_metric(metric, losses=objective_names())
     if kind == "curve" and not dict(metric.options).get("k"):

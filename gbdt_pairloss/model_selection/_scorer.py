@@ -1,4 +1,4 @@
-"""Metrics of rankings as scikit-learn's searches and cross-validations score."""
+"""Scorers of rankings for scikit-learn's searches and cross-validation."""
 
 from __future__ import annotations
 
@@ -19,18 +19,23 @@ from ..ranking._reading import read_rows
 
 @dataclass(frozen=True)
 class RankingScorer:
-    """What :func:`make_ranking_scorer` makes: ``scorer(estimator, X, y, *, qid=None, sample_weight=None)``.
+    """A scorer, ``scorer(estimator, X, y, *, qid=None, sample_weight=None)``, made by :func:`make_ranking_scorer`.
 
     Attributes
     ----------
     metric : Metric
+        The metric that is computed.
+
+    See Also
+    --------
+    make_ranking_scorer : Make such a scorer.
     """
 
     metric: Metric
 
     @documented_with(TEXT)
     def __call__(self, estimator: Any, X: Any, y: Any, *, qid: Any = None, sample_weight: Any = None) -> float:
-        """Mean of the metric over the queries of a test set.
+        """Return the mean of the metric over the queries of a test set.
 
         Parameters
         ----------
@@ -46,7 +51,8 @@ class RankingScorer:
         Raises
         ------
         ValueError
-            If there are no query ids, the data are malformed or do not suit the metric, or the estimator is not fitted.
+            If there are no query ids, the data are malformed, the metric does not accept them, or the estimator is not
+            fitted.
         """
         data, scores = predictions(
             estimator,
@@ -60,25 +66,26 @@ class RankingScorer:
         return float(self.metric(data, scores))
 
     def get_metadata_routing(self) -> Any:
-        """What scikit-learn's metadata routing passes on: ``qid`` and ``sample_weight``.
+        """Request ``qid`` and ``sample_weight`` from scikit-learn's metadata routing.
 
         Returns
         -------
         request : sklearn.utils.metadata_routing.MetadataRequest
+            The request for ``score``.
         """
         request = MetadataRequest(owner=self)
         for name in ("qid", "sample_weight"):
             request.score.add_request(param=name, alias=True)
         return request
 
-    def _accept_sample_weight(self) -> bool:  # which scikit-learn asks its own scorers, and ours where there are many
+    def _accept_sample_weight(self) -> bool:  # scikit-learn calls it if there are several scorers
         return True
 
 
 def make_ranking_scorer(metric: str | Metric = "ndcg", **options: Any) -> RankingScorer:
-    """A scorer of rankings, for ``scoring=`` of scikit-learn's searches and cross-validations.
+    """Make a scorer of rankings, for ``scoring=`` of scikit-learn's searches and cross-validation.
 
-    It asks for ``qid`` and ``sample_weight`` itself, so that with metadata routing nothing else is needed::
+    The scorer requests ``qid`` and ``sample_weight`` itself. Nothing but metadata routing has to be set up::
 
         sklearn.set_config(enable_metadata_routing=True)
         search = GridSearchCV(pipeline, grid, scoring=make_ranking_scorer("ndcg@10"), cv=GroupKFold(5))
@@ -89,23 +96,37 @@ def make_ranking_scorer(metric: str | Metric = "ndcg", **options: Any) -> Rankin
     metric : str or Metric, default="ndcg"
         A name such as ``"ndcg@10"``, ``"map"`` or ``"spearman"``, or ``metrics.get_metric(name, ...)``.
     **options
-        The metric's options, such as ``gain="linear"``.
+        Options of the metric, such as ``gain="linear"``.
 
     Returns
     -------
     scorer : RankingScorer
-        Scores any estimator that has ``predict``; larger is better.
+        A scorer of any estimator that has ``predict``; larger is better.
 
     Raises
     ------
     ValueError
-        If there is no such metric, or an option has a value that it cannot have.
+        If the metric is unknown, or the value of an option is not allowed.
     TypeError
-        If the metric has no such option, or options come with a Metric, which is complete.
+        If the metric does not have such an option, or options are given with a Metric, which has its own.
+
+    See Also
+    --------
+    LGBMRanker.score, XGBRanker.score : The score of a ranker, without a scorer.
+    RankingDisplay : Plot a metric of a test set.
+    cv : Run the booster's own cross-validation on folds of whole queries.
+    gbdt_pairloss.metrics.get_metric : Make a metric by name.
+
+    Notes
+    -----
+    Without metadata routing, the query ids must be a DataFrame column ``qid``. Labels below 0 are treated as the
+    objective of the ranker treats them, also if the ranker is at the end of a pipeline or inside a search.
     """
     if isinstance(metric, Metric):
         if options:
-            raise TypeError(f"{metric.name} is complete: give options to metrics.get_metric, or the metric by name")
+            raise TypeError(
+                f"{metric.name} is complete: give options to metrics.get_metric, or give the metric by name"
+            )
         return RankingScorer(metric)
     return RankingScorer(get_metric(metric, **options))
 
@@ -113,7 +134,13 @@ def make_ranking_scorer(metric: str | Metric = "ndcg", **options: Any) -> Rankin
 def predictions(
     estimator: Any, X: Any, y: Any, qid: Any, sample_weight: Any, without_qid: str
 ) -> tuple[RankingData, NDArray[Any]]:
-    """A checked test set and an estimator's scores of it; a ValueError, ``without_qid``, if there are no query ids."""
+    """Return a checked test set and an estimator's scores of its rows.
+
+    Raises
+    ------
+    ValueError
+        With the message ``without_qid``, if there are no query ids; or if the data are malformed.
+    """
     _, ids = take_qid_column(X, qid)
     if ids is None:
         raise ValueError(without_qid)
@@ -123,7 +150,7 @@ def predictions(
 
 
 def _objective_of(estimator: Any) -> PairwiseObjective | None:
-    """The objective of the ranker at the end of pipelines and searches, whose rule for negative labels holds."""
+    """Return the objective of the ranker in a pipeline or search, whose rule for negative labels applies."""
     while not hasattr(estimator, "pairwise_objective"):
         if hasattr(estimator, "steps"):
             estimator = estimator.steps[-1][1]

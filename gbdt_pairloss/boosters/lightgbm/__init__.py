@@ -1,1 +1,1 @@
-"""LightGBM: its datasets, and our ranker."""
+"""LightGBM: its Dataset, and its ranker with our objectives."""

@@ -1,4 +1,4 @@
-"""Columns of tables that LightGBM would take for others, or die of."""
+"""Checks of table columns that LightGBM would confuse with others, or that end the process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ...ranking._features import arrow_columns, column_names, qid_column
 
 
 def check_column_names(X: Any, expected: list[Any] | None, name: str) -> None:
-    """Raise a ValueError if a table has other columns, or in another order, than the one that was learned from.
+    """Raise a ValueError if a table does not have the columns of the training set in their order.
 
-    LightGBM goes by position.
+    LightGBM identifies columns by their position.
     """
     names = column_names(X)
     if names is None or expected is None or names == expected:
@@ -20,21 +20,21 @@ def check_column_names(X: Any, expected: list[Any] | None, name: str) -> None:
         what = f"unknown: {unknown}, missing: {missing}"
     else:
         at = next(i for i, (here, there) in enumerate(zip(names, expected, strict=True)) if here != there)
-        what = f"{names[at]!r} stands where {expected[at]!r} stood"
+        what = f"{names[at]!r} is in the position of {expected[at]!r}"
     raise ValueError(f"the columns of {name} are not those that the ranker was fitted on ({what})")
 
 
 def check_arrow_columns(X: Any) -> None:
-    """Raise a TypeError for categories in polars' or Arrow's form, of which LightGBM ends the process."""
+    """Raise a TypeError for a categorical column of polars or Arrow, on which LightGBM ends the process."""
     for name, kind in arrow_columns(X):
         if str(kind).startswith(("dictionary", "Categorical", "Enum")):
             raise TypeError(
-                f"LightGBM reads no categories of polars or Arrow (column {name!r}): X.to_pandas() has them"
+                f"LightGBM does not support categories of polars or Arrow (column {name!r}): use X.to_pandas()"
             )
 
 
 def without_qid_column(categorical_feature: Any, X: Any) -> Any:
-    """Positions of categorical columns in X, where they stand once the column of query ids is split off."""
+    """Return ``categorical_feature`` with the positions that columns of X have without the column of query ids."""
     name = qid_column(X)
     if name is None or not isinstance(categorical_feature, (list, tuple)):
         return categorical_feature

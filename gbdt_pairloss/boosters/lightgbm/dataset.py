@@ -1,4 +1,4 @@
-"""LightGBM: reading and cutting a Dataset."""
+"""LightGBM's Dataset: how to read, check and split it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MIN_CHILD_HESSIAN = 1e-3
 
 OBJECTIVE_NAMES = ("objective", "objective_type", "app", "application", "loss")
 METRIC_NAMES = ("metric", "metrics", "metric_types")
-#: LightGBM's metrics, aliases included; it says nothing about a name that it does not know.
+#: LightGBM's metrics, including aliases. LightGBM ignores an unknown name silently.
 # fmt: off
 NATIVE_METRICS = frozenset((
     "l1", "mean_absolute_error", "mae", "regression_l1", "l2", "mean_squared_error", "mse", "regression_l2",
@@ -38,17 +38,17 @@ _THREAD_NAMES = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 
 
 def read_dataset(dataset: Any) -> RankingData:
-    """Labels, groups and weights of a Dataset; its row weights are item weights.
+    """Read labels, groups and weights of a Dataset; its row weights are item weights.
 
     Raises
     ------
     ValueError
-        If it has no groups or no labels, or item weights both of its own and attached, or an infinite value.
+        If it has no groups or no labels, has item weights of its own and attached ones, or has an infinite value.
 
     Notes
     -----
-    LightGBM itself makes 0 of a label or weight that is NaN when it constructs the Dataset, and nothing is left to
-    see of it. The ranker checks before that.
+    When LightGBM constructs a Dataset, it replaces labels and weights that are NaN by 0. They cannot be detected here;
+    the ranker checks for them before.
     """
     labels, groups = read_groups(dataset)
     weight, attached = dataset.get_weight(), _attachment_of(dataset) or Attachment()
@@ -57,7 +57,7 @@ def read_dataset(dataset: Any) -> RankingData:
     return RankingData(
         labels,
         groups,
-        item_weight=attached.item_weight if weight is None else _as_given(weight, "the Dataset's weight"),
+        item_weight=attached.item_weight if weight is None else _finite_field(weight, "the Dataset's weight"),
         loser_weight=attached.loser_weight,
         mask=attached.mask,
         item_id=attached.item_id,
@@ -66,15 +66,15 @@ def read_dataset(dataset: Any) -> RankingData:
 
 
 def read_groups(dataset: Any) -> tuple[NDArray[Any], Groups]:
-    """Labels and groups of a Dataset, constructed or not; a ValueError if it has none."""
-    constructed = number_of_rows(dataset) is not None  # the getters do not work before
+    """Read labels and groups of a Dataset, constructed or not; a ValueError if it has none."""
+    constructed = number_of_rows(dataset) is not None  # the getters fail before
     labels, sizes = (dataset.get_label(), dataset.get_group()) if constructed else (dataset.label, dataset.group)
     if labels is None:
         raise ValueError(
-            "the LightGBM Dataset has no labels: lightgbm.Dataset(X, label=...); one of a file, or a subset, has them "
-            "once its construct() was called"
+            "the LightGBM Dataset has no labels: lightgbm.Dataset(X, label=...); a Dataset from a file, or a subset, "
+            "has them after construct()"
         )
-    labels = _as_given(labels, "the Dataset's label")
+    labels = _finite_field(labels, "the Dataset's label")
     if sizes is None:
         attached = _attachment_of(dataset)
         if attached is None or attached.pairs is None:
@@ -87,39 +87,42 @@ def read_groups(dataset: Any) -> tuple[NDArray[Any], Groups]:
 
 
 def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float, bool]:
-    """What ``feval`` returns."""
+    """Return a metric's value in the form that ``feval`` returns it."""
     return name, value, maximize
 
 
 def check_trainable(dataset: Any) -> None:
-    """Refuse what LightGBM would do for its own objectives alone, as far as the Dataset knows of it."""
+    """Raise a ValueError for what LightGBM does for its own objectives only, as far as the Dataset tells.
+
+    These are bags of queries and the positions of rows.
+    """
     params = dataset.params or {}
     refuse_bagging_by_query(params)
     if getattr(dataset, "position", None) is not None:
         raise ValueError(
-            "the Dataset has positions, from which LightGBM estimates their bias for its own objectives alone: leave "
+            "the Dataset has positions, from which LightGBM estimates position bias for its own objectives only: leave "
             "position= out, and weigh the rows by gbdt_pairloss.propensity_weights"
         )
     setattr(dataset, _TRAINED_BY_DART, is_dart(params))
 
 
 def check_evaluable(dataset: Any) -> None:
-    """Refuse the training set of DART."""
+    """Raise a ValueError if the Dataset is the training set of DART with a custom objective."""
     if getattr(dataset, _TRAINED_BY_DART, False):
         raise ValueError(
-            "with boosting='dart' and a custom objective, LightGBM leaves out trees for good when a metric in Python "
-            "looks at the training set. Evaluate a second Dataset of the same rows, lightgbm.Dataset(X, y, "
-            "group=sizes, reference=train), in its place (a Dataset remembers the parameters of its first training)"
+            "with boosting='dart' and a custom objective, LightGBM drops trees permanently when a metric in Python "
+            "evaluates the training set. Evaluate a second Dataset of the same rows instead, lightgbm.Dataset(X, y, "
+            "group=sizes, reference=train) (a Dataset remembers the parameters of its first training)"
         )
 
 
 def is_dart(params: dict[str, Any]) -> bool:
-    """Whether parameters ask for DART, by any of LightGBM's names."""
+    """Return whether parameters ask for DART, by any of LightGBM's names."""
     return any(str(params.get(name)).lower() == "dart" for name in ("boosting", "boosting_type", "boost"))
 
 
 def number_of_rows(dataset: Any) -> int | None:
-    """Rows of a Dataset; None before it is constructed."""
+    """Return the number of rows of a Dataset; None before it is constructed."""
     try:
         return int(dataset.num_data())
     except lgb.basic.LightGBMError:
@@ -127,29 +130,29 @@ def number_of_rows(dataset: Any) -> int | None:
 
 
 def version(dataset: Any) -> None:
-    """A Dataset's fields are read anew every round."""
+    """Return None: the fields of a Dataset are read again in every round."""
 
 
 def training_device() -> None:
-    """LightGBM takes gradients from the host only, wherever it trains."""
+    """Return None: LightGBM takes gradients from the host only, wherever it trains."""
 
 
 def number_of_threads(dataset: Any) -> Any:
-    """The threads that the Dataset's parameters name; ``lightgbm.train`` adds its own to them."""
+    """Return the number of threads in the Dataset's parameters, to which ``lightgbm.train`` adds its own."""
     return threads_of(dataset.params or {})
 
 
 def threads_of(params: dict[str, Any]) -> Any:
-    """The threads that parameters name, by any of LightGBM's names; None: they do not."""
+    """Return the number of threads in parameters, by any of LightGBM's names; None if it is not set."""
     return next((params[name] for name in _THREAD_NAMES if params.get(name) is not None), None)
 
 
 def follow_cuts(dataset: Any) -> None:
-    """Nothing to arrange: a subset knows its parent and its rows."""
+    """Do nothing: a subset holds references to its parent and its rows."""
 
 
 def is_native_metric(name: str) -> bool:
-    """Whether LightGBM has a metric of this name."""
+    """Return whether LightGBM has a metric of this name."""
     return name in NATIVE_METRICS
 
 
@@ -164,7 +167,7 @@ def cross_validate(
     maximize: bool | None,
     **kwargs: Any,
 ) -> Any:
-    """``lightgbm.cv`` on the folds; it learns a metric's direction with its value."""
+    """Call ``lightgbm.cv`` on the folds. LightGBM gets the direction of a metric with its value."""
     if native or evaluate is not None:
         params["metric"] = native or "None"
     if callable(objective) and "fobj" in inspect.signature(lgb.cv).parameters:  # LightGBM 3
@@ -174,8 +177,11 @@ def cross_validate(
     return lgb.cv(params, dataset, num_boost_round, folds=folds, feval=evaluate, **kwargs)
 
 
-def _as_given(values: Any, name: str) -> NDArray[Any]:
-    """A field of a Dataset as an array; LightGBM makes a large number of an infinite value."""
+def _finite_field(values: Any, name: str) -> NDArray[Any]:
+    """Return a field of a Dataset as an array; a ValueError if a value was infinite.
+
+    LightGBM replaces infinite values by a large number.
+    """
     array = as_vector(values, name)
     clamped = np.abs(array) >= np.float32(LARGEST_VALUE)
     if clamped.any():
@@ -183,20 +189,21 @@ def _as_given(values: Any, name: str) -> NDArray[Any]:
     return array
 
 
-# On a Dataset that an objective of ours has been called with in training by DART.
+# Attribute of a Dataset: whether one of our objectives was called with it in a training by DART.
 _TRAINED_BY_DART = "_gbdt_pairloss_trained_by_dart"
 
-# A subset's attachment, with that of the whole which it was taken from.
+# Attribute of a subset: its parent's attachment, and the part of it that belongs to the subset.
 _CUT = "_gbdt_pairloss_cut"
 
 
 def _attachment_of(dataset: Any) -> Attachment | None:
+    """Return what is attached to a Dataset, or to the Dataset that it is a subset of."""
     attached = get_attachment(dataset)
     if attached is None and dataset.used_indices is not None and dataset.reference is not None:
         parent = _attachment_of(dataset.reference)
         if parent is not None:
-            known = getattr(dataset, _CUT, None)
-            if known is None or known[0] is not parent:
+            cached = getattr(dataset, _CUT, None)
+            if cached is None or cached[0] is not parent:
                 taken = parent.take(dataset.used_indices, number_of_rows(dataset.reference))
                 setattr(dataset, _CUT, (parent, taken))
             attached = getattr(dataset, _CUT)[1]
@@ -208,6 +215,6 @@ def refuse_bagging_by_query(params: dict[str, Any]) -> None:
     if str(params.get("bagging_by_query", False)).lower() in ("true", "1", "+"):
         raise ValueError(
             "bagging_by_query does not work with a custom objective: LightGBM draws no bag and grows empty trees. "
-            "Leave it out, and make a Dataset that has not seen it; bagging_fraction with bagging_freq works "
-            "(gradients still see every row)"
+            "Leave it out, and make a new Dataset without it; bagging_fraction with bagging_freq works (gradients are "
+            "still computed from all rows)"
         )

@@ -1,4 +1,4 @@
-"""Evaluation sets and metrics in the forms in which LightGBM's estimators take them."""
+"""Evaluation sets and metrics for LightGBM's estimators."""
 
 from __future__ import annotations
 
@@ -9,28 +9,106 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._evaluation import Evaluation
-from .._import import import_booster
-from .._query_sets import QuerySet, paired
+from ...objectives._evaluator import ObjectiveEvaluator
+from ...ranking._validation import as_list
+from .._evaluation import Evaluation, sort_metrics
+from .._query_sets import QuerySet, one_per_set
+from .dataset import METRIC_NAMES, is_native_metric, lgb
 
-lgb = import_booster("lightgbm")
+_RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")
+_NO_METRIC = ("", "None", "none", "na", "null", "custom")
+_DEFAULT_RANKS = [1, 2, 3, 4, 5]
+
+
+def choose_metrics(
+    params: dict[str, Any],
+    eval_metric: Any,
+    eval_at: Any,
+    evaluator: ObjectiveEvaluator | None,
+    sets: list[QuerySet],
+) -> tuple[list[Evaluation], list[Any], list[int]]:
+    """Return our metrics, LightGBM's metrics, and the ranks at which LightGBM evaluates its own.
+
+    Parameters
+    ----------
+    params : dict
+        The ranker's parameters, of which those that name metrics and ranks count, too.
+    eval_metric, eval_at
+        The arguments of ``fit``.
+    evaluator : ObjectiveEvaluator or None
+        Evaluator of our objective; None for a native objective of LightGBM.
+    sets : list of QuerySet
+        Evaluation sets.
+    """
+    asked, ranks = as_list(eval_metric), _read_ranks(eval_at)
+    parameter = _metric_parameter(params)
+    if evaluator is None:
+        unknown = [m for m in parameter if m not in (*_NO_METRIC, *asked) and not is_native_metric(m)]
+        asked, ranks = _split_ranks([*unknown, *asked], ranks)
+    else:
+        for name in _RANKS_NAMES:
+            ranks = ranks or _read_ranks(params.get(name))
+        asked = _at_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
+        if parameter and not asked:  # metric="None"
+            return [], [], _DEFAULT_RANKS
+    ranks = ranks or _DEFAULT_RANKS
+    evaluations, native = sort_metrics(asked, [f"ndcg@{k}" for k in ranks], evaluator, sets, is_native_metric)
+    return evaluations, native, ranks
+
+
+def _metric_parameter(params: dict[str, Any]) -> list[str]:
+    """Return the metrics that the parameter ``metric``, or an alias of it, names."""
+    names = [name for key in METRIC_NAMES for name in as_list(params.get(key))]
+    return [part.strip() for name in names for part in str(name).split(",")]
+
+
+def _read_ranks(eval_at: Any) -> list[int]:
+    """Return ``eval_at`` as a list of ranks; an empty list if it is None."""
+    if isinstance(eval_at, str):  # as LightGBM's parameters may be written
+        eval_at = [int(part) if part.strip().isdecimal() else part for part in eval_at.split(",")]
+    ranks = np.atleast_1d([] if eval_at is None else eval_at)
+    if ranks.size and (ranks.dtype.kind not in "iu" or ranks.min() < 1):
+        raise ValueError(f"eval_at must be ranks, whole numbers from 1; got {eval_at!r}")
+    return [int(rank) for rank in ranks]
+
+
+def _at_ranks(metrics: list[Any], ranks: list[int]) -> list[Any]:
+    """Write LightGBM's ``eval_at`` as names of our metrics: "ndcg" and "map" without a rank are taken at each rank."""
+    lists = [[f"{m}@{k}" for k in ranks] if ranks and m in ("ndcg", "map") else [m] for m in metrics]
+    return [metric for names in lists for metric in names]
+
+
+def _split_ranks(metrics: list[Any], ranks: list[int]) -> tuple[list[Any], list[int]]:
+    """Split names such as "ndcg@10" into LightGBM's name of the metric and a rank, which ``eval_at`` takes."""
+    names, ranks = [], list(ranks)
+    for metric in metrics:
+        name, at, rank = metric.partition("@") if isinstance(metric, str) else (metric, "", "")
+        if at and name in ("ndcg", "map") and rank.isdecimal() and int(rank) > 0:
+            ranks.append(int(rank))
+            names.append(name)
+        else:
+            names.append(metric)
+    return list(dict.fromkeys(names)), sorted(set(ranks))
 
 
 def metric_function(evaluations: list[Evaluation], train: QuerySet, sets: list[QuerySet]) -> Callable[..., Any]:
-    """Our metrics as LightGBM's estimators call them; it does not say which set it hands over."""
-    # In the order in which it evaluates them.
+    """Return a function that computes our metrics, as LightGBM's estimators call it.
+
+    LightGBM passes labels, weights and groups, but does not say which set they belong to.
+    """
+    # In the order in which LightGBM evaluates them.
     ordered = [*([train] if any(s is train for s in sets) else []), *(s for s in sets if s is not train)]
-    known: list[tuple[Any, QuerySet]] = []  # the array of labels that each set comes with
+    found: list[tuple[Any, QuerySet]] = []  # the array of labels that LightGBM passes for each set
 
     def find(labels: Any, weight: Any, group: Any) -> QuerySet:
-        for array, query_set in known:
+        for array, query_set in found:
             if array is labels:
                 return query_set
-        # Sets that look alike come one after another in the first round.
-        taken = [query_set for _, query_set in known]
+        # The first round takes sets of equal contents one after another.
+        taken = [query_set for _, query_set in found]
         for query_set in ordered:
-            if not any(query_set is other for other in taken) and _looks_like(query_set, labels, weight, group):
-                known.append((labels, query_set))
+            if not any(query_set is other for other in taken) and _has_contents(query_set, labels, weight, group):
+                found.append((labels, query_set))
                 return query_set
         raise RuntimeError("LightGBM evaluates a set that fit was not given")
 
@@ -42,8 +120,8 @@ def metric_function(evaluations: list[Evaluation], train: QuerySet, sets: list[Q
     return evaluate
 
 
-def _looks_like(query_set: QuerySet, labels: NDArray[Any], weight: Any, group: Any) -> bool:
-    """Whether a set has these labels, weights and groups."""
+def _has_contents(query_set: QuerySet, labels: NDArray[Any], weight: Any, group: Any) -> bool:
+    """Return whether a set has these labels, weights and groups."""
     return (
         np.array_equal(query_set.data.groups.sizes, group)
         and np.array_equal(query_set.labels, labels)
@@ -57,46 +135,22 @@ def _float32_or_ones(weight: NDArray[Any] | None, labels: NDArray[Any]) -> NDArr
 
 
 def evaluation_arguments(sets: list[QuerySet], init_scores: Any) -> dict[str, Any]:
-    """The evaluation sets as this version of LightGBM takes them: as ``eval_X`` and ``eval_y`` since 4.7."""
+    """Return the arguments of LightGBM's ``fit`` that describe the evaluation sets.
+
+    LightGBM takes the sets as ``eval_X`` and ``eval_y`` since version 4.7, and as ``eval_set`` before.
+    """
     if not sets:
         return {}
     arguments: dict[str, Any] = {
         "eval_sample_weight": [s.row_weight for s in sets],
         "eval_init_score": [
             s.take_scores(score, f"eval_init_score[{i}]")
-            for i, (s, score) in enumerate(zip(sets, paired(init_scores, "eval_init_score", len(sets)), strict=True))
+            for i, (s, score) in enumerate(
+                zip(sets, one_per_set(init_scores, "eval_init_score", len(sets)), strict=True)
+            )
         ],
         "eval_group": [s.data.groups.sizes for s in sets],
     }
     if "eval_X" in inspect.signature(lgb.LGBMRanker.fit).parameters:
         return {**arguments, "eval_X": tuple(s.X for s in sets), "eval_y": tuple(s.labels for s in sets)}
     return {**arguments, "eval_set": [(s.X, s.labels) for s in sets]}
-
-
-def read_ranks(eval_at: Any) -> list[int]:
-    """``eval_at`` as a list of ranks; empty if it is None."""
-    if isinstance(eval_at, str):  # as LightGBM's parameters may be written
-        eval_at = [int(part) if part.strip().isdecimal() else part for part in eval_at.split(",")]
-    ranks = np.atleast_1d([] if eval_at is None else eval_at)
-    if ranks.size and (ranks.dtype.kind not in "iu" or ranks.min() < 1):
-        raise ValueError(f"eval_at must be ranks, whole numbers from 1; got {eval_at!r}")
-    return [int(rank) for rank in ranks]
-
-
-def at_ranks(metrics: list[Any], ranks: list[int]) -> list[Any]:
-    """LightGBM's ``eval_at`` for our metrics: "ndcg" and "map" without a rank, at each of these."""
-    lists = [[f"{m}@{k}" for k in ranks] if ranks and m in ("ndcg", "map") else [m] for m in metrics]
-    return [metric for names in lists for metric in names]
-
-
-def ranks_apart(metrics: list[Any], ranks: list[int]) -> tuple[list[Any], list[int]]:
-    """Our "ndcg@10" for LightGBM's metrics: their names, and the ranks apart, as in ``eval_at``."""
-    names, ranks = [], list(ranks)
-    for metric in metrics:
-        name, at, rank = metric.partition("@") if isinstance(metric, str) else (metric, "", "")
-        if at and name in ("ndcg", "map") and rank.isdecimal() and int(rank) > 0:
-            ranks.append(int(rank))
-            names.append(name)
-        else:
-            names.append(metric)
-    return list(dict.fromkeys(names)), sorted(set(ranks))

@@ -1,4 +1,4 @@
-"""LightGBM's ranker with our objectives and metrics."""
+"""LightGBM's scikit-learn ranker with our objectives and metrics."""
 
 from __future__ import annotations
 
@@ -9,59 +9,17 @@ from typing import Any
 import numpy as np
 
 from ..._docstrings import documented_with
-from ...objectives import objective_names
-from ...objectives._diagnostics import TrainingWatch
-from ...objectives._evaluator import ObjectiveEvaluator
 from ...ranking._features import check_column_types, column_names, take_qid_column
-from ...ranking._plan import Plan
 from ...ranking._reading import Extras
-from ...ranking._validation import as_list
-from .._evaluation import Evaluation, check_evaluations, sort_metrics
-from .._query_sets import QuerySet, joined, starts_of
-from .._ranker import (
-    OWN_PARAMETERS,
-    RANKER_TEXT,
-    RankerMixin,
-    keyword_signature,
-    native_parameters,
-    refuse_ignored,
-    seed_of,
-    swapped,
-)
+from .._docs import RANKER_TEXT
+from .._evaluation import check_evaluations
+from .._parameters import OWN_PARAMETERS, keyword_signature, native_parameters, seed_of, swapped
+from .._query_sets import as_eval_set, initial_scores_of
+from .._ranker import RankerMixin
 from .columns import check_arrow_columns, check_column_names, without_qid_column
-from .dataset import (
-    METRIC_NAMES,
-    MIN_CHILD_HESSIAN,
-    OBJECTIVE_NAMES,
-    is_dart,
-    is_native_metric,
-    lgb,
-    refuse_bagging_by_query,
-    threads_of,
-)
-from .evaluation import at_ranks, evaluation_arguments, metric_function, ranks_apart, read_ranks
-
-_MIN_CHILD_HESSIAN_NAMES = (
-    "min_child_weight",
-    "min_sum_hessian_in_leaf",
-    "min_sum_hessian_per_leaf",
-    "min_sum_hessian",
-    "min_hessian",
-)
-_RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")
-_NO_METRIC = ("", "None", "none", "na", "null", "custom")
-_DEFAULT_RANKS = [1, 2, 3, 4, 5]
-
-_INSTEAD = {
-    "sigmoid": "write objective__temperature=1 / sigmoid",
-    **dict.fromkeys(
-        ("lambdarank_truncation_level", "max_position", "lambdamart_truncation_level"),
-        'all pairs count; objective__truncation= cuts objective__pair_weight="ndcg" or "lambdarank"',
-    ),
-    "lambdarank_norm": 'write objective__normalize="log" or "none"',
-    "label_gain": 'labels may be any numbers: objective__gain="linear", or a callable objective__pair_weight',
-    "lambdarank_position_bias_regularization": "give sample_weight=propensity_weights(position)",
-}
+from .dataset import is_dart, lgb, threads_of
+from .evaluation import choose_metrics, evaluation_arguments, metric_function
+from .training import check_parameters, fit_natively, gradient_function, min_child_hessian
 
 
 @documented_with(RANKER_TEXT)
@@ -70,29 +28,57 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     Every parameter, attribute and native objective of ``lightgbm.LGBMRanker`` is kept, with these differences:
 
-    - ``objective`` also takes our names and objects; the default is "pairwise_logistic". Nested parameters such as
-      ``objective__temperature`` reach the objective.
-    - ``fit`` takes ``qid`` (one id per row, any dtype, any order) besides ``group``; so does a DataFrame column
-      ``qid``. ``sample_weight`` is per row (item weights) or per query.
-    - With our objectives no metric of LightGBM's is evaluated unless asked for, so that its limits (10,000 rows a
-      query, whole-number labels below 31) are gone.
-    - ``score`` exists: the mean NDCG (or another metric) of the queries.
-    - All arguments of ``fit`` but X and y go by keyword.
+    - ``objective`` also takes the names and objects of this package; the default is "pairwise_logistic". Nested
+      parameters such as ``objective__temperature`` are passed to the objective.
+    - ``fit`` takes ``qid`` (one id per row, any dtype, any order) or a DataFrame column ``qid`` instead of ``group``.
+      ``sample_weight`` is per row (item weights) or per query.
+    - With our objectives, LightGBM's own metrics are evaluated only if they are asked for, so that their limits
+      (10,000 rows per query, whole-number labels below 31) do not apply.
+    - There is a method ``score``: the mean NDCG (or another metric) of the queries.
+    - All arguments of ``fit`` except X and y are keyword-only.
 
-    A saved booster loads into plain LightGBM and predicts the same.
+    A saved booster can be loaded by plain LightGBM and predicts the same.
 
     Parameters
     ----------
     objective : str or PairwiseObjective or callable, default="pairwise_logistic"
-        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or whatever
-        ``lightgbm.LGBMRanker`` takes, such as "lambdarank"; None is LightGBM's default.
+        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an objective of this package, or anything
+        that ``lightgbm.LGBMRanker`` takes, such as "lambdarank"; None is LightGBM's default.
     %(eval_fraction)s
     **kwargs
-        The parameters of ``lightgbm.LGBMRanker``; ``metric`` takes our metrics' names, too.
+        The parameters of ``lightgbm.LGBMRanker``. ``metric`` also takes the names of our metrics.
+
+    Attributes
+    ----------
+    %(fitted)s
 
     Raises
     ------
     %(init_raises)s
+
+    See Also
+    --------
+    XGBRanker : The same for XGBoost.
+    gbdt_pairloss.dask.DaskLGBMRanker : This ranker on Dask clusters.
+    PairwiseLogistic : The default objective, with the parameters of all objectives.
+    make_ranking_scorer : Make a scorer for scikit-learn's searches and cross-validation.
+
+    Notes
+    -----
+    LightGBM takes gradients from the host only, wherever it trains. ``objective__device="cuda"`` computes them on the
+    CUDA device and copies them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gbdt_pairloss import LGBMRanker
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 2))
+    >>> y = np.exp(X[:, 0])
+    >>> qid = np.repeat(np.arange(20), 10)
+    >>> ranker = LGBMRanker(n_estimators=10, random_state=0, verbose=-1).fit(X, y, qid=qid)
+    >>> ranker.score(X, y, qid=qid, metric="pair_accuracy") > 0.9
+    True
     """
 
     _native_ranker = lgb.LGBMRanker
@@ -143,49 +129,51 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         ----------
         %(rows)s
         init_score : array of shape (n_rows,), optional
-            Scores to start from.
+            Scores from which the training starts.
         %(eval_set)s
         eval_names : list of str, optional
-            Names of the evaluation sets, for ``evals_result_``; default: "valid_0" and so on.
+            Names of the evaluation sets in ``evals_result_``; default: "valid_0" and so on.
         eval_sample_weight : list of arrays of shape (n_rows,) or (n_queries,), optional
             %(eval_weight)s
         eval_init_score : list of arrays of shape (n_rows,), optional
-            Scores that the evaluation sets start from.
+            Scores from which the evaluation sets start.
         eval_metric : str, Metric, callable or list of these, optional
-            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables as LightGBM takes them.
-            Default, with our objectives: the parameter ``metric``, else NDCG at ``eval_at``, or the objective's own
-            loss where labels do not suit NDCG. LightGBM evaluates its own metrics before ours, which matters to
-            ``first_metric_only`` alone.
+            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables in LightGBM's form. Default
+            with our objectives: the parameter ``metric``, else NDCG at ``eval_at``, or the loss of the objective if
+            labels do not suit NDCG. LightGBM evaluates its own metrics first, which matters only to
+            ``first_metric_only``.
         eval_at : int or sequence of int, optional
-            Ranks at which "ndcg" and "map" without one are evaluated; the default metric uses 1 to 5.
+            Ranks at which "ndcg" and "map" are evaluated if their names have no ``@k``; the default metric uses 1 to 5.
         feature_name, categorical_feature, callbacks, init_model
-            As in ``lightgbm.LGBMRanker.fit``. Early stopping: ``callbacks=[lightgbm.early_stopping(20)]``.
+            As in ``lightgbm.LGBMRanker.fit``. For early stopping use ``callbacks=[lightgbm.early_stopping(20)]``.
         %(eval_X)s
 
         Returns
         -------
         self : LGBMRanker
+            The fitted ranker.
 
         Raises
         ------
         %(fit_raises)s
-            If an evaluation set has other columns, or ``bagging_by_query`` or ``class_weight`` is set, which do not
-            work with our objectives.
+            If an evaluation set has other columns than X, or if ``bagging_by_query`` or ``class_weight`` is set, which
+            do not work with our objectives.
 
         Warns
         -----
         %(fit_warns)s
         """
-        evaluator = self._evaluator(threads_of(self.get_params(deep=False)))
+        params = self.get_params(deep=False)
+        evaluator = self._evaluator(threads_of(params))
         if evaluator is not None:
-            self._check_supported()
+            check_parameters(params)
         train, sets, n_queries = self._read_sets(
             evaluator,
             {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
             Extras(loser_weight, item_id, pairs),
-            joined(eval_set, eval_X, eval_y),
+            as_eval_set(eval_set, eval_X, eval_y),
             "eval_sample_weight",
-            by_data_alone=evaluator is None,  # as LightGBM does
+            by_data_alone=evaluator is None,  # like LightGBM
             eval_qid=eval_qid,
             eval_group=eval_group,
             eval_weight=eval_sample_weight,
@@ -193,27 +181,29 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             eval_item_id=eval_item_id,
             eval_pairs=eval_pairs,
         )
-        if (evaluator is not None or callable(self.objective)) and is_dart(self.get_params(deep=False)):
-            # LightGBM takes a set for the training set, which DART must not evaluate, by the identity of its labels.
+        if (evaluator is not None or callable(self.objective)) and is_dart(params):
+            # With DART the training set must not be evaluated. LightGBM recognises it by the identity of its labels: a
+            # copy is another set.
             eval_names = eval_names or ["training" if s is train else f"valid_{i}" for i, s in enumerate(sets)]
             sets = [replace(s, data=s.data.copy()) if s is train else s for s in sets]
-        ours, native, ranks = self._choose_metrics(eval_metric, eval_at, evaluator, sets)
-        check_evaluations(ours, sets)
-        if ours:
-            native.append(metric_function(ours, train, sets))
-        # LightGBM keeps the objective that it trains with in _objective, apart from the parameter.
+        evaluations, native, ranks = choose_metrics(params, eval_metric, eval_at, evaluator, sets)
+        check_evaluations(evaluations, sets)
+        if evaluations:
+            native.append(metric_function(evaluations, train, sets))
         plan = self._plan(evaluator, train)
         names = column_names(train.X)
         for query_set in sets:
             check_column_names(query_set.X, names, query_set.name)
         for query_set in (train, *sets):
             check_arrow_columns(query_set.X)
-        in_use = self.objective if evaluator is None or plan is None else _gradients(self, evaluator, plan)
+        in_use = self.objective
+        if evaluator is not None and plan is not None:
+            in_use = gradient_function(evaluator, plan, self._watch(min_child_hessian(params)))
         arguments = {
             "sample_weight": train.row_weight,
             "init_score": train.take_scores(init_score, "init_score"),
             "group": train.data.groups.sizes,
-            **evaluation_arguments(sets, starts_of(sets, init_score, eval_init_score)),
+            **evaluation_arguments(sets, initial_scores_of(sets, init_score, eval_init_score)),
             "eval_names": eval_names,
             "eval_metric": native or None,
             "eval_at": ranks,
@@ -223,19 +213,12 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             "init_model": init_model,
         }
         with self._unfitted_unless_trained():
+            # LightGBM trains with _objective, which is not the parameter objective.
             with swapped(self, _objective=in_use):
-                try:
-                    super().fit(train.X, train.labels, **arguments)
-                except lgb.basic.LightGBMError as error:
-                    if "Unknown objective type" not in str(error):
-                        raise
-                    raise ValueError(
-                        f"objective {self.objective!r} is not known: LGBMRanker takes {', '.join(objective_names())}, "
-                        "an object of ours, or one of LightGBM's own"
-                    ) from error
+                fit_natively(super().fit, self.objective, train.X, train.labels, **arguments)
                 trained_with = self._objective if evaluator is None else evaluator.objective
             self._objective = trained_with
-            if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
+            if plan is not None and plan.has_weighted_pair and not self._has_part_of_queries:
                 self._warn_without_split(init_model is not None)
             named = names is not None and all(isinstance(name, str) for name in names)
             self._feature_names = names if named else None  # scikit-learn's rule
@@ -252,14 +235,16 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     @property
     def feature_names_in_(self) -> Any:
-        """Names of the features, an array of shape (n_features,), where X had some.
-
-        LightGBM 4.6 makes some up, and warns of arrays without.
+        """Names of the features, an array of shape (n_features,), if X had names that are all strings.
 
         Raises
         ------
         AttributeError
-            If the ranker was fitted without names, or not at all.
+            If the ranker was fitted without names, or is not fitted.
+
+        Notes
+        -----
+        LightGBM 4.6 invents names for an X without names, and then warns if ``predict`` is given an array.
         """
         if getattr(self, "_feature_names", None) is None:
             raise AttributeError(f"{type(self).__name__} has no feature_names_in_: it was fitted without names")
@@ -267,11 +252,11 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     @feature_names_in_.setter
     def feature_names_in_(self, names: Any) -> None:
-        """scikit-learn would set it while LightGBM checks X; ``fit`` knows better."""
+        """Ignore names that scikit-learn sets while LightGBM checks X; ``fit`` keeps those of the caller's X."""
 
     @feature_names_in_.deleter
     def feature_names_in_(self) -> None:
-        """scikit-learn would delete it while LightGBM checks an X without names."""
+        """Do nothing when scikit-learn deletes the names while LightGBM checks an X without names."""
 
     def predict(
         self,
@@ -284,27 +269,28 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         validate_features: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Scores of rows, as ``lightgbm.LGBMRanker.predict``; a DataFrame column ``qid`` is left out.
+        """Predict the scores of rows, like ``lightgbm.LGBMRanker.predict``; a DataFrame column ``qid`` is ignored.
 
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
-            Features, in the columns of ``fit``.
+            Features, with the same columns as in ``fit``.
         raw_score, start_iteration, num_iteration, pred_leaf, pred_contrib, validate_features
             As in ``lightgbm.LGBMRanker.predict``.
         **kwargs
-            LightGBM's other parameters of predictions.
+            Other parameters of LightGBM's predictions.
 
         Returns
         -------
         scores : float64 array of shape (n_rows,)
-            Larger is better; they compare within a query only. ``pred_leaf``: LightGBM's leaves, int32 of shape
-            (n_rows, n_trees). ``pred_contrib``: its contributions, float64 of shape (n_rows, n_features + 1).
+            Larger is better; scores are comparable only within a query. With ``pred_leaf``, the leaves of each row,
+            int32 of shape (n_rows, n_trees). With ``pred_contrib``, the contributions of the features, float64 of shape
+            (n_rows, n_features + 1).
 
         Raises
         ------
         ValueError
-            If X has other columns, or the ranker is not fitted.
+            If X has other columns than in ``fit``, or the ranker is not fitted.
         """
         features = take_qid_column(X)[0]
         check_column_types(features)
@@ -325,65 +311,12 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         return float(self.booster_.feature_importance("split").sum()) if self.booster_.num_trees() else None
 
     def _process_params(self, stage: str) -> dict[str, Any]:
-        # LightGBM turns all parameters, nested ones too, into its own.
+        # LightGBM passes on all parameters, also nested ones.
         params = native_parameters(super()._process_params(stage))
-        if "random_state" in params:  # LightGBM 4.0 takes no Generator
+        if "random_state" in params:  # LightGBM 4.0 does not support a Generator
             params["random_state"] = seed_of(params["random_state"])
         if self.pairwise_objective() is not None:
-            # LightGBM's default "ndcg" refuses queries of 10,000 rows and labels that are no small whole numbers;
-            # what was asked for comes as eval_metric.
+            # LightGBM's default metric "ndcg" raises for queries of more than 10,000 rows and for labels that are not
+            # small whole numbers. Metrics that the caller asks for are passed as eval_metric.
             params["metric"] = "None" if stage == "predict" else []
         return params
-
-    def _choose_metrics(
-        self, eval_metric: Any, eval_at: Any, evaluator: ObjectiveEvaluator | None, sets: list[QuerySet]
-    ) -> tuple[list[Evaluation], list[Any], list[int]]:
-        """Our metrics, LightGBM's, and the ranks for LightGBM's."""
-        asked, ranks = as_list(eval_metric), read_ranks(eval_at)
-        parameter = self._metric_parameter()
-        if evaluator is None:
-            unknown = [m for m in parameter if m not in (*_NO_METRIC, *asked) and not is_native_metric(m)]
-            asked, ranks = ranks_apart([*unknown, *asked], ranks)
-        else:
-            params = self.get_params(deep=False)
-            for name in _RANKS_NAMES:
-                ranks = ranks or read_ranks(params.get(name))
-            asked = at_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
-            if parameter and not asked:  # metric="None"
-                return [], [], _DEFAULT_RANKS
-        ranks = ranks or _DEFAULT_RANKS
-        ours, native = sort_metrics(asked, [f"ndcg@{k}" for k in ranks], evaluator, sets, is_native_metric)
-        return ours, native, ranks
-
-    def _metric_parameter(self) -> list[Any]:
-        """The metrics named by the parameter ``metric``."""
-        params = self.get_params(deep=False)
-        names = [name for key in METRIC_NAMES for name in as_list(params.get(key))]
-        return [part.strip() for name in names for part in str(name).split(",")]
-
-    def _check_supported(self) -> None:
-        params = self.get_params(deep=False)
-        refuse_bagging_by_query(params)
-        refuse_ignored(params, _INSTEAD)
-        if params.get("use_quantized_grad") and tuple(map(int, lgb.__version__.split(".")[:2])) < (4, 2):
-            raise ValueError("use_quantized_grad with a custom objective ends the process in LightGBM before 4.2")
-        if params.get("class_weight") is not None:
-            raise ValueError("class_weight does not apply to our objectives; use sample_weight")
-        for alias in OBJECTIVE_NAMES[1:]:
-            if alias in params:
-                raise ValueError(f"{alias}={params[alias]!r} would take the place of objective; give it as objective=")
-
-
-def _gradients(ranker: LGBMRanker, evaluator: ObjectiveEvaluator, plan: Plan) -> Callable[..., Any]:
-    """The objective as LightGBM's estimators call it: exactly four parameters.
-
-    A function, since LightGBM deep-copies a callable several times and leaves functions as they are.
-    """
-    params = ranker.get_params(deep=False)
-    given = [params[name] for name in _MIN_CHILD_HESSIAN_NAMES if name in params]
-    watch = None if ranker._sees_a_part else TrainingWatch(float(given[-1]) if given else MIN_CHILD_HESSIAN)
-
-    def gradients(y_true: Any, y_pred: Any, weight: Any, group: Any) -> Any:
-        return evaluator.boost(plan, y_pred, watch)
-
-    return gradients

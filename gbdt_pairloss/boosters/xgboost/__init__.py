@@ -1,1 +1,1 @@
-"""XGBoost: its datasets, batches of these, and our ranker."""
+"""XGBoost: its DMatrix, batches of whole queries, and its ranker with our objectives."""

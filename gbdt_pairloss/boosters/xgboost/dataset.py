@@ -1,4 +1,4 @@
-"""XGBoost: reading and cutting a DMatrix."""
+"""XGBoost's DMatrix: how to read, watch and split it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DATASET = xgb.DMatrix
 MIN_CHILD_HESSIAN = 1.0
 OBJECTIVE_NAMES = ("objective",)
 METRIC_NAMES = ("eval_metric", "metrics")
-#: XGBoost's metrics, without what may follow an @.
+#: XGBoost's metrics, without the part of a name after @.
 # fmt: off
 NATIVE_METRICS = frozenset((
     "ndcg", "map", "pre", "auc", "aucpr", "rmse", "rmsle", "mae", "mape", "mphe", "quantile", "expectile", "logloss",
@@ -36,20 +36,20 @@ NATIVE_METRICS = frozenset((
 
 
 def read_dataset(dataset: Any) -> RankingData:
-    """Labels, groups and weights of a DMatrix; its weights are query weights.
+    """Read labels, groups and weights of a DMatrix; its weights are query weights.
 
     Raises
     ------
     ValueError
-        If it has no groups, or has weights that are not one per query.
+        If it has no groups or no labels, or if its weights are not one per query.
     """
     labels, groups = read_groups(dataset)
     attached = get_attachment(dataset) or Attachment()
     weight = dataset.get_weight()
     if weight.size not in (0, groups.n_queries):
         raise ValueError(
-            f"the DMatrix has {weight.size} weights for {groups.n_queries} queries: XGBoost's weights are those of "
-            "queries; give weights of rows as attach(dataset, item_weight=)"
+            f"the DMatrix has {weight.size} weights for {groups.n_queries} queries: XGBoost's weights are query "
+            "weights; give weights of rows as attach(dataset, item_weight=)"
         )
     return RankingData(
         labels,
@@ -64,10 +64,10 @@ def read_dataset(dataset: Any) -> RankingData:
 
 
 def version(dataset: Any) -> tuple[int, Attachment | None]:
-    """How often something was set, by the DMatrix's own methods, since this was first asked, and what is attached.
+    """Return the number of changes by the DMatrix's setters since the first call, and the attachment.
 
-    XGBoost copies the labels for everybody who asks for them: of 10M rows, in more time than a GPU takes for all their
-    pairs.
+    As long as both are the same, the dataset need not be read again. XGBoost copies the labels whenever they are read.
+    For 10M rows, this takes longer than a GPU takes for the gradients of all pairs.
     """
     if dataset not in _CHANGES:
         _CHANGES[dataset] = 0
@@ -81,8 +81,8 @@ _SETTERS = ("set_label", "set_weight", "set_group", "set_float_info", "set_float
 
 
 def _counted(dataset: Any, name: str) -> Callable[..., None]:
-    """A setter of the DMatrix that counts its calls."""
-    owner = weakref.ref(dataset)  # strong, it would keep the dataset alive in a cycle
+    """Return a setter of the DMatrix that also counts its calls."""
+    owner = weakref.ref(dataset)  # a strong reference would keep the dataset alive in a cycle
     setter = getattr(type(dataset), name)
 
     @wraps(getattr(dataset, name))
@@ -90,18 +90,18 @@ def _counted(dataset: Any, name: str) -> Callable[..., None]:
         matrix = owner()
         try:
             setter(matrix, *args, **kwargs)
-        finally:  # who reads meanwhile reads again
+        finally:  # afterwards: who reads during the call has to read again
             _CHANGES[matrix] += 1
 
     return count
 
 
 def read_groups(dataset: Any) -> tuple[NDArray[Any], Groups]:
-    """Labels and groups of a DMatrix; a ValueError if it has none."""
+    """Read labels and groups of a DMatrix; a ValueError if it has none."""
     labels = as_vector(dataset.get_label(), "the DMatrix's label")
     ptr = dataset.get_uint_info("group_ptr")
     attached = get_attachment(dataset)
-    if attached is not None and attached.pairs is not None:  # which need neither
+    if attached is not None and attached.pairs is not None:  # explicit pairs need neither
         labels = labels if labels.size else np.zeros(dataset.num_row(), dtype=np.float32)
         ptr = ptr if ptr.size else np.array([0, labels.size])
     if ptr.size == 0:
@@ -115,33 +115,33 @@ def read_groups(dataset: Any) -> tuple[NDArray[Any], Groups]:
 
 
 def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float]:
-    """What ``custom_metric`` returns."""
+    """Return a metric's value in the form that ``custom_metric`` returns it."""
     return name, value
 
 
 def check_trainable(dataset: Any) -> None:
-    """XGBoost has no parameter that silently breaks a custom objective."""
+    """Do nothing: XGBoost has no parameter that silently breaks a custom objective."""
 
 
 def check_evaluable(dataset: Any) -> None:
-    """Metrics harm no training of XGBoost's."""
+    """Do nothing: metrics do not harm a training of XGBoost."""
 
 
 def number_of_rows(dataset: Any) -> int | None:
-    """Rows of a DMatrix."""
+    """Return the number of rows of a DMatrix."""
     return int(dataset.num_row())
 
 
 def training_device() -> int | None:
-    """The CUDA device that the Booster among the callers trains on.
+    """Return the CUDA device on which the calling Booster trains; None if it trains on the CPU, or there is none.
 
-    XGBoost hands a custom objective predictions of the host and a DMatrix that knows no device; that of the Booster,
-    whose method calls, decides where gradients are wanted.
+    XGBoost passes predictions on the host and a DMatrix, which does not tell the device, to a custom objective. The
+    device of the Booster decides where gradients are computed, so that the Booster is found in the call stack.
     """
-    # Not from this frame on: a frame's locals that hold the frame itself keep all of its callers' alive.
+    # Start at the caller: a frame whose locals contain the frame itself keeps the locals of all its callers alive.
     frame = sys._getframe(1)
     while frame is not None:
-        if "self" in frame.f_code.co_varnames:  # to ask for a frame's locals keeps them for a while
+        if "self" in frame.f_code.co_varnames:  # reading the locals of a frame keeps them alive for a while
             caller = frame.f_locals.get("self")
             if isinstance(caller, xgb.Booster):
                 return ordinal_of(caller)
@@ -150,25 +150,28 @@ def training_device() -> int | None:
 
 
 def ordinal_of(booster: Any) -> int | None:
-    """The CUDA device that a Booster computes on; None: it does not."""
+    """Return the number of the CUDA device on which a Booster computes; None for the CPU."""
     name, _, ordinal = device_of(booster).partition(":")
     return int(ordinal or 0) if name == "cuda" else None
 
 
 def device_of(booster: Any) -> str:
-    """The device that a Booster says it computes on: "cpu", "cuda:0", and so on."""
+    """Return the name of the device on which a Booster computes: "cpu", "cuda:0", and so on."""
     device: str = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
     return device
 
 
 def number_of_threads(dataset: Any) -> Any:
-    """The threads that the DMatrix was given; it knows nothing of its Booster's."""
+    """Return the number of threads that the DMatrix was given; it has no reference to its Booster."""
     return getattr(dataset, "nthread", None)
 
 
 def follow_cuts(dataset: Any) -> None:
-    """Let the attachment go along when the DMatrix is sliced (``xgboost.cv`` slices): a slice knows no parent."""
-    parent = weakref.ref(dataset)  # strong, it would keep the dataset alive in a cycle
+    """Make ``slice`` of a DMatrix, which ``xgboost.cv`` calls, slice the attachment, too.
+
+    A slice holds no reference to its parent.
+    """
+    parent = weakref.ref(dataset)  # a strong reference would keep the dataset alive in a cycle
     cut = type(dataset).slice
 
     def slice(rindex: Any, allow_groups: bool = False) -> Any:
@@ -184,7 +187,7 @@ def follow_cuts(dataset: Any) -> None:
 
 
 def is_native_metric(name: str) -> bool:
-    """Whether XGBoost has a metric of this name."""
+    """Return whether XGBoost has a metric of this name."""
     return name.partition("@")[0].rstrip("-") in NATIVE_METRICS
 
 
@@ -199,7 +202,7 @@ def cross_validate(
     maximize: bool | None,
     **kwargs: Any,
 ) -> Any:
-    """``xgboost.cv`` on the folds, whose slices keep groups and weights."""
+    """Call ``xgboost.cv`` on the folds, with slices that keep groups and weights."""
     if callable(objective):
         params.setdefault("objective", "rank:pairwise")
         params.setdefault("base_score", 0.0)
@@ -211,7 +214,7 @@ def cross_validate(
     elif evaluate is not None:
         params.setdefault("disable_default_eval_metric", True)
     if kwargs.get("early_stopping_rounds") is not None:
-        kwargs.setdefault("maximize", maximize)  # it guesses by the name
+        kwargs.setdefault("maximize", maximize)  # XGBoost would guess it by the name
     sliced = dataset.slice
     sizes, weights = np.diff(dataset.get_uint_info("group_ptr").astype(np.int64)), dataset.get_weight()
     query = np.repeat(np.arange(sizes.size), sizes)

@@ -1,43 +1,30 @@
-"""XGBoost's ranker with our objectives and metrics."""
+"""XGBoost's scikit-learn ranker with our objectives and metrics."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..._docstrings import documented_with
 from ...objectives import NESTED, objective_names
-from ...objectives._diagnostics import TrainingWatch
-from ...objectives._evaluator import ObjectiveEvaluator
 from ...ranking._features import check_column_types, take_qid_column
-from ...ranking._plan import Plan
 from ...ranking._reading import Extras
 from ...ranking._validation import as_list
-from .._evaluation import Evaluation, QueryFunction, check_evaluations, sort_metrics
-from .._query_sets import QuerySet, joined, paired, starts_of
-from .._ranker import (
+from .._docs import RANKER_TEXT
+from .._evaluation import QueryFunction, check_evaluations, sort_metrics
+from .._parameters import (
     OWN_PARAMETERS,
-    RANKER_TEXT,
-    RankerMixin,
     keyword_signature,
     native_parameters,
-    refuse_ignored,
     refuse_unprefixed,
     seed_of,
     swapped,
 )
-from .dataset import MIN_CHILD_HESSIAN, is_native_metric, xgb
-from .training import Injection, placed_beside
-
-_INSTEAD = {
-    "lambdarank_pair_method": "all pairs count (BPR(negatives=n) draws some)",
-    "lambdarank_num_pair_per_sample": 'all pairs count; objective__truncation= cuts objective__pair_weight="ndcg"',
-    "lambdarank_normalization": 'write objective__normalize="log" or "none"',
-    "lambdarank_score_normalization": 'write objective__pair_weight="lambdarank", which divides by the difference',
-    "lambdarank_unbiased": "give sample_weight=propensity_weights(position)",
-    "lambdarank_bias_norm": "give sample_weight=propensity_weights(position)",
-}
+from .._query_sets import QuerySet, as_eval_set, initial_scores_of
+from .._ranker import RankerMixin
+from .dataset import is_native_metric, xgb
+from .evaluation import evaluation_arguments, native_weight, with_directions
+from .training import Injection, check_parameters, fit_natively, gradient_function, min_child_hessian
 
 
 @documented_with(RANKER_TEXT)
@@ -46,33 +33,56 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     Every parameter, attribute and native objective of ``xgboost.XGBRanker`` is kept, with these differences:
 
-    - ``objective`` also takes our names and objects; the default is "pairwise_logistic". Nested parameters such as
-      ``objective__temperature`` reach the objective.
-    - ``qid`` may be of any dtype and in any order; rows are regrouped inside.
+    - ``objective`` also takes the names and objects of this package; the default is "pairwise_logistic". Nested
+      parameters such as ``objective__temperature`` are passed to the objective.
+    - ``qid`` may be of any dtype and in any order; rows are regrouped internally.
     - ``sample_weight`` is per row (item weights, our objectives only) or per query. Weights per query also weigh the
       rows in XGBoost's quantile sketch, weights per row do not.
-    - ``eval_metric`` takes our metrics by name, several callables too, and early stopping knows their direction. A
-      callable ``f(y_true, y_pred)`` sees one query at a time; the mean over queries (of two rows or more) counts
-      each by its weight, not by its size.
+    - ``eval_metric`` takes our metrics by name, and also several callables. Early stopping uses their direction. A
+      callable ``f(y_true, y_pred)`` gets one query at a time. The result is the mean over queries of two rows or more,
+      weighted by the weights of the queries, not by their sizes.
     - With ``device="cuda"`` our objectives and metrics are computed on the GPU, too, if CuPy is installed
       (``objective__device="cpu"``: on the host).
-    - With our objectives scores start at 0 (``base_score``), not at 0.5.
-    - ``score`` takes ``qid`` and ``metric``; ``load_model`` leaves an objective of ours in place.
+    - With our objectives scores start at 0 (``base_score``) instead of 0.5.
+    - ``score`` takes ``qid`` and ``metric``. ``load_model`` does not replace an objective of this package.
 
-    A saved model says ``rank:pairwise``, loads into plain XGBoost and predicts the same.
+    A saved model has the objective ``rank:pairwise``. It can be loaded by plain XGBoost and predicts the same.
 
     Parameters
     ----------
     objective : str or PairwiseObjective, default="pairwise_logistic"
-        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an object of ours, or "rank:ndcg",
-        "rank:pairwise", "rank:map".
+        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an objective of this package, or one of
+        XGBoost's own: "rank:ndcg", "rank:pairwise", "rank:map".
     %(eval_fraction)s
     **kwargs
         The parameters of ``xgboost.XGBRanker``.
 
+    Attributes
+    ----------
+    %(fitted)s
+
     Raises
     ------
     %(init_raises)s
+
+    See Also
+    --------
+    LGBMRanker : The same for LightGBM.
+    gbdt_pairloss.dask.DaskXGBRanker : This ranker on Dask clusters.
+    PairwiseLogistic : The default objective, with the parameters of all objectives.
+    make_ranking_scorer : Make a scorer for scikit-learn's searches and cross-validation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gbdt_pairloss import XGBRanker
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 2))
+    >>> y = np.exp(X[:, 0])
+    >>> qid = np.repeat(np.arange(20), 10)
+    >>> ranker = XGBRanker(n_estimators=10, random_state=0).fit(X, y, qid=qid)
+    >>> ranker.score(X, y, qid=qid, metric="pair_accuracy") > 0.9
+    True
     """
 
     _native_ranker = xgb.XGBRanker
@@ -82,7 +92,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     ) -> None:
         nested = {name: kwargs.pop(name) for name in list(kwargs) if name.startswith(NESTED)}
         refuse_unprefixed(kwargs)
-        # The base class takes strings that start with "rank:" only.
+        # The base class accepts only strings that start with "rank:".
         super().__init__(objective="rank:pairwise", **kwargs)
         self.objective = objective
         self.eval_fraction = eval_fraction
@@ -125,18 +135,18 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         ----------
         %(rows)s
         base_margin : array of shape (n_rows,), optional
-            Scores to start from.
+            Scores from which the training starts.
         %(eval_set)s
         sample_weight_eval_set : list of arrays of shape (n_rows,) or (n_queries,), optional
             %(eval_weight)s
         base_margin_eval_set : list of arrays of shape (n_rows,), optional
-            Scores that the evaluation sets start from.
+            Scores from which the evaluation sets start.
         eval_metric : str, Metric, callable or list of these, optional
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables ``f(y_true, y_pred)`` of one
-            query. Default: the constructor's, else, with our objectives, "ndcg", or the objective's own loss where
-            labels do not suit NDCG. Early stopping follows the last.
+            query. Default: ``eval_metric`` of the constructor, else, with our objectives, "ndcg", or the loss of the
+            objective if labels do not suit NDCG. Early stopping follows the last metric.
         callbacks : list of xgboost.callback.TrainingCallback, optional
-            Default: the constructor's.
+            Default: ``callbacks`` of the constructor.
         verbose, xgb_model, feature_weights
             As in ``xgboost.XGBRanker.fit``.
         %(eval_X)s
@@ -144,6 +154,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         Returns
         -------
         self : XGBRanker
+            The fitted ranker.
 
         Raises
         ------
@@ -160,12 +171,12 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 "objective of gbdt_pairloss, or one of XGBoost's 'rank:...'"
             )
         if evaluator is not None:
-            refuse_ignored(self.get_params(deep=False), _INSTEAD)
+            check_parameters(self.get_params(deep=False))
         train, sets, n_queries = self._read_sets(
             evaluator,
             {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
             Extras(loser_weight, item_id, pairs),
-            joined(eval_set, eval_X, eval_y),
+            as_eval_set(eval_set, eval_X, eval_y),
             "sample_weight_eval_set",
             eval_qid=eval_qid,
             eval_group=eval_group,
@@ -175,37 +186,42 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             eval_pairs=eval_pairs,
         )
         asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
-        ours, native = sort_metrics(asked, ["ndcg"], evaluator, sets, is_native_metric, wrap=QueryFunction)
-        check_evaluations([e for e in ours if not isinstance(e, QueryFunction)], sets)
+        evaluations, native = sort_metrics(asked, ["ndcg"], evaluator, sets, is_native_metric, wrap=QueryFunction)
+        check_evaluations([e for e in evaluations if not isinstance(e, QueryFunction)], sets)
         plan = self._plan(evaluator, train)
-        gradients = None if evaluator is None or plan is None else _gradients(self, evaluator, plan)
+        gradients = None
+        if evaluator is not None and plan is not None:
+            limit = min_child_hessian(self.min_child_weight, self.booster)
+            gradients = gradient_function(evaluator, plan, self._watch(limit))
         callbacks = as_list(self.callbacks if callbacks is None else callbacks)
         arguments = {
             "group": train.data.groups.sizes,
-            "sample_weight": _native_weight(train, evaluator is not None),
+            "sample_weight": native_weight(train, evaluator is not None),
             "base_margin": train.take_scores(base_margin, "base_margin"),
             "verbose": verbose,
             "xgb_model": xgb_model,
-            **_evaluation_arguments(sets, starts_of(sets, base_margin, base_margin_eval_set), evaluator is not None),
+            **evaluation_arguments(
+                sets, initial_scores_of(sets, base_margin, base_margin_eval_set), evaluator is not None
+            ),
             **({} if feature_weights is None else {"feature_weights": feature_weights}),
         }
         with self._unfitted_unless_trained():
             with swapped(
                 self,
-                objective=self.objective,  # the base class replaces it by the native name
+                objective=self.objective,  # the base class sets it to the native name
                 eval_metric=native or None,
                 early_stopping_rounds=None,
                 callbacks=[
-                    Injection(gradients, ours, sets, evaluator),
-                    *_directed(callbacks, asked, ours, self.early_stopping_rounds),
+                    Injection(gradients, evaluations, sets, evaluator),
+                    *with_directions(callbacks, asked, evaluations, self.early_stopping_rounds),
                 ],
-                # A custom objective starts at 0.5 otherwise; a model to go on from has its own start.
+                # Otherwise XGBoost starts at 0.5 with a custom objective. A model to continue has a start of its own.
                 base_score=(
                     0.0 if self.base_score is None and evaluator is not None and xgb_model is None else self.base_score
                 ),
             ):
-                _fit_natively(super().fit, train.X, train.labels, **arguments)
-            if plan is not None and plan.has_weighted_pair and not self._sees_a_part:
+                fit_natively(super().fit, train.X, train.labels, **arguments)
+            if plan is not None and plan.has_weighted_pair and not self._has_part_of_queries:
                 self._warn_without_split(xgb_model is not None)
             self.n_queries_ = n_queries
         return self
@@ -215,8 +231,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             self.__dict__.pop(name, None)
 
     def check_native_data(self, train: QuerySet) -> None:
-        """Raise a ValueError if XGBoost's own objective is chosen, and weights differ within a query."""
-        _native_weight(train, self.pairwise_objective() is not None)
+        """Raise a ValueError if the objective is XGBoost's own and weights differ within a query."""
+        native_weight(train, self.pairwise_objective() is not None)
 
     def _n_splits(self) -> float | None:
         if self.booster == "gblinear" or self.get_booster().num_boosted_rounds() == 0:
@@ -224,7 +240,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         return len(self.get_booster().get_score(importance_type="weight"))
 
     def load_model(self, fname: Any) -> None:
-        """Load a saved model; an objective of ours stays the ranker's objective, for the next ``fit``.
+        """Load a saved model; if the ranker's objective is one of this package, it is kept for the next ``fit``.
 
         Parameters
         ----------
@@ -234,7 +250,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         Raises
         ------
         ValueError
-            If it cannot be read, or is no model of XGBoost's (``xgboost.core.XGBoostError``).
+            If the file cannot be read, or is not a model of XGBoost (``xgboost.core.XGBoostError``).
         """
         if self.pairwise_objective() is None:
             super().load_model(fname)
@@ -243,7 +259,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             super().load_model(fname)
 
     def get_xgb_params(self) -> dict[str, Any]:
-        """The native parameters; with an objective of ours the model calls itself ``rank:pairwise``.
+        """Get the parameters for XGBoost; the objective of the model is ``rank:pairwise`` with our objectives.
 
         Returns
         -------
@@ -266,24 +282,24 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         base_margin: Any = None,
         iteration_range: Any = None,
     ) -> Any:
-        """Scores of rows, as ``xgboost.XGBRanker.predict``; a DataFrame column ``qid`` is left out.
+        """Predict the scores of rows, like ``xgboost.XGBRanker.predict``; a DataFrame column ``qid`` is ignored.
 
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
-            Features, in the columns of ``fit``.
+            Features, with the same columns as in ``fit``.
         output_margin, validate_features, base_margin, iteration_range
             As in ``xgboost.XGBRanker.predict``.
 
         Returns
         -------
         scores : float32 array of shape (n_rows,)
-            Larger is better; they compare within a query only.
+            Larger is better; scores are comparable only within a query.
 
         Raises
         ------
         ValueError
-            If X has other columns, or the ranker is not fitted.
+            If X has other columns than in ``fit``, or the ranker is not fitted.
         """
         features = take_qid_column(X)[0]
         check_column_types(features)
@@ -297,75 +313,11 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     @property
     def best_iteration_(self) -> int:
-        """XGBoost's ``best_iteration`` (counted from 0), under scikit-learn's and LightGBM's name.
+        """XGBoost's ``best_iteration`` (counted from 0), under the name that scikit-learn and LightGBM use.
 
         Raises
         ------
         AttributeError
-            If the training did not stop early: it had no ``early_stopping_rounds``.
+            If the training had no early stopping.
         """
         return int(self.best_iteration)
-
-
-def _fit_natively(fit: Callable[..., Any], *arguments: Any, **named: Any) -> None:
-    """XGBoost's own ``fit``, with a message of ours where its own is one of C++."""
-    try:
-        fit(*arguments, **named)
-    except xgb.core.XGBoostError as error:
-        if "Input data contains `inf`" not in str(error):
-            raise
-        raise ValueError(
-            "X, or that of an evaluation set, has a value that is infinite in float32, which XGBoost does not take: "
-            "NaN, or the parameter missing, stands for a missing value"
-        ) from error
-
-
-def _gradients(ranker: XGBRanker, evaluator: ObjectiveEvaluator, plan: Plan) -> Callable[..., Any]:
-    """The objective on the training set's plan, as :class:`Injection` takes it."""
-    limit = MIN_CHILD_HESSIAN if ranker.min_child_weight is None else float(ranker.min_child_weight)
-    watch = None if ranker._sees_a_part else TrainingWatch(0.0 if ranker.booster == "gblinear" else limit)
-
-    def gradients(booster: Any, preds: Any, dtrain: Any) -> Any:
-        return evaluator.boost(plan, placed_beside(booster, evaluator, preds), watch)
-
-    return gradients
-
-
-def _evaluation_arguments(sets: list[QuerySet], base_margins: Any, is_ours: bool) -> dict[str, Any]:
-    """The evaluation sets as ``xgboost.XGBRanker.fit`` takes them."""
-    margins = paired(base_margins, "base_margin_eval_set", len(sets))
-    if not sets:
-        return {}
-    return {
-        "eval_set": [(s.X, s.labels) for s in sets],
-        "eval_group": [s.data.groups.sizes for s in sets],
-        "sample_weight_eval_set": [_native_weight(s, is_ours) for s in sets],
-        "base_margin_eval_set": [
-            s.take_scores(margin, f"base_margin_eval_set[{i}]")
-            for i, (s, margin) in enumerate(zip(sets, margins, strict=True))
-        ],
-    }
-
-
-def _native_weight(query_set: QuerySet, is_ours: bool) -> Any:
-    """Return the weights that go into the DMatrix: with our objectives the item weights stay in the plan."""
-    return query_set.data.query_weight if is_ours else query_set.query_weight
-
-
-def _directed(callbacks: list[Any], asked: list[Any], ours: list[Evaluation], rounds: int | None) -> list[Any]:
-    """Callbacks whose early stopping knows which way our metrics go; XGBoost guesses by the name.
-
-    It follows the last metric that was asked for, as XGBoost does.
-    """
-    directions = {evaluation.name: evaluation.maximize for evaluation in ours}
-    last = asked[-1] if asked and isinstance(asked[-1], str) else (ours[-1].name if ours else None)
-    result = []
-    for callback in callbacks:
-        if isinstance(callback, xgb.callback.EarlyStopping) and callback.maximize is None:
-            callback = copy.copy(callback)
-            callback.metric_name = callback.metric_name or last
-            callback.maximize = directions.get(callback.metric_name or "")
-        result.append(callback)
-    if rounds is not None:
-        result.append(xgb.callback.EarlyStopping(rounds=rounds, metric_name=last, maximize=directions.get(last or "")))
-    return result

@@ -1,4 +1,4 @@
-"""How our gradients and metrics get into the training of ``xgboost.XGBRanker``, which takes neither."""
+"""Training of XGBoost's estimators with our gradients and metrics, for which their ``fit`` has no argument."""
 
 from __future__ import annotations
 
@@ -7,10 +7,56 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ...objectives._diagnostics import TrainingWatch
 from ...objectives._evaluator import ObjectiveEvaluator
+from ...ranking._plan import Plan
 from .._evaluation import Evaluation
+from .._parameters import refuse_ignored
 from .._query_sets import QuerySet
-from .dataset import ordinal_of, xgb
+from .dataset import MIN_CHILD_HESSIAN, ordinal_of, xgb
+
+# Parameters of XGBoost's own ranking objectives, and what to write instead.
+_INSTEAD = {
+    "lambdarank_pair_method": "all pairs count (BPR(negatives=n) draws some)",
+    "lambdarank_num_pair_per_sample": 'all pairs count; objective__truncation= cuts objective__pair_weight="ndcg"',
+    "lambdarank_normalization": 'write objective__normalize="log" or "none"',
+    "lambdarank_score_normalization": 'write objective__pair_weight="lambdarank", which divides by the difference',
+    "lambdarank_unbiased": "give sample_weight=propensity_weights(position)",
+    "lambdarank_bias_norm": "give sample_weight=propensity_weights(position)",
+}
+
+
+def check_parameters(params: dict[str, Any]) -> None:
+    """Raise a ValueError for a parameter that our objectives would ignore."""
+    refuse_ignored(params, _INSTEAD)
+
+
+def min_child_hessian(min_child_weight: float | None, booster: str | None) -> float:
+    """Return the smallest sum of Hessians that a leaf may have; 0 for ``gblinear``, which has no leaves."""
+    limit = MIN_CHILD_HESSIAN if min_child_weight is None else float(min_child_weight)
+    return 0.0 if booster == "gblinear" else limit
+
+
+def gradient_function(evaluator: ObjectiveEvaluator, plan: Plan, watch: TrainingWatch | None) -> Callable[..., Any]:
+    """Return our objective on the training set's plan, as :class:`Injection` takes it."""
+
+    def gradients(booster: Any, preds: Any, dtrain: Any) -> Any:
+        return evaluator.boost(plan, placed_beside(booster, evaluator, preds), watch)
+
+    return gradients
+
+
+def fit_natively(fit: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+    """Call XGBoost's ``fit``; a ValueError instead of XGBoost's own error if a feature is infinite."""
+    try:
+        fit(*arguments, **named)
+    except xgb.core.XGBoostError as error:
+        if "Input data contains `inf`" not in str(error):
+            raise
+        raise ValueError(
+            "X, or that of an evaluation set, has a value that is infinite in float32, which XGBoost does not take: "
+            "use NaN, or the value of the parameter missing, for a missing value"
+        ) from error
 
 
 def placed_beside(booster: Any, evaluator: ObjectiveEvaluator | None, scores: Any) -> Any:
@@ -19,10 +65,10 @@ def placed_beside(booster: Any, evaluator: ObjectiveEvaluator | None, scores: An
 
 
 class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
-    """A Booster in training by :class:`XGBRanker`, with our gradients and metrics; a plain one to pickle.
+    """A Booster while ``XGBRanker`` trains it, with our gradients and metrics; it pickles as a plain Booster.
 
-    ``XGBRanker.fit`` passes no objective on, and its callable metrics through a decorator of its own; but it asks the
-    Booster to ``update`` and to ``eval_set``, and those are public.
+    ``xgboost.XGBRanker.fit`` passes no custom objective on, and wraps callable metrics in a decorator. But it calls the
+    public methods ``update`` and ``eval_set`` of the Booster, which are replaced here.
     """
 
     def update(self, dtrain: Any, iteration: int, fobj: Any = None) -> None:
@@ -35,7 +81,7 @@ class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
         message: str = super().eval_set(evals, iteration, feval, output_margin)
         injection = _INJECTIONS.get(self)
         if injection is None or not injection.is_of_fit([dmatrix for dmatrix, _ in evals]):
-            return message  # a callback asks for another set
+            return message  # a callback evaluates another set
         for (dmatrix, name), query_set in zip(evals, injection.sets, strict=True):
             scores = placed_beside(self, injection.evaluator, self.predict(dmatrix, output_margin=True))
             for evaluation in injection.evaluations:
@@ -47,9 +93,18 @@ class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
 
 
 class Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-defined]
-    """Makes a :class:`Trainee` of the Booster while it trains.
+    """A callback that turns the Booster into a :class:`Trainee` while it trains.
 
-    Gradients are a function of Booster, predictions and DMatrix. Metrics are computed where the gradients are.
+    Parameters
+    ----------
+    gradients : callable or None
+        ``gradients(booster, predictions, dmatrix)``; None for a native objective.
+    evaluations : list of Evaluation
+        Metrics, computed where the gradients are.
+    sets : list of QuerySet
+        The evaluation sets of ``fit``, in order.
+    evaluator : ObjectiveEvaluator or None
+        Evaluator of our objective; None for a native objective.
     """
 
     def __init__(
@@ -70,18 +125,19 @@ class Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-define
         return model
 
     def after_training(self, model: Any) -> Any:
-        if isinstance(model, Trainee):  # XGBoost 2 calls early stopping first at times: it cuts a plain Booster out
+        # XGBoost 2 sometimes calls early stopping first, which has then cut out a plain Booster.
+        if isinstance(model, Trainee):
             model.__class__ = xgb.Booster
             del _INJECTIONS[model]
         return model
 
     def is_of_fit(self, dmatrices: list[Any]) -> bool:
-        """Whether these are the sets of ``fit``: those that are evaluated first, and as many as there are."""
+        """Return whether these are the sets of ``fit``: those that are evaluated first, if their number is the same."""
         if self._dmatrices is None and len(dmatrices) == len(self.sets):
             self._dmatrices = dmatrices
-        mine = self._dmatrices or []
-        return len(mine) == len(dmatrices) and all(a is b for a, b in zip(mine, dmatrices, strict=True))
+        known = self._dmatrices or []
+        return len(known) == len(dmatrices) and all(a is b for a, b in zip(known, dmatrices, strict=True))
 
 
-# Beside the Booster, not on it: its copies are plain.
+# Not an attribute of the Booster, so that its copies are plain.
 _INJECTIONS: weakref.WeakKeyDictionary[Any, Injection] = weakref.WeakKeyDictionary()
