@@ -1,11 +1,13 @@
-"""The losses of one pair, as functions of d = (s_winner - s_loser) / T: their value and two derivatives.
+"""The losses of one pair, as functions of d = (s_winner - s_loser) / T: the value and two derivatives.
 
-A loss is one function of an array d. Every engine sums any of them; those that have a faster way know them by name.
+To add a loss takes three edits: here a function of an array d and the :class:`~gbdt_pairloss.engine.spec.PairLoss` made
+of it, in ``objectives`` a class whose property ``pair_loss`` returns that, and this class in ``objectives.__init__``.
+Engines sum any loss pair by pair. A faster engine finds the losses that it has a kernel for by their names.
 
-The second derivative goes into Newton steps, so it must not be negative, and not 0 where there is a gradient. The hinge
-has none, and that of the soft zero-one loss is below 0 for pairs in the wrong order: both give |l'| in its place, as
-XGBoost's ``binary:hinge`` does. A step then moves a pair by at most about one temperature, and for the soft zero-one
-loss |l'| bounds |l''|.
+The second derivative is the divisor of Newton steps. It must not be negative, and not 0 where there is a gradient. Two
+losses violate this: l'' of the hinge is 0, and l'' of the soft zero-one loss is below 0 for pairs in the wrong order.
+Both return the surrogate |l'| instead, as XGBoost's ``binary:hinge`` does. A step then moves a pair by at most about
+one temperature, and for the soft zero-one loss |l'| bounds |l''|.
 """
 
 from __future__ import annotations
@@ -23,21 +25,21 @@ Derivatives = tuple[Float64Array, Float64Array, Float64Array]
 
 
 def logistic(d: Float64Array) -> Derivatives:
-    """softplus(-d) = log(1 + exp(-d)), exact for any d."""
+    """Compute softplus(-d) = log(1 + exp(-d)), without overflow or loss of digits for any d."""
     e = np.exp(-np.abs(d))
     value = np.maximum(-d, 0.0) + np.log1p(e)
-    wrong = np.where(d >= 0, e, 1.0) / (1.0 + e)  # sigma(-d): how wrongly the pair is ordered
+    wrong = np.where(d >= 0, e, 1.0) / (1.0 + e)  # sigma(-d), the probability of the wrong order
     return value, -wrong, e / (1.0 + e) ** 2
 
 
 def hinge(d: Float64Array, margin: float) -> Derivatives:
-    """max(margin - d, 0); its surrogate for l'' is |l'|, 1 where d < margin."""
+    """Compute max(margin - d, 0), with the surrogate |l'| for l'': 1 where d < margin, else 0."""
     inside = (d < margin).astype(np.float64)
     return np.maximum(margin - d, 0.0), -inside, inside
 
 
 def squared(d: Float64Array, margin: float) -> Derivatives:
-    """(margin - d)^2: it pulls pairs that are too far apart together, as well."""
+    """Compute (margin - d)^2, which also penalises pairs that are further apart than the margin."""
     short = margin - d
     with np.errstate(over="ignore"):
         value = short**2
@@ -45,14 +47,14 @@ def squared(d: Float64Array, margin: float) -> Derivatives:
 
 
 def exponential(d: Float64Array) -> Derivatives:
-    """exp(-d), infinite beyond d = -709."""
+    """Compute exp(-d), which is infinite for d below -709."""
     with np.errstate(over="ignore"):
         e = np.exp(-d)
     return e, -e, e
 
 
 def soft_zero_one(d: Float64Array) -> Derivatives:
-    """sigma(-d), the chance that a pair is in the wrong order; its surrogate for l'' is |l'| = sigma(d) sigma(-d)."""
+    """Compute sigma(-d), the probability of the wrong order, with the surrogate |l'| = sigma(d) sigma(-d) for l''."""
     e = np.exp(-np.abs(d))
     slope = e / (1.0 + e) ** 2
     return np.where(d >= 0, e, 1.0) / (1.0 + e), -slope, slope
@@ -64,23 +66,30 @@ SOFT_ZERO_ONE = PairLoss("soft_zero_one", soft_zero_one)
 
 
 def hinge_loss(margin: float) -> PairLoss:
-    """The hinge with its margin."""
+    """Return the hinge loss with a margin."""
     return PairLoss("hinge", partial(hinge, margin=margin), (margin,), smooth=False)
 
 
 def squared_loss(margin: float) -> PairLoss:
-    """The squared loss with its margin."""
+    """Return the squared loss with a margin."""
     return PairLoss("squared", partial(squared, margin=margin), (margin,))
 
 
 def custom_loss(function: Callable[[Float64Array], Any], name: str) -> PairLoss:
-    """A user's function of d, its results checked.
+    """Return a user's function of d as a loss that checks the results of every call.
 
-    Raises
-    ------
-    TypeError, ValueError
-        When it is evaluated: if it does not return three arrays of the shape of d, or a value that is not finite or a
-        second derivative below 0.
+    Parameters
+    ----------
+    function : callable
+        An array d to the loss and its first and second derivative, three arrays of the shape of d.
+    name : str
+        The name of the function in error messages.
+
+    Returns
+    -------
+    loss : PairLoss
+        Its ``derivatives`` raise a TypeError if ``function`` does not return three arrays. They raise a ValueError if
+        an array does not have the shape of d, a value is not finite, or a second derivative is below 0.
     """
 
     def checked(d: Float64Array) -> Derivatives:
@@ -92,7 +101,7 @@ def custom_loss(function: Callable[[Float64Array], Any], name: str) -> PairLoss:
             )
         arrays = []
         for what, values in zip(("loss", "first derivative", "second derivative"), results, strict=True):
-            array = np.array(values, dtype=np.float64)  # a copy: sums are made in place
+            array = np.array(values, dtype=np.float64)  # a copy, because engines overwrite it
             if array.shape != d.shape:
                 raise ValueError(f"{name}: the {what} has shape {array.shape} for d of shape {d.shape}")
             bad = ~np.isfinite(array)
@@ -107,5 +116,6 @@ def custom_loss(function: Callable[[Float64Array], Any], name: str) -> PairLoss:
             )
         return arrays[0], arrays[1], arrays[2]
 
-    # Under a name of its own: engines know the others' kernels by theirs. Whether it is smooth nobody knows.
+    # The name is "custom" and not the user's, which could be that of a loss with a kernel. Whether a custom loss is
+    # smooth is unknown.
     return PairLoss("custom", checked, smooth=False)

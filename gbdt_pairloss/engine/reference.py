@@ -1,4 +1,4 @@
-"""The definition: numpy, float64, every pair of every query by brute force.
+"""The definition of every sum, in NumPy and float64: the formula is evaluated for every pair of every query.
 
 For a pair (i, j) of one query with y_i > y_j and d_ij = (s_i - s_j) / T::
 
@@ -6,10 +6,12 @@ For a pair (i, j) of one query with y_i > y_j and d_ij = (s_i - s_j) / T::
     gradient  : winner += omega_ij l'(d_ij) / T     loser -= omega_ij l'(d_ij) / T
     Hessian   : both   += omega_ij l''(d_ij) / T^2                     (its diagonal)
     omega_ij  = query weight * winner weight_i * loser weight_j * phi_ij * normaliser of the query
-    phi_ij    = 1, or the difference of the rows' values (labels, gains), or their labels' in a table, or |delta NDCG|:
+    phi_ij    = 1, or the difference of the rows' values (labels or gains), or the entry of a table for their labels,
+                or |delta NDCG|:
                 (gain_i - gain_j) |1 / log2(rank_i + 1) - 1 / log2(rank_j + 1)| / ideal DCG
 
-It compares labels, and uses nothing else of a plan's order: it can vouch for it.
+The definition stands on its own. It finds pairs by comparing labels and does not rely on the order of a plan's rows,
+and it has a normaliser formula of its own. The other engines, and the plans, are tested against it.
 """
 
 from __future__ import annotations
@@ -24,14 +26,19 @@ from numpy.typing import NDArray
 from ..ranking._plan import Plan
 from ..ranking._table_plan import TablePlan
 from ..ranking._validation import Float64Array
-from .spec import SMALLEST_DISTANCE, PairSum, check_range
+from .finish import check_range
+from .spec import SMALLEST_DISTANCE, PairSum
 
-# Pairs looked at in one go: 8 MB per temporary, so that a query of any size needs bounded memory.
+# Pairs of a tile: 8 MB per temporary array, so that memory does not grow with the pairs of a query.
 _TILE = 1 << 20
 
 
 class ReferenceEngine:
-    """Sums over pairs as they are defined; O(pairs) time, O(n) memory."""
+    """The engine that evaluates the definition, in O(pairs) time and O(n) memory.
+
+    It supports every loss, and sums over the ordered pairs of the labels: it reads neither explicit pairs nor
+    ``spec.negatives``.
+    """
 
     takes_device_arrays: ClassVar[bool] = False
 
@@ -45,7 +52,7 @@ class ReferenceEngine:
         for query, rows in _queries(plan):
             g, h = gradient[rows], hessian[rows]  # views
             w, v = plan.winner_weight[rows], plan.loser_weight[rows]
-            lambda_sum, total = 0.0, 0.0  # of all pairs before weights: sums of phi |l'| / T and of phi
+            lambda_sum, total = 0.0, 0.0  # sums over all pairs before weights: of phi |l'| / T, and of phi
             for tile, d, phi in _tiles(plan, scores, query, rows, spec):
                 _, first, second = spec.pair_loss.derivatives(d)
                 first *= phi
@@ -90,7 +97,7 @@ class ReferenceEngine:
 
 
 def _queries(plan: Plan) -> Iterator[tuple[int, slice]]:
-    """The queries that have a pair, and their positions."""
+    """Yield the queries that have a pair, and the positions of their rows."""
     for query in np.flatnonzero(plan.n_pairs):
         yield int(query), slice(int(plan.ptr[query]), int(plan.ptr[query + 1]))
 
@@ -98,7 +105,10 @@ def _queries(plan: Plan) -> Iterator[tuple[int, slice]]:
 def _tiles(
     plan: Plan, scores: Float64Array, query: int, rows: slice, spec: PairSum
 ) -> Iterator[tuple[slice, Float64Array, Float64Array]]:
-    """Some rows of a query against all of its rows: their positions, d_ij, and phi_ij, 0 unless i beats j."""
+    """Yield some rows i of a query at a time, with d_ij and phi_ij for all rows j of the query.
+
+    The rows are a slice of the query's. phi_ij is 0 unless i beats j. d_ij is 0 where phi_ij is.
+    """
     y, s = plan.labels[rows], scores[rows]
     if spec.delta is not None:
         rank = np.empty(y.size, dtype=np.int64)
@@ -108,7 +118,7 @@ def _tiles(
     step = max(1, _TILE // y.size)
     for start in range(0, y.size, step):
         tile = slice(start, min(start + step, y.size))
-        with np.errstate(over="ignore"):  # scores 1e308 apart: d is infinite, and so may the loss be
+        with np.errstate(over="ignore"):  # d is infinite for scores 1e308 apart, and the loss may be
             difference = s[tile, None] - s[None, :]
             d = difference / spec.temperature
         phi = (y[tile, None] > y[None, :]).astype(np.float64)
@@ -126,14 +136,17 @@ def _tiles(
                 phi *= np.minimum(rank[tile, None], rank[None, :]) < spec.delta.truncation
             if spec.delta.by_distance and s.min() != s.max():
                 phi /= SMALLEST_DISTANCE + np.abs(difference)
-        yield tile, np.where(phi > 0, d, 0.0), phi  # a loss may overflow where there is no pair
+        yield tile, np.where(phi > 0, d, 0.0), phi  # d = 0: without a pair a loss must not overflow
 
 
 def _query_factor(plan: Plan, query: int, lambda_sum: float, sum_of_phi: float, spec: PairSum) -> float:
-    """Query weight times normaliser.
+    """Compute the query weight times the normaliser.
 
-    "query": n_q / sum of phi, with n_q the rows that take part. "log": LightGBM's log2(1 + S) / S with
-    S = 2 sum |lambda| (rank_objective.hpp, lambdarank_norm), which tends to 1 / ln 2 as S vanishes.
+    "query" is n_q / sum of phi, with n_q the rows of the query that take part. "log" is LightGBM's log2(1 + S) / S with
+    S = 2 sum |lambda| (rank_objective.hpp, lambdarank_norm), which tends to 1 / ln 2 as S tends to 0.
+
+    ``normalizers.query_factors`` is the same formula for all queries at once. It is not used here, so that the
+    definition stays independent of the code that it tests.
     """
     weight = float(plan.query_weight[query])
     if spec.normalize == "query":

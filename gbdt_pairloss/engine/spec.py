@@ -1,7 +1,11 @@
-"""What an engine is asked for, and what it offers.
+"""The contract between objectives and engines.
 
-An engine sums over the ordered pairs of a plan what a :class:`PairSum` says. It knows arrays and plans, no booster and
-no parameter of an objective beyond that. All engines compute the same two functions; ``reference`` is their definition.
+An objective describes a sum over pairs as a :class:`PairSum`. An :class:`Engine` computes that sum for a plan and its
+scores. Engines take arrays and plans. They depend neither on boosters nor on objectives.
+
+To add an engine, write a class with the two methods of :class:`Engine`. ``reference.ReferenceEngine`` is the
+definition that its results must agree with. A subclass of ``finish.FinishingEngine`` leaves normalisers and query
+weights to its base class. Then add the engine to ``select``.
 """
 
 from __future__ import annotations
@@ -10,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..ranking._plan import Plan
@@ -19,18 +22,22 @@ from ..ranking._validation import Float64Array
 
 @dataclass(frozen=True)
 class PairLoss:
-    """The loss of one pair as a function of d = (s_winner - s_loser) / T.
+    """The loss l of one pair, as a function of d = (s_winner - s_loser) / T.
+
+    ``pair_losses`` defines the losses of this package.
 
     Attributes
     ----------
     name : str
-        By which a compiled engine knows the losses that it has a kernel for.
+        The name by which an engine recognises a loss that it has a kernel for.
     derivatives : callable
-        An array of d to new arrays of l(d), l'(d) and l''(d).
+        A function of a float64 array d of any shape. It returns three new arrays of that shape: l(d), l'(d) and l''(d).
+        The caller may overwrite them. l'' must not be negative; see ``pair_losses``.
     parameters : tuple of float
-        What ``derivatives`` depends on beside d.
+        The parameters of ``derivatives``, such as a margin, for the kernels.
     smooth : bool
-        Whether l' is nowhere constant.
+        True if l' is constant on no interval. An unchanged gradient then means that no difference of scores has
+        changed, which a training is diagnosed by.
     """
 
     name: str
@@ -39,16 +46,23 @@ class PairLoss:
     smooth: bool = True
 
 
+#: The constant that ``DeltaNDCG.by_distance`` adds to the distance of two scores. It is LightGBM's.
+SMALLEST_DISTANCE = 0.01
+
+
 @dataclass(frozen=True)
 class DeltaNDCG:
-    """phi of a pair is |delta NDCG|, the change if its rows changed places in the current ranking.
+    """The choice of |delta NDCG| as the weight phi of a pair.
+
+    |delta NDCG| is the change of NDCG if the two rows exchanged their places in the current ranking.
 
     Attributes
     ----------
     truncation : int or None
-        Only pairs with a row among the first so many count, and NDCG is cut there; None: all pairs.
+        Only pairs with at least one row among this many first ranks count, and the ideal DCG is cut at this rank.
+        None: all pairs count.
     by_distance : bool
-        Whether phi is divided by 0.01 + |s_i - s_j|, where the scores of a query are not all equal.
+        True: phi is divided by 0.01 + |s_i - s_j|. Queries whose scores are all equal are excepted.
     """
 
     truncation: int | None
@@ -57,39 +71,42 @@ class DeltaNDCG:
 
 @dataclass(frozen=True)
 class Negatives:
-    """Losers are drawn: for each winner so many of its query's, as an unbiased estimate of the sum over all.
+    """The choice to draw losers at random instead of summing over all of them.
+
+    For each winner, ``n`` losers of its query are drawn. The sum over them is an unbiased estimate of the sum over all.
 
     Attributes
     ----------
     n : int
-        Draws per winner.
+        Number of draws per winner.
     seed : int
-        Draws are a function of it, the bits of the scores, and the row: there is no state.
+        Draws are a function of the seed, the bits of the scores, and the row. There is no state.
     """
 
     n: int
     seed: int
 
 
-#: What ``by_distance`` adds to a distance, LightGBM's constant.
-SMALLEST_DISTANCE = 0.01
-
-
 @dataclass(frozen=True)
 class PairSum:
-    """What is summed over the pairs.
+    """The specification of a sum over the pairs of a plan.
+
+    It is an argument of an engine, beside the plan and the scores. ``reference`` gives the formula.
 
     Attributes
     ----------
     pair_loss : PairLoss
     temperature : float
+        T, which score differences are divided by.
     normalize : {"none", "query", "log"}
-        The factor on each query.
+        The normaliser of each query; see ``normalizers.query_factors``.
     hessian_scale : float
+        A factor on the Hessian.
     delta : DeltaNDCG or None
-        None: phi is 1, or the difference of the plan's values; else these are gains.
+        Not None: phi is |delta NDCG|, and the plan's values are the gains. None: phi is the plan's, which is 1, a
+        difference of its values, or an entry of its table.
     negatives : Negatives or None
-        None: all pairs.
+        Not None: losers are drawn. None: the sum is over all pairs.
     """
 
     pair_loss: PairLoss
@@ -100,22 +117,18 @@ class PairSum:
     negatives: Negatives | None = None
 
 
-def check_range(gradient: NDArray[Any], hessian: NDArray[Any]) -> None:
-    """Raise a ValueError if a gradient or Hessian is beyond the range of its type."""
-    if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):
-        raise ValueError(
-            f"the gradient or Hessian (or the loss) leaves the range of {gradient.dtype.name}: scale the weights down, "
-            "or the temperature up"
-        )
-
-
 class Engine(Protocol):
-    """The interface of every engine. Arrays have one entry for each of the caller's rows, in the caller's order.
+    """The interface of every engine.
+
+    An engine computes two functions. Both take and return arrays with one entry for each of the caller's rows, in the
+    caller's order, ``plan.n_rows`` in all. Rows that take no part get 0. ``dtype`` is float32 or float64: the precision
+    of the gradient and Hessian, and the precision in which pairs may be summed. Errors must stay within the bounds of
+    ``CPUEngine``. Results must not depend on the number of threads.
 
     Attributes
     ----------
     takes_device_arrays : bool
-        Whether scores may be on a CUDA device; then results are.
+        True if the scores may be on a CUDA device. The results are then on the device too.
     """
 
     takes_device_arrays: ClassVar[bool]
@@ -123,9 +136,13 @@ class Engine(Protocol):
     def gradient_hessian(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Gradient and scaled diagonal Hessian of the weighted sum of pair losses with respect to the scores.
+        """Compute the gradient and the diagonal Hessian of the loss with respect to the scores.
 
-        Rows that take no part get 0. ``dtype`` is float32 or float64.
+        The loss is the weighted sum of the pair losses. The Hessian is multiplied by ``spec.hessian_scale``.
+
+        Returns
+        -------
+        gradient, hessian : arrays of ``dtype`` of shape (n_rows,)
 
         Raises
         ------
@@ -136,4 +153,16 @@ class Engine(Protocol):
     def winner_loss(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
     ) -> tuple[Float64Array, Float64Array]:
-        """For each row, the weighted loss of the pairs that it wins, and the sum of these pairs' weights."""
+        """Compute the loss of each row: that of the pairs that it wins.
+
+        Returns
+        -------
+        loss, weight : float64 arrays of shape (n_rows,)
+            The weighted sum of the losses of these pairs, and the sum of their weights.
+
+        Raises
+        ------
+        ValueError
+            If a score is not finite. An engine may also raise it if a result leaves its range; objectives check the
+            results of the others.
+        """

@@ -1,1 +1,1 @@
-"""Engines on the CPU: Numba kernels, and what plans, calls and combines them."""
+"""Engines on the CPU: the Numba kernels, and the classes that call them."""

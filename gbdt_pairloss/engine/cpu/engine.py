@@ -1,4 +1,4 @@
-"""The CPU engine: Numba kernels on the caller's and other threads."""
+"""The CPU engine of the logistic loss: it calls the Numba kernels on the threads of a call."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from ...ranking._plan import Plan
 from ...ranking._validation import Float64Array
+from ..finish import check_range
 from ..normalizers import query_factors
 from ..reference import ReferenceEngine
-from ..spec import SMALLEST_DISTANCE, DeltaNDCG, PairSum, check_range
+from ..spec import SMALLEST_DISTANCE, DeltaNDCG, PairSum
 from .charges import flows
 from .chebyshev import table
 from .columns import BEYOND
@@ -26,22 +27,23 @@ from .query_sums import sum_queries
 from .threads import TASKS, Threads
 from .work import Work, precision
 
-#: The losses that there are kernels for, by name.
+#: The names of the losses that have kernels here.
 PAIR_LOSSES = ("logistic",)
 
-# ns that threads must save to pay. The boosters' own threads go on spinning for some ms after their work, on the cores
-# that ours would need: in a training on two cores a second thread makes 4 ms of work no shorter.
+# The ns that further threads must save to be used. The threads of a booster spin for some ms after their work, on the
+# cores that the threads of this engine need: in a training on two cores a second thread does not shorten 4 ms of work.
 _WORTH_THREADS = 2.5e6
 
-# ns of work that each thread gets at least.
+# The least work of a thread, in ns.
 _PER_THREAD = 5e5
 
 
 class CPUEngine:
-    """Sums over all pairs at a cost per row that does not grow with the query; with |delta NDCG|, with its logarithm.
+    """Sums of the logistic loss over all ordered pairs.
 
-    Truncated |delta NDCG| takes time in proportion to its pairs. One query of that, or of scores that span more than
-    8192 temperatures, is summed by one thread.
+    The cost per row does not grow with the query. With |delta NDCG| it grows with the logarithm of the query's rows.
+    Truncated |delta NDCG| takes time in proportion to its pairs. One thread sums a query with truncated |delta NDCG|,
+    or a query whose scores span more than 8192 temperatures.
 
     Parameters
     ----------
@@ -50,10 +52,12 @@ class CPUEngine:
 
     Notes
     -----
-    Errors stay below 1e-6 of a query's largest gradient and 1e-5 of its largest Hessian in float32, and 1e-12 in
-    float64. Results are the same, bit for bit, for any number of threads: each query, or each fixed part of a large
-    one, is summed by one task in a fixed order. Threads are Python's own and live for one call, so that forking,
+    Errors stay below 1e-6 of a query's largest gradient and 1e-5 of its largest Hessian in float32, and below 1e-12 of
+    both in float64. Results are the same, bit for bit, for any number of threads: one task sums each query, or each
+    fixed part of a large one, in a fixed order. The threads are Python threads that live for one call, so that forking,
     joblib's workers and nested parallelism are safe.
+
+    The class also implements ``finish.UnnormalizedSums``, so that ``TableEngine`` can build on it.
     """
 
     takes_device_arrays: ClassVar[bool] = False
@@ -90,18 +94,22 @@ class CPUEngine:
         won[beyond] = weight[beyond]
         return loss, won
 
-    def plain_sums(
+    def unnormalized_gradient_hessian(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
     ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
-        """As ``factors.PlainSums``; a lambda_sum below 0 says that it is not known (and the sums neither)."""
+        """Compute the sums by dividing the finished ones by the factors of the queries.
+
+        The normaliser is "none" or "log", and the query weights of the plan are larger than 0. A divisor below 0 marks
+        a query whose scores leave the range of the kernels: its divisor is unknown, and its sums are invalid.
+        """
         lambda_sums = np.zeros(plan.n_queries)
         first, second, _ = self._sum(plan, scores, spec, np.dtype(dtype), lambda_sums, False)
         lambda_sums = np.where(lambda_sums < 0, -1.0, lambda_sums / spec.temperature)
-        own = np.ones(plan.n_rows)
-        own[plan.rows] = np.repeat(query_factors(plan, np.maximum(lambda_sums, 0.0), spec), np.diff(plan.ptr))
-        return first / own, second / own, lambda_sums
+        factor_of_row = np.ones(plan.n_rows)
+        factor_of_row[plan.rows] = np.repeat(query_factors(plan, np.maximum(lambda_sums, 0.0), spec), np.diff(plan.ptr))
+        return first / factor_of_row, second / factor_of_row, lambda_sums
 
-    def plain_losses(
+    def unnormalized_winner_loss(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
     ) -> tuple[Float64Array, Float64Array]:
         return self.winner_loss(plan, scores, replace(spec, normalize="none"), dtype)
@@ -115,9 +123,10 @@ class CPUEngine:
         lambda_sums: Float64Array,
         is_loss: bool,
     ) -> tuple[NDArray[Any], NDArray[Any], bool]:
-        """Gradients and Hessians, or losses; and whether they are known to be finite.
+        """Compute gradients and Hessians, or with ``is_loss`` the losses and (for |delta NDCG|) the weights of winners.
 
-        ``lambda_sums`` of the queries are written with the gradients and read with the losses.
+        ``lambda_sums``, the sums of phi |l'| of the queries, are written with the gradients and read with the losses.
+        The third result is True if all results are known to be finite.
         """
         dtype = precision(plan, spec, dtype)
         work = Work.of(plan, scores, spec, dtype, lambda_sums, is_loss)
@@ -126,11 +135,11 @@ class CPUEngine:
         first, second = work.first, work.second
         if (lambda_sums == BEYOND).any():
             plan.check_scores(scores)
-            # Scores that even float64 cannot divide by the temperature.
+            # The scores of these queries divided by the temperature leave the range of float64.
             beyond = plan.of_queries(np.flatnonzero(lambda_sums == BEYOND))
             reference = ReferenceEngine()
             sums = reference.winner_loss if is_loss else reference.gradient_hessian
-            if is_loss:  # of such scores it may be beyond float32
+            if is_loss:  # the loss of such scores may leave the range of float32
                 first, second = first.astype(np.float64), second.astype(np.float64)
             for out, result in zip((first, second), sums(beyond, scores, spec, dtype), strict=True):
                 out[beyond.rows] = result[beyond.rows]
@@ -138,10 +147,10 @@ class CPUEngine:
 
 
 def _sum_separable(work: Work, threads: Threads) -> bool:
-    """Sum all queries, with phi that is 1 or a difference of values; returns whether all results are finite."""
+    """Sum all queries, with phi that is 1 or a difference of values. Return True if all results are finite."""
     sizes = np.diff(work.plan.ptr)
     large = sizes > LARGE
-    # Rows cost about the same whatever the query, but for the pairs of small ones.
+    # ns. A row costs about the same in every query; small queries are summed pair by pair, which adds their pairs.
     cost = np.where(large, 0.0, 4.0 * sizes + np.minimum(0.17 * work.plan.n_pairs, 60.0 * sizes))
 
     def sum_small(queries: tuple[int, int]) -> bool:
@@ -162,7 +171,7 @@ def _sum_separable(work: Work, threads: Threads) -> bool:
 
 
 def _sum_ndcg(work: Work, delta: DeltaNDCG, threads: Threads) -> bool:
-    """Sum all queries, with phi = |delta NDCG|; returns whether all results are finite."""
+    """Sum all queries, with phi = |delta NDCG|. Return True if all results are finite."""
     sizes = np.diff(work.plan.ptr)
     ideal = work.plan.ideal_dcg(delta.truncation)
     exchange = Exchange(
@@ -209,17 +218,24 @@ def _run(
     sum_alone: Callable[[Work, int, Threads], bool],
     threads: Threads,
 ) -> bool:
-    """Sum stretches of the queries, and those alone that are large or need it; returns whether results are finite."""
+    """Sum all queries: the large ones, and those whose scores are spread wide, one at a time; the others in ranges.
+
+    ``sum_some`` sums a range of queries, and ``sum_alone`` one query on all threads. Return True if all results are
+    finite.
+    """
     before = work.lambda_sums.copy()
-    finite = threads.run(sum_some, _stretches(cost, large, threads))
+    finite = threads.run(sum_some, _query_ranges(cost, large, threads))
     for query in np.flatnonzero(large | (work.lambda_sums == SPREAD)):
         work.lambda_sums[query] = before[query]
         finite.append(sum_alone(work, int(query), threads))
     return all(finite)
 
 
-def _stretches(cost: Float64Array, large: NDArray[np.bool_], threads: Threads) -> list[tuple[int, int]]:
-    """Stretches of the queries that are not large, of less and less cost: threads end at about the same time."""
+def _query_ranges(cost: Float64Array, large: NDArray[np.bool_], threads: Threads) -> list[tuple[int, int]]:
+    """Divide the queries that are not large into ranges [begin, end) of decreasing cost.
+
+    The cost decreases so that the threads end at about the same time.
+    """
     if threads.n == 1 and not large.any():
         return [(0, cost.size)]
     total = np.concatenate(([0.0], np.cumsum(cost)))

@@ -1,4 +1,4 @@
-"""Memory that goes from one call to the next, as the boosters keep theirs from round to round."""
+"""A pool of buffers: the next call uses the memory of the last one again."""
 
 from __future__ import annotations
 
@@ -8,40 +8,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Blocks of one size that are kept: what one call works in, and its results.
-_MOST = 8
+# The largest number of free buffers of one size. It suffices for the temporary arrays of one call and its results.
+_MOST_FREE = 8
 
 
 class Memory:
-    """Arrays whose memory is used again once nobody refers to them any more, nor to a view of them.
+    """A pool of buffers for arrays. A buffer is used again once its array and all views of it are collected.
 
-    Pages that are touched for the first time cost more than the sums on them.
+    The pool saves page faults: the first access to a page costs more than the sums on it.
     """
 
     def __init__(self) -> None:
         self._free: dict[int, list[NDArray[np.uint8]]] = {}
 
     def array(self, size: int, dtype: Any) -> NDArray[Any]:
-        """An array of any contents."""
+        """Return an uninitialised array."""
         n_bytes = _rounded(size * np.dtype(dtype).itemsize)
         free = self._free.setdefault(n_bytes, [])
         try:
-            block = free.pop()
+            buffer = free.pop()
         except IndexError:
-            block = np.empty(n_bytes, np.uint8)
-        # numpy shortens chains of views to the last array: over a memoryview that is this one, so that it lives as
-        # long as any view.
-        array = np.frombuffer(block.data, dtype, count=size)
-        weakref.finalize(array, _give_back, free, block).atexit = False
+            buffer = np.empty(n_bytes, np.uint8)
+        # NumPy replaces a chain of views by a reference to the last array of the chain. Over a memoryview, this array
+        # is the last one, so that it lives as long as any view of it.
+        array = np.frombuffer(buffer.data, dtype, count=size)
+        weakref.finalize(array, _give_back, free, buffer).atexit = False
         return array
 
 
 def _rounded(n_bytes: int) -> int:
-    """Up to the next eighth of a power of two: queries of about one size share blocks."""
+    """Round up to the next eighth of a power of two, so that queries of similar size share buffers."""
     step = 1 << max(6, n_bytes.bit_length() - 4)
     return max(1, -(-n_bytes // step)) * step
 
 
-def _give_back(free: list[NDArray[np.uint8]], block: NDArray[np.uint8]) -> None:
-    if len(free) < _MOST:
-        free.append(block)
+def _give_back(free: list[NDArray[np.uint8]], buffer: NDArray[np.uint8]) -> None:
+    """Add a buffer to the free ones, unless there are enough."""
+    if len(free) < _MOST_FREE:
+        free.append(buffer)

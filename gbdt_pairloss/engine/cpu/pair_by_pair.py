@@ -1,7 +1,7 @@
-"""Pairs one by one: explicit ones, drawn ones, or all, for any loss and any weights of pairs.
+"""Sums pair by pair: over explicit pairs, drawn pairs, or all ordered pairs, for any loss and any weights of pairs.
 
-O(pairs) time and O(rows) memory: the pairs are looked at in blocks that stay in the cache. A block's differences go
-through the loss as one array.
+This takes O(pairs) time and O(rows) memory. The pairs are processed in tiles that fit in the cache. The loss is
+evaluated once per tile, for an array of differences.
 """
 
 from __future__ import annotations
@@ -18,20 +18,30 @@ from ...ranking._negatives import candidates_of, check_draws
 from ...ranking._plan import Plan
 from ...ranking._table_plan import TablePlan
 from ...ranking._validation import Float64Array
-from ..normalizers import PlainEngine
+from ..finish import FinishingEngine
 from ..spec import SMALLEST_DISTANCE, PairSum
 from .pair_kernels import add_pairs, add_won, differ, draw, hash_of, list_losers, logistic, rank
 from .threads import Threads
 
-# Pairs in a block: of their dozen temporaries, those in use at a time stay in the cache.
+# Pairs of a tile. There are a dozen temporary arrays of this length; those in use at one time stay in the cache.
 _TILE = 1 << 14
 
-# Pairs of a task, which has sums of its own for the rows that it sees: at least, and how many tasks at most.
+# The least number of pairs of a task, and the largest number of tasks: every task allocates sums for its rows.
 _PER_TASK, _MOST_TASKS = 1 << 18, 16
 
 
 class Tile(NamedTuple):
-    """Some pairs: positions of winners and losers, phi, and the product of all weights, where these are not 1."""
+    """Some pairs.
+
+    Attributes
+    ----------
+    winner, loser : int arrays of shape (n,)
+        Positions in the plan.
+    phi : float64 array of shape (n,), or None
+        None: 1.
+    weight : float64 array of shape (n,), or None
+        The product of all other weights except the query's. None: 1.
+    """
 
     winner: IntArray
     loser: IntArray
@@ -39,28 +49,34 @@ class Tile(NamedTuple):
     weight: Float64Array | None
 
 
-class Source(Protocol):
-    """Pairs in a fixed order, query by query."""
+class PairSource(Protocol):
+    """A sequence of pairs, query by query.
+
+    Attributes
+    ----------
+    size : int
+        The number of pairs.
+    """
 
     size: int
 
     def tile(self, begin: int, end: int) -> Tile:
-        """The pairs with these numbers."""
+        """Return the pairs number ``begin`` to ``end``."""
 
 
-class PairByPairEngine(PlainEngine):
-    """Sums over pairs one by one.
+class PairByPairEngine(FinishingEngine):
+    """The engine that evaluates every pair. It supports every plan and every sum.
 
     Parameters
     ----------
     n_threads : int or None
-        None: as many as this process may use. Results do not depend on their number.
+        None: as many as this process may use. Results do not depend on the number of threads.
     """
 
     def __init__(self, n_threads: int | None = None) -> None:
         self.n_threads = n_threads
 
-    def plain_sums(
+    def unnormalized_gradient_hessian(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
     ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
         sums = self._sum(plan, scores, spec, False)
@@ -70,11 +86,11 @@ class PairByPairEngine(PlainEngine):
         divisors = sums.divisors
         if spec.normalize == "log":
             divisors = divisors / spec.temperature
-        elif spec.delta is None:  # known, and of drawn pairs free of noise
+        elif spec.delta is None:  # the plan has the exact sum; that of drawn pairs would be an estimate
             divisors = plan.sum_of_phi
         return plan.scatter(first), plan.scatter(second), divisors
 
-    def plain_losses(
+    def unnormalized_winner_loss(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
     ) -> tuple[Float64Array, Float64Array]:
         sums = self._sum(plan, scores, spec, True)
@@ -83,10 +99,10 @@ class PairByPairEngine(PlainEngine):
     def _sum(self, plan: Plan, scores: NDArray[Any], spec: PairSum, is_loss: bool) -> _Sums:
         plan.check_scores(scores)
         x = plan.gather(scores)
-        source = _source(plan, x, spec)
+        source = _pair_source(plan, x, spec)
         query = plan.query_of_positions
         n = plan.rows.shape[0]
-        # Fixed by the data, so that the results are.
+        # The tasks depend on the data only, and not on the number of threads. Therefore the results do, too.
         step = max(_PER_TASK, 2 * n, -(-source.size // _MOST_TASKS))
         total = _Sums(np.zeros((n, 2)), np.zeros(plan.n_queries))
 
@@ -102,7 +118,15 @@ class PairByPairEngine(PlainEngine):
 
 
 class _Sums(NamedTuple):
-    """Gradient and Hessian, or loss and weight of winners, by position; what the normaliser divides queries by."""
+    """The sums of a task.
+
+    Attributes
+    ----------
+    of_rows : float64 array of shape (n_positions, 2)
+        Gradient and Hessian, or loss and weight of the pairs that a row wins.
+    divisors : float64 array of shape (n_queries,)
+        The sums that the normaliser needs.
+    """
 
     of_rows: Float64Array
     divisors: Float64Array
@@ -113,12 +137,19 @@ def _sum_some(
     x: Float64Array,
     query: IntArray,
     spec: PairSum,
-    source: Source,
+    source: PairSource,
     begin: int,
     end: int,
     is_loss: bool,
 ) -> tuple[int, int, _Sums]:
-    """The sums of the pairs ``begin`` to ``end``, and the position and the query that they begin with."""
+    """Sum over the pairs number ``begin`` to ``end``.
+
+    Returns
+    -------
+    first_position, first_query : int
+        The position and the query that the sums begin with.
+    sums : _Sums
+    """
     first_query = int(query[source.tile(begin, begin + 1).winner[0]])
     last_query = int(query[source.tile(end - 1, end).winner[0]])
     low, high = int(plan.ptr[first_query]), int(plan.ptr[last_query + 1])
@@ -144,31 +175,32 @@ def _sum_some(
 
 
 def _derivatives(spec: PairSum, is_loss: bool) -> Callable[[Float64Array, int], tuple[Any, Float64Array, Float64Array]]:
-    """The loss's own function, or a faster one, which leaves out the value where only slopes are asked for.
+    """Return the function of the loss, or for the derivatives of the logistic loss a faster one that omits the value.
 
-    It takes an array, and how many of its entries are of interest.
+    The function takes an array, and the number of its leading entries to evaluate.
     """
     if is_loss or spec.pair_loss.name != "logistic":
         return lambda d, n: spec.pair_loss.derivatives(d[:n])
     first, second = np.empty(_TILE), np.empty(_TILE)
 
-    def slopes(d: Float64Array, n: int) -> tuple[Any, Float64Array, Float64Array]:
+    def logistic_derivatives(d: Float64Array, n: int) -> tuple[Any, Float64Array, Float64Array]:
         logistic(d, n, first, second)
         return None, first, second
 
-    return slopes
+    return logistic_derivatives
 
 
-def _source(plan: Plan, x: Float64Array, spec: PairSum) -> Source:
+def _pair_source(plan: Plan, x: Float64Array, spec: PairSum) -> PairSource:
+    """Return the pairs of a plan that a sum is over; ``x`` are the scores by position."""
     if isinstance(plan, ExplicitPlan):
-        return _Explicit(plan)
+        return _ExplicitPairs(plan)
     if spec.negatives is not None:
-        return _Drawn(plan, x, spec)
-    return _All(plan, x, spec)
+        return _DrawnPairs(plan, x, spec)
+    return _AllPairs(plan, x, spec)
 
 
-class _Explicit:
-    """The pairs of a listed plan."""
+class _ExplicitPairs:
+    """The explicit pairs of a plan, in its order."""
 
     def __init__(self, plan: ExplicitPlan) -> None:
         self.plan = plan
@@ -179,12 +211,12 @@ class _Explicit:
         winner, loser = self.plan.winner[begin:end], self.plan.loser[begin:end]
         weight = None if self.weight_of is None else self.weight_of(winner, loser)
         if self.plan.pair_weight is not None:
-            own = self.plan.pair_weight[begin:end]
-            weight = own if weight is None else weight * own
+            pair_weight = self.plan.pair_weight[begin:end]
+            weight = pair_weight if weight is None else weight * pair_weight
         return Tile(winner, loser, None, weight)
 
 
-class _All:
+class _AllPairs:
     """All ordered pairs, winner by winner."""
 
     def __init__(self, plan: Plan, x: Float64Array, spec: PairSum) -> None:
@@ -204,7 +236,7 @@ class _All:
 
 
 def _weight_function(plan: Plan) -> Callable[[IntArray, IntArray], Float64Array] | None:
-    """The product of the weights of the rows of pairs; None: 1."""
+    """Return a function of winners and losers: the winner weight times the loser weight. None: the product is 1."""
     w, v = plan.winner_weight, plan.loser_weight
     if not ((w != 1).any() or (v != 1).any()):
         return None
@@ -212,7 +244,7 @@ def _weight_function(plan: Plan) -> Callable[[IntArray, IntArray], Float64Array]
 
 
 def _phi_function(plan: Plan, x: Float64Array, spec: PairSum) -> Callable[[IntArray, IntArray], Float64Array] | None:
-    """phi of pairs of positions; None: 1."""
+    """Return a function of winners and losers, their phi. None: phi is 1."""
     if isinstance(plan, TablePlan):
         weights = plan.label_weights
         assert weights is not None
@@ -229,7 +261,7 @@ def _phi_function(plan: Plan, x: Float64Array, spec: PairSum) -> Callable[[IntAr
     ideal = plan.ideal_dcg(delta.truncation)
     per_ideal = np.divide(1.0, ideal, out=np.zeros_like(ideal), where=ideal > 0)
     sizes = np.diff(plan.ptr)
-    # Where all scores of a query are equal the distance does not count.
+    # phi is not divided by the distance in queries whose scores are all equal.
     spread = np.zeros(plan.n_queries, dtype=np.bool_)
     some = np.flatnonzero(sizes)
     if some.size:
@@ -237,42 +269,45 @@ def _phi_function(plan: Plan, x: Float64Array, spec: PairSum) -> Callable[[IntAr
         spread[some] = np.minimum.reduceat(x, starts) != np.maximum.reduceat(x, starts)
 
     def phi(winner: IntArray, loser: IntArray) -> Float64Array:
-        own = query[winner]
+        query_of_pair = query[winner]
         result: Float64Array = value[winner] - value[loser]
-        result *= np.abs(discount[winner] - discount[loser]) * per_ideal[own]
+        result *= np.abs(discount[winner] - discount[loser]) * per_ideal[query_of_pair]
         if delta.truncation is not None:
             result *= np.minimum(ranks[winner], ranks[loser]) < delta.truncation
         if delta.by_distance:
             with np.errstate(over="ignore"):
                 distance = SMALLEST_DISTANCE + np.abs(x[winner] - x[loser])
-            result /= np.where(spread[own], distance, 1.0)
+            result /= np.where(spread[query_of_pair], distance, 1.0)
         return result
 
     return phi
 
 
-class _Drawn:
-    """Losers drawn for each winner: the k-th of n from the k-th n-th of its losers' total weight.
+class _DrawnPairs:
+    """Pairs of winners with losers that are drawn at random.
 
-    Of a query with N losers of weight above 0, whose weights sum to V, each pair that is drawn stands for N / n, of
-    weight V / N. Winners are the rows of the query's largest label, losers all others.
+    For each winner, n losers are drawn from strata: the total weight of its losers is cut into n equal parts, and the
+    k-th loser is drawn from the k-th part.
+
+    In a query with N losers of weight above 0, whose weights sum to V, a drawn pair represents N / n pairs of loser
+    weight V / N. Winners are the rows of the largest label of the query, and losers are all others.
     """
 
     def __init__(self, plan: Plan, x: Float64Array, spec: PairSum) -> None:
         assert spec.negatives is not None
         self.plan, self.n = plan, spec.negatives.n
         check_draws(plan, self.n)
-        self.losers = candidates_of(plan)
-        self.seed = np.uint64(hash_of(x + 0.0, np.uint64(spec.negatives.seed)))  # + 0.0: -0.0 is 0
-        self.size = self.losers.winner.shape[0] * self.n
+        self.candidates = candidates_of(plan)
+        self.seed = np.uint64(hash_of(x + 0.0, np.uint64(spec.negatives.seed)))  # + 0.0 turns -0.0 into 0.0
+        self.size = self.candidates.winner.shape[0] * self.n
 
     def tile(self, begin: int, end: int) -> Tile:
-        losers = self.losers
+        candidates = self.candidates
         number = np.arange(begin, end)
         which = number // self.n
-        winner, query = losers.winner[which], losers.query[which]
+        winner, query = candidates.winner[which], candidates.query[which]
         loser = np.empty(end - begin, dtype=np.int64)
-        rows = (self.plan.rows, self.plan.run_end, self.plan.ptr[1:][query], losers.weight, losers.total)
+        rows = (self.plan.rows, self.plan.run_end, self.plan.ptr[1:][query], candidates.weight, candidates.total)
         draw(number, winner, self.n, self.seed, *rows, loser)
-        weight = self.plan.winner_weight[winner] * losers.mean_weight[query]
-        return Tile(winner, loser, losers.number[query] / self.n, weight)
+        weight = self.plan.winner_weight[winner] * candidates.mean_weight[query]
+        return Tile(winner, loser, candidates.number[query] / self.n, weight)

@@ -1,11 +1,14 @@
-"""Losses that are sums of products: every pair exactly, in O(n) or O(n log n) operations of float64.
+"""The separable losses: every pair counts exactly, in O(n) or O(n log n) operations in float64.
 
-* squared, (margin - d)^2: a polynomial, three moments of the scores;
-* exponential, exp(-d): one moment, of exp(score);
-* hinge, max(margin - d, 0): the pairs inside the margin, found by merging rows that are sorted by score, label by label
-  (Lee and Lin, "Large-scale linear RankSVM", Neural Computation 26, 2014).
+A separable loss is a sum of products of a function of the winner's score and a function of the loser's. The sum over
+all pairs then follows from sums over rows:
 
-A pair's phi is ``up`` of its winner minus ``down`` of its loser: their values, or 1 and 0.
+* squared, (margin - d)^2: a polynomial, which needs three moments of the scores;
+* exponential, exp(-d): one moment, the sum of exp(score);
+* hinge, max(margin - d, 0): separable inside the margin. The pairs inside are found by merging rows that are sorted by
+  score, label by label (Lee and Lin, "Large-scale linear RankSVM", Neural Computation 26, 2014).
+
+phi of a pair is ``up`` of its winner minus ``down`` of its loser. These are the rows' values, or 1 and 0.
 """
 
 from __future__ import annotations
@@ -21,31 +24,32 @@ from numpy.typing import NDArray
 from ...ranking._cached_per_plan import cached_per_plan
 from ...ranking._plan import Plan
 from ...ranking._validation import Float64Array
-from ..normalizers import PlainEngine
+from ..finish import FinishingEngine
 from ..spec import PairSum
 from .separable_kernels import sum_exponential, sum_hinge, sum_squared
 from .threads import TASKS, Threads
 
-#: The losses that there are such sums for, by name.
+#: The names of the separable losses.
 SEPARABLE_LOSSES = ("hinge", "squared", "exponential")
 
-# Rows that each task gets at least.
+# The least number of rows of a task.
 _PER_TASK = 20_000
 
 
-class SeparableEngine(PlainEngine):
+class SeparableEngine(FinishingEngine):
     """Sums of the separable losses, with phi that is 1 or a difference of values.
 
     Parameters
     ----------
     n_threads : int or None
-        None: as many as this process may use. A query is summed by one thread; results do not depend on their number.
+        None: as many as this process may use. One thread sums each query, so that results do not depend on the number
+        of threads.
     """
 
     def __init__(self, n_threads: int | None = None) -> None:
         self.n_threads = n_threads
 
-    def plain_sums(
+    def unnormalized_gradient_hessian(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
     ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
         first, second, _, lambda_sums = self._sum(plan, scores, spec)
@@ -58,16 +62,23 @@ class SeparableEngine(PlainEngine):
             divisors = plan.sum_of_phi
         return plan.scatter(first), plan.scatter(second), divisors
 
-    def plain_losses(
+    def unnormalized_winner_loss(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
     ) -> tuple[Float64Array, Float64Array]:
-        _, _, loss, _ = self._sum(plan, scores, replace(spec, normalize="none"))  # without lambda_sums
+        _, _, loss, _ = self._sum(plan, scores, replace(spec, normalize="none"))  # lambda_sums are not needed
         return plan.scatter(loss), plan.scatter(plan.winner_weight * plan.pair_weights_won)
 
     def _sum(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum
     ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
-        """Sums of l' (of losers as -), of l'', the losses, by position, and the lambda_sums, all before 1 / T."""
+        """Compute the sums before the factors 1 / T.
+
+        Returns
+        -------
+        first, second, loss : float64 arrays of shape (n_positions,)
+            The sums of l' (negative for losers), of l'', and of the loss of the pairs that each row wins.
+        lambda_sums : float64 array of shape (n_queries,)
+        """
         plan.check_scores(scores)
         first, second, loss = (np.zeros(plan.rows.shape[0]) for _ in range(3))
         lambda_sums = np.zeros(plan.n_queries)
@@ -76,7 +87,7 @@ class SeparableEngine(PlainEngine):
         with_lambda_sum = spec.normalize == "log"
         arguments = (
             plan.gather(scores),
-            *_rows(plan),
+            *_kernel_arrays(plan),
             with_lambda_sum,
             loss_parameters,
             first,
@@ -85,10 +96,10 @@ class SeparableEngine(PlainEngine):
             lambda_sums,
         )
         with Threads(self.n_threads) as threads:
-            threads.run(lambda queries: kernel(*queries, *arguments), _stretches(plan, threads))
+            threads.run(lambda queries: kernel(*queries, *arguments), _query_ranges(plan, threads))
         if spec.pair_loss.name == "exponential":
-            known = np.repeat(np.isfinite(lambda_sums), np.diff(plan.ptr))
-            _check_exponential(plan, scores, spec, known & np.isfinite(first) & np.isfinite(loss))
+            finite = np.repeat(np.isfinite(lambda_sums), np.diff(plan.ptr)) & np.isfinite(first) & np.isfinite(loss)
+            _check_exponential(plan, scores, spec, finite)
         return first, second, loss, lambda_sums
 
 
@@ -100,11 +111,11 @@ _KERNELS: dict[str, Callable[..., Any]] = {
 
 
 @cached_per_plan
-def _rows(plan: Plan) -> tuple[Any, ...]:
-    """A plan as the kernels read it.
+def _kernel_arrays(plan: Plan) -> tuple[Any, ...]:
+    """Return the arrays of a plan that the kernels read.
 
-    The beginnings of queries, the ends of runs, the weights of winners and of losers, ``up`` and ``down`` of each
-    position, and whether there are other weights than 1.
+    They are the starts of queries, the ends of runs, the winner weights, the loser weights, ``up`` and ``down`` of each
+    position, and a bool: True if there are weights other than 1.
     """
     n = plan.rows.shape[0]
     up, down = (np.ones(n), np.zeros(n)) if plan.values is None else (plan.centred_values,) * 2
@@ -112,20 +123,22 @@ def _rows(plan: Plan) -> tuple[Any, ...]:
     return plan.ptr, plan.run_end, np.array(plan.winner_weight), np.array(plan.loser_weight), up, down, weighted
 
 
-def _stretches(plan: Plan, threads: Threads) -> list[tuple[int, int]]:
-    """Stretches of queries with about equal numbers of rows."""
+def _query_ranges(plan: Plan, threads: Threads) -> list[tuple[int, int]]:
+    """Divide the queries into ranges [begin, end) with about equal numbers of rows."""
     n_tasks = min(1 if threads.n == 1 else TASKS * threads.n, 1 + plan.rows.shape[0] // _PER_TASK)
     bounds = np.searchsorted(plan.ptr, np.linspace(0, plan.ptr[-1], n_tasks + 1)[1:-1])
     return list(pairwise(np.unique(np.concatenate(([0], bounds, [plan.n_queries]))).tolist()))
 
 
 def _check_exponential(plan: Plan, scores: NDArray[Any], spec: PairSum, finite: NDArray[np.bool_]) -> None:
+    """Raise a ValueError if the results at a position are not finite."""
     if not finite.all():
         position = int(np.flatnonzero(~finite)[0])
         query = int(plan.query_of_positions[position])
-        own = plan.gather(scores)[plan.ptr[query] : plan.ptr[query + 1]]
+        scores_of_query = plan.gather(scores)[plan.ptr[query] : plan.ptr[query + 1]]
+        span = (scores_of_query.max() - scores_of_query.min()) / spec.temperature
         raise ValueError(
-            f"the exponential loss overflows at row {plan.rows[position]}, of {plan.query_name(query)}, whose "
-            f"scores span {(own.max() - own.min()) / spec.temperature:.3g} temperatures, in the wrong order. Raise "
-            "the temperature or lower the learning rate, or take a loss that grows slower"
+            f"the exponential loss overflows at row {plan.rows[position]}, of {plan.query_name(query)}, whose scores "
+            f"span {span:.3g} temperatures, in the wrong order. Raise the temperature, lower the learning rate, or use "
+            "a loss that grows more slowly"
         )

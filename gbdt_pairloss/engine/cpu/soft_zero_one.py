@@ -1,9 +1,11 @@
-"""The soft zero-one loss, from the sums of the logistic loss: its slope is the logistic loss's curve.
+"""The soft zero-one loss, from the sums of the logistic loss.
 
-That engine adds the curves of all pairs of a row, won and lost, where the slopes of won ones count - and of lost ones
-+. So its pairs are taken in blocks, all rows of [a, b) against all of [b, c), where every row has one role: splitting a
-query at the label boundary nearest its middle, and both halves again, level by level, covers every pair once. All
-pairs in O(n log(labels)).
+The value and the first derivative of the soft zero-one loss are, up to their signs, the first and the second derivative
+of the logistic loss. The engine of the logistic loss adds the second derivatives of all pairs of a row. Here those of
+pairs that the row wins count negatively, and those of pairs that it loses positively. Therefore the pairs are taken in
+blocks, all rows of [a, b) against all rows of [b, c), in which every row either wins or loses. A query is split at the
+label boundary nearest to its middle, and both halves are split again, level by level. The blocks cover every pair once,
+and the time for all pairs is O(n log(labels)).
 """
 
 from __future__ import annotations
@@ -20,14 +22,14 @@ from ...ranking._cached_per_plan import cached_per_plan
 from ...ranking._plan import Plan
 from ...ranking._table_plan import TablePlan
 from ...ranking._validation import Float64Array
-from ..normalizers import PlainEngine
+from ..finish import FinishingEngine
 from ..pair_losses import LOGISTIC
 from ..spec import PairSum
 from .engine import CPUEngine
 
 
-class SoftZeroOneEngine(PlainEngine):
-    """Sums of the soft zero-one loss, with phi that is 1, a difference of values or a callable's.
+class SoftZeroOneEngine(FinishingEngine):
+    """Sums of the soft zero-one loss, with phi that is 1, a difference of values, or an entry of a table.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ class SoftZeroOneEngine(PlainEngine):
         self.n_threads = n_threads
         self.engine = CPUEngine(n_threads)
 
-    def plain_sums(
+    def unnormalized_gradient_hessian(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
     ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
         plan.check_scores(scores)
@@ -48,55 +50,63 @@ class SoftZeroOneEngine(PlainEngine):
         lambda_sums = np.zeros(plan.n_queries)
         for level in _levels(plan):
             wins = level.plan.labels > 0
-            _, curve = self._logistic(level.plan, x[level.owner], spec)
-            level.add(np.where(wins, -curve, curve) * spec.temperature, gradient)
-            level.add(curve * spec.hessian_scale, hessian)
+            _, second = self._logistic(level.plan, x[level.owner], spec)
+            level.add(np.where(wins, -second, second) * spec.temperature, gradient)
+            level.add(second * spec.hessian_scale, hessian)
             if spec.normalize == "log":
                 if level.plan.has_row_weights:
-                    _, curve = self._logistic(_unweighted(level.plan), x[level.owner], spec)
+                    _, second = self._logistic(_unweighted(level.plan), x[level.owner], spec)
                 query = level.query[level.plan.query_of_positions]
-                lambda_sums += np.bincount(query, curve * wins, minlength=plan.n_queries) * spec.temperature
+                lambda_sums += np.bincount(query, second * wins, minlength=plan.n_queries) * spec.temperature
         divisors = lambda_sums if spec.normalize == "log" else plan.sum_of_phi
         return plan.scatter(gradient), plan.scatter(hessian), divisors
 
-    def plain_losses(
+    def unnormalized_winner_loss(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
     ) -> tuple[Float64Array, Float64Array]:
         plan.check_scores(scores)
         x = plan.gather(scores)
         loss, weight = np.zeros(x.shape[0]), np.zeros(x.shape[0])
         for level in _levels(plan):
-            slope, _ = self._logistic(level.plan, x[level.owner], spec)
-            level.add(np.where(level.plan.labels > 0, -slope, 0.0) * spec.temperature, loss)
+            first, _ = self._logistic(level.plan, x[level.owner], spec)
+            level.add(np.where(level.plan.labels > 0, -first, 0.0) * spec.temperature, loss)
             level.add(level.plan.winner_weight * level.plan.pair_weights_won, weight)
         return plan.scatter(loss), plan.scatter(weight)
 
     def _logistic(self, plan: Plan, x: Float64Array, spec: PairSum) -> tuple[Float64Array, Float64Array]:
-        """Gradient and Hessian of the logistic loss; in float64, since a slope wants more digits than a curve."""
-        plain = replace(spec, pair_loss=LOGISTIC, normalize="none", hessian_scale=1.0)
-        return self.engine.gradient_hessian(plan, x, plain, np.float64)
+        """Compute the gradient and Hessian of the logistic loss without a normaliser.
+
+        They are float64: here the Hessian becomes a gradient, which needs more digits than a Hessian.
+        """
+        logistic = replace(spec, pair_loss=LOGISTIC, normalize="none", hessian_scale=1.0)
+        return self.engine.gradient_hessian(plan, x, logistic, np.float64)
 
 
 @cached_per_plan
 def _unweighted(plan: Plan) -> Plan:
+    """Return the plan with winner and loser weights of 1."""
     ones = np.ones(plan.rows.shape[0])
     return replace(plan, winner_weight=ones, loser_weight=ones)
 
 
 def _levels(plan: Plan) -> Iterable[Blocks]:
-    return plan.blocks() if isinstance(plan, TablePlan) else _split(plan)
+    """Return collections of blocks that together cover every pair of the plan once."""
+    return plan.blocks() if isinstance(plan, TablePlan) else _split_into_blocks(plan)
 
 
 @cached_per_plan
-def _split(plan: Plan) -> list[Blocks]:
-    """The blocks of a plan, level by level, each level as a plan whose queries are the blocks, with labels 1 and 0."""
+def _split_into_blocks(plan: Plan) -> list[Blocks]:
+    """Split a plan into blocks, level by level.
+
+    Each level is a plan whose queries are the blocks, with labels 1 and 0.
+    """
     levels: list[Blocks] = []
     query = np.arange(plan.n_queries)
     first, last = plan.ptr[:-1], plan.ptr[1:]
     while True:
-        several = last > first
-        several[several] = plan.run_end[first[several]] < last[several]  # labels
-        query, first, last = query[several], first[several], last[several]
+        has_pairs = last > first
+        has_pairs[has_pairs] = plan.run_end[first[has_pairs]] < last[has_pairs]  # more than one label
+        query, first, last = query[has_pairs], first[has_pairs], last[has_pairs]
         if query.size == 0:
             return levels
         middle = (first + last) // 2

@@ -1,4 +1,8 @@
-"""Weights of pairs that a callable gives: every loser label as a plan of its own, summed by a fast engine."""
+"""Sums over table plans, whose pairs are weighted by a callable of both labels.
+
+The pairs of one loser label have weights that depend on the winner only. They form a plan whose phi is a difference of
+values, which a fast engine sums. The sums of all these plans are added up.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +15,23 @@ from numpy.typing import NDArray
 from ...ranking._plan import Plan
 from ...ranking._table_plan import TablePlan
 from ...ranking._validation import Float64Array
-from ..normalizers import PlainEngine, PlainSums
+from ..finish import FinishingEngine, UnnormalizedSums
 from ..spec import PairSum
 from .pair_by_pair import PairByPairEngine
 
 
-class TableEngine(PlainEngine):
-    """Sums over a table plan, by an engine for differences of values.
+class TableEngine(FinishingEngine):
+    """An engine for table plans that is made of an engine for differences of values.
 
     Parameters
     ----------
-    engine : PlainSums
+    engine : UnnormalizedSums
     """
 
-    def __init__(self, engine: PlainSums) -> None:
+    def __init__(self, engine: UnnormalizedSums) -> None:
         self.engine, self.n_threads = engine, engine.n_threads
 
-    def plain_sums(
+    def unnormalized_gradient_hessian(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
     ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
         plan.check_scores(scores)
@@ -35,28 +39,35 @@ class TableEngine(PlainEngine):
         gradient, hessian = np.zeros(x.shape[0]), np.zeros(x.shape[0])
         lambda_sums = np.zeros(plan.n_queries)
         for blocks in cast(TablePlan, plan).blocks():
-            first, second, own = self.engine.plain_sums(blocks.plan, x[blocks.owner], _plain(spec), dtype)
-            if (own < 0).any():  # scores beyond the fast engine's range
-                return PairByPairEngine(self.n_threads).plain_sums(plan, scores, spec, dtype)
+            first, second, lambda_sums_of_blocks = self.engine.unnormalized_gradient_hessian(
+                blocks.plan, x[blocks.owner], _spec_of_blocks(spec), dtype
+            )
+            if (lambda_sums_of_blocks < 0).any():  # scores out of the range of the fast engine
+                return PairByPairEngine(self.n_threads).unnormalized_gradient_hessian(plan, scores, spec, dtype)
             blocks.add(first, gradient)
             blocks.add(second, hessian)
-            blocks.add_to_queries(own, lambda_sums)
+            blocks.add_to_queries(lambda_sums_of_blocks, lambda_sums)
         divisors = plan.sum_of_phi if spec.normalize == "query" else lambda_sums
         return plan.scatter(gradient), plan.scatter(hessian), divisors
 
-    def plain_losses(
+    def unnormalized_winner_loss(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
     ) -> tuple[Float64Array, Float64Array]:
         plan.check_scores(scores)
         x = plan.gather(scores)
         loss, weight = np.zeros(x.shape[0]), np.zeros(x.shape[0])
         for blocks in cast(TablePlan, plan).blocks():
-            own, won = self.engine.plain_losses(blocks.plan, x[blocks.owner], _plain(spec), dtype)
-            blocks.add(own, loss)
-            blocks.add(won, weight)
+            loss_of_blocks, weight_of_blocks = self.engine.unnormalized_winner_loss(
+                blocks.plan, x[blocks.owner], _spec_of_blocks(spec), dtype
+            )
+            blocks.add(loss_of_blocks, loss)
+            blocks.add(weight_of_blocks, weight)
         return plan.scatter(loss), plan.scatter(weight)
 
 
-def _plain(spec: PairSum) -> PairSum:
-    """The normaliser is that of the whole; only "log" wants lambda_sums."""
+def _spec_of_blocks(spec: PairSum) -> PairSum:
+    """Return the sum that the blocks of a plan are summed with.
+
+    The normaliser is applied to the whole plan. "log" stays, because with it the engine returns the sums of |lambda|.
+    """
     return spec if spec.normalize == "log" else replace(spec, normalize="none")

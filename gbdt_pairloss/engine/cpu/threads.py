@@ -1,4 +1,4 @@
-"""Threads for the length of one call."""
+"""The threads of one call of an engine, and the number of cores that they may use."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ from typing import Any
 
 import joblib
 
-#: How many tasks each thread gets: more are better balanced, fewer cost less.
+#: Tasks per thread. More tasks balance the load better, and fewer cost less.
 TASKS = 6
 
 
 class Threads:
-    """Threads for the length of one call, that of the caller among them; with one, no others.
+    """The threads of one call, as a context manager.
 
-    They are Python's own, and started anew: there are none that a fork could lose.
+    The caller's thread is one of them. The others are Python threads that are started when they are first needed and
+    joined at the end. No thread survives the call, so that a fork cannot lose one.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        The number of threads, including the caller's. None: as many as :func:`available_cores` returns.
     """
 
     def __init__(self, n_threads: int | None) -> None:
@@ -36,7 +42,10 @@ class Threads:
             other.join()
 
     def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
-        """The function's results, in the order of the tasks."""
+        """Call a function for every task, and return the results in the order of the tasks.
+
+        An exception of the function is raised after the tasks in progress have ended. The other tasks are not started.
+        """
         n_others = min(self.n, len(tasks)) - 1
         if n_others < 1:
             return [function(task) for task in tasks]
@@ -68,7 +77,7 @@ class Threads:
         return results
 
     def _start(self, n: int) -> None:
-        """Start threads until there are n others, or no more are to be had."""
+        """Start threads until there are n besides the caller's, or the system refuses to start another one."""
         while len(self._others) < n:
             other = Thread(target=self._serve, daemon=True)
             try:
@@ -78,20 +87,25 @@ class Threads:
             self._others.append(other)
 
     def _serve(self) -> None:
+        """Do the work that is handed to a thread, until None ends it."""
         while (work := self._work.get()) is not None:
             work()
 
     def stretches(self, size: int, step: int = 1) -> list[tuple[int, int]]:
-        """About equal stretches of ``range(size)`` to share: whole multiples of ``step``, but for the last."""
+        """Divide ``range(size)`` into parts [begin, end) of about equal size to share among the threads.
+
+        The size of every part except the last is a multiple of ``step``.
+        """
         n_tasks = 1 if self.n == 1 else TASKS * self.n
         length = max(1, -(-size // (n_tasks * step))) * step
         return [(start, min(start + length, size)) for start in range(0, size, length)]
 
 
 def available_cores() -> int:
-    """Cores that this process may use: of its affinity and quota, and not more than OMP_NUM_THREADS.
+    """Return the number of cores that this process may use.
 
-    joblib sets that variable in its workers, so that they share the cores; the boosters heed it too.
+    Its affinity and its CPU quota limit the number, and OMP_NUM_THREADS does. joblib sets that variable in its workers,
+    so that they share the cores. The boosters use it too.
     """
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     cores = int(joblib.cpu_count())

@@ -1,4 +1,4 @@
-"""One call of the CPU engine: what its kernels read and write, and what is kept from call to call."""
+"""The arguments of the CPU engine's kernels: those of one call, and those that are cached per plan."""
 
 from __future__ import annotations
 
@@ -16,43 +16,45 @@ from .charges import Rows, count_channels, flows
 from .chebyshev import Table, table_of
 from .memory import Memory
 
-#: What kernels call the normalisers.
-NORMALIZERS = {"none": 0, "query": 1, "log": 2}
+#: The numbers of the normalisers in the kernels.
+NORMALIZER_CODES = {"none": 0, "query": 1, "log": 2}
 
-# Values beyond this leave no room in float32 for sums of their differences.
+# Sums of differences of larger values may leave the range of float32.
 _MOST_IN_FLOAT32 = 1e30
 
 
 def precision(plan: Plan, spec: PairSum, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The type that pairs are summed in, for results of a type."""
+    """Return the type that pairs are summed in, for results of type ``dtype``."""
     by_distance = spec.delta is not None and spec.delta.by_distance
-    # float32 has no digits for distances of 0.01 of scores in the tens.
+    # float32 resolves too few digits of a distance of 0.01 between scores of 10 or more.
     return np.dtype(np.float64) if by_distance or plan.largest_value > _MOST_IN_FLOAT32 else dtype
 
 
 def query_arguments(plan: Plan, lambda_sums: Float64Array, spec: PairSum) -> tuple[Any, ...]:
-    """What the kernels take for each query's factor."""
-    parameters = (spec.temperature, NORMALIZERS[spec.normalize], spec.hessian_scale)
-    return kept_of(plan).query_weight, plan.sum_of_phi, lambda_sums, parameters
+    """Return the arguments that the kernels compute the factors of the queries from."""
+    parameters = (spec.temperature, NORMALIZER_CODES[spec.normalize], spec.hessian_scale)
+    return cpu_plan(plan).query_weight, plan.sum_of_phi, lambda_sums, parameters
 
 
 @dataclass(frozen=True)
 class Work:
-    """One call.
+    """The inputs and outputs of one call.
 
     Attributes
     ----------
     plan, rows : Plan, Rows
     scores : float64 array of shape (n_rows,)
     query_arguments : tuple
+        See :func:`query_arguments`.
     temperature : float
     flow : int64 array
-        What charges become what sums, see ``charges.flows``; there are ``n_channels`` charges and ``n_targets`` sums.
+        The sums that each charge contributes to; see ``charges.flows``.
     n_channels, n_targets : int
+        The numbers of charges and of sums.
     expansion : Table
     memory : Memory
     first, second : arrays of shape (n_rows,)
-        Gradients and Hessians, or losses and, with |delta NDCG|, the pairs' weights.
+        The results: gradients and Hessians, or losses and, with |delta NDCG|, the weights of the pairs.
     """
 
     plan: Plan
@@ -70,6 +72,7 @@ class Work:
 
     @property
     def lambda_sums(self) -> Float64Array:
+        """Sum of phi |l'| of each query. A negative entry is a message of the kernels: BEYOND or SPREAD."""
         return self.query_arguments[2]  # type: ignore[no-any-return]
 
     @classmethod
@@ -82,10 +85,11 @@ class Work:
         lambda_sums: Float64Array,
         is_loss: bool,
     ) -> Work:
-        kept = kept_of(plan)
-        rows = kept.rows
-        first, second = (kept.memory.array(plan.n_rows, dtype) for _ in range(2))
-        if plan.rows.size < plan.n_rows:  # the kernels write the rows that take part
+        """Return the work of one call, with results that are not yet computed."""
+        prepared = cpu_plan(plan)
+        rows = prepared.rows
+        first, second = (prepared.memory.array(plan.n_rows, dtype) for _ in range(2))
+        if plan.rows.size < plan.n_rows:  # the kernels only write the rows that take part
             first[:] = second[:] = 0.0
         weighted, valued = rows.winner_weight.size > 0, rows.value.size > 0
         with_lambda_sum = spec.normalize == "log" and not is_loss
@@ -101,15 +105,15 @@ class Work:
             n_channels=n_channels,
             n_targets=n_targets,
             expansion=table_of(dtype, is_loss),
-            memory=kept.memory,
+            memory=prepared.memory,
             first=first,
             second=second,
         )
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What is kept as long as a plan: its arrays as the kernels read them, and the memory of its calls."""
+class CPUPlan:
+    """A plan as the kernels read it, with the memory that its calls share. It is cached per plan."""
 
     rows: Rows
     query_weight: Float64Array
@@ -117,8 +121,8 @@ class Kept:
 
 
 @cached_per_plan
-def kept_of(plan: Plan) -> Kept:
-    """What is kept of a plan."""
+def cpu_plan(plan: Plan) -> CPUPlan:
+    """Return the arrays of a plan that the kernels read."""
     none = np.empty(0)
     weighted = plan.has_row_weights
     rows = Rows(
@@ -131,4 +135,4 @@ def kept_of(plan: Plan) -> Kept:
         loser_weight=np.array(plan.loser_weight) if weighted else none,
         value=none if plan.values is None else plan.values,
     )
-    return Kept(rows, np.array(plan.query_weight), Memory())
+    return CPUPlan(rows, np.array(plan.query_weight), Memory())

@@ -1,1 +1,1 @@
-"""CUDA: the kernels' sources, and the device that runs them."""
+"""The CUDA engine: the sources of the kernels, and the classes that launch them."""

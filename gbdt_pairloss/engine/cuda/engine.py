@@ -1,4 +1,4 @@
-"""The GPU engine: CUDA kernels on arrays of the device's."""
+"""The GPU engine of the logistic loss: it launches the CUDA kernels on arrays of the device."""
 
 from __future__ import annotations
 
@@ -14,32 +14,35 @@ from ..._device import Device
 from ...ranking._plan import Plan
 from ...ranking._table_plan import TablePlan
 from ..cpu.chebyshev import table_of
-from ..cpu.work import NORMALIZERS, precision
-from ..spec import SMALLEST_DISTANCE, Engine, PairSum, check_range
+from ..cpu.work import NORMALIZER_CODES, precision
+from ..finish import check_range
+from ..spec import SMALLEST_DISTANCE, Engine, PairSum
 from .far_field import FarField, TooManyPairs, find_panels
 from .launch import C_TYPES, TILE, WARP, Kernel, launch, scores_on
 from .plan import Forest, GPUPlan
 
-# Of a query's scores, in temperatures: up to which e^score needs no exponent of its own, and what the kernels take.
+# Spans of the scores of a query, in temperatures. Up to the first, a floating-point number holds e^score, and no
+# separate power of two is needed. Up to the second, the kernels support the query.
 _NARROW = {np.dtype(np.float32): 80.0, np.dtype(np.float64): 600.0}
 _MOST = 1e8
 
-# Rows of a query up to which every pair of it is summed with device="auto". Not measured.
+# With device="auto", the largest number of rows of a query of which every pair is summed. Not measured.
 _LONGEST_OF_EVERY_PAIR = 1 << 14
 
-# Of a row of explicit pairs, LANES in listed.cu.
+# Lanes that share a row of explicit pairs, LANES in listed.cu.
 _LANES = 8
 
-# What stands in status, see queries.cu.
+# The entries of ``status``, as in queries.cu.
 _BAD_ROW, _SOME_BEYOND, _NOT_FINITE = range(3)
 
+# The kinds of phi, as in pairs.cu.
 _UNIFORM, _DIFFERENCE, _TABLE, _DELTA_NDCG = range(4)
 
 
-def pays(plan: Plan, spec: PairSum) -> bool:
-    """Whether the engine may be expected to be faster than the CPU's.
+def is_expected_to_be_faster(plan: Plan, spec: PairSum) -> bool:
+    """Return True if the GPU engine is expected to be faster than the CPU's.
 
-    Of |delta NDCG| and of weights by a callable it sums all pairs, which the CPU does not for long queries.
+    With |delta NDCG| and with a table of weights it sums all pairs. The CPU engine does not, for long queries.
     """
     every_pair = spec.delta is not None or isinstance(plan, TablePlan)
     return not every_pair or int(np.diff(plan.ptr).max(initial=0)) <= _LONGEST_OF_EVERY_PAIR
@@ -48,20 +51,21 @@ def pays(plan: Plan, spec: PairSum) -> bool:
 class GPUEngine:
     """Sums of the logistic loss over all pairs, at a cost per row that does not grow with the query.
 
-    With |delta NDCG|, and weights of pairs by a callable, the cost is that of all pairs.
+    With |delta NDCG|, and with a table of weights, the time is proportional to the number of pairs.
 
     Parameters
     ----------
     device : Device
     fallback : callable
-        A plan and a sum to the engine, on the CPU, that takes what this one does not.
+        A function of a plan and a sum that returns an engine on the CPU. It is called for scores that this engine does
+        not support.
 
     Notes
     -----
-    Scores may be NumPy's or the device's; results are the device's. Error bounds are the CPU engine's, but that float32
-    below 1.2e-38 is 0 (CuPy compiles so). Results are the same, bit for bit, whenever they are computed again on a
-    device: every sum has a fixed order. Scores that span more than 1e8 temperatures go to the CPU, and those of large
-    queries that lie in too many panels for trees.
+    Scores may be NumPy arrays or arrays of the device. Results are arrays of the device. The error bounds are those of
+    the CPU engine, except that float32 numbers below 1.2e-38 become 0 (CuPy compiles with this option). Results are the
+    same, bit for bit, whenever they are computed again on a device, because every sum has a fixed order. The fallback
+    sums scores that span more than 1e8 temperatures, and large queries whose scores lie in too many panels for trees.
     """
 
     takes_device_arrays: ClassVar[bool] = True
@@ -84,18 +88,23 @@ class GPUEngine:
             return device.zeros(plan.n_rows, result_type), device.zeros(plan.n_rows, result_type)
         call = _Call(device, plan, GPUPlan.of(plan, device), scores_on(device, scores), spec, dtype)
         call.read()
-        # Panels are looked for on the host; then it may as well look at the scores first.
-        known = self._elsewhere(call, is_loss) if call.forest is not None else None
-        if known is not None:
-            return known
+        if call.forest is not None:
+            # The host waits for the scores anyway, to find their panels. It checks them first.
+            results_of_fallback = self._handle_status(call, is_loss)
+            if results_of_fallback is not None:
+                return results_of_fallback
         try:
             results = call.results(is_loss, result_type)
         except TooManyPairs:
             return self._on_host(call, is_loss)
-        return self._elsewhere(call, is_loss, *results) or results
+        return self._handle_status(call, is_loss, *results) or results
 
-    def _elsewhere(self, call: _Call, is_loss: bool, *results: Any) -> tuple[Any, Any] | None:
-        """What the kernels leave to others: messages, and scores too far apart, whose sums it returns."""
+    def _handle_status(self, call: _Call, is_loss: bool, *results: Any) -> tuple[Any, Any] | None:
+        """Act on the status that the kernels report.
+
+        Raise a ValueError for scores or results that are not finite. Return the results of the fallback engine if the
+        scores span too wide a range, else None.
+        """
         status = self.device.download(call.status)
         if status[_BAD_ROW] < call.host_plan.n_rows:
             call.host_plan.check_scores(self.device.download(call.scores))
@@ -106,16 +115,16 @@ class GPUEngine:
         return None
 
     def _on_host(self, call: _Call, is_loss: bool) -> tuple[Any, Any]:
-        """Return the sums of the fallback engine."""
+        """Compute the results by the fallback engine."""
         engine = self.fallback(call.host_plan, call.spec)
         sums = engine.winner_loss if is_loss else engine.gradient_hessian
-        found = sums(call.host_plan, self.device.download(call.scores), call.spec, call.dtype)
-        return self.device.upload(found[0]), self.device.upload(found[1])
+        first, second = sums(call.host_plan, self.device.download(call.scores), call.spec, call.dtype)
+        return self.device.upload(first), self.device.upload(second)
 
 
 @dataclass(eq=False)
 class _Call:
-    """One call."""
+    """The state of one call: its inputs, and the arrays on the device that its kernels share."""
 
     device: Device
     host_plan: Plan
@@ -126,15 +135,17 @@ class _Call:
 
     @cached_property
     def real(self) -> np.dtype[Any]:
-        """The type that pairs are summed in."""
+        """Type that pairs are summed in."""
         return precision(self.host_plan, self.spec, self.dtype)
 
     @cached_property
     def status(self) -> Any:
+        """Reports of the kernels: the first row with a score that is not finite, and two flags; see queries.cu."""
         return self.device.upload(np.array([np.iinfo(np.int32).max, 0, 0], dtype=np.int32))
 
     @cached_property
     def phi(self) -> int:
+        """Kind of phi."""
         if self.spec.delta is not None:
             return _DELTA_NDCG
         if isinstance(self.host_plan, TablePlan):
@@ -143,24 +154,24 @@ class _Call:
 
     @property
     def forest(self) -> Forest | None:
-        """The trees of large queries, where phi is one that fast sums know."""
+        """Trees of large queries. None if there are none, or if the fast sums do not support phi."""
         if self.phi not in (_UNIFORM, _DIFFERENCE) or self.plan.host["listed"] is not None:
             return None
         return self.plan.forest
 
     @cached_property
     def panels(self) -> list[NDArray[np.float64]]:
-        """The panels of each tree's scores."""
+        """Panels that the scores of each tree lie in."""
         assert self.forest is not None
         return find_panels(self, self.forest)
 
     @property
     def counts_phi(self) -> bool:
-        """Whether the sum of phi is not known before the ranks are."""
+        """True if the normaliser needs the sum of phi, and phi depends on the ranks."""
         return self.spec.delta is not None and self.spec.normalize == "query"
 
     def read(self) -> None:
-        """Scores in the plan's order, and what is to be known of each query's."""
+        """Read the scores into the order of the plan, and measure those of each query."""
         plan, n_queries = self.plan, self.plan.n_queries
         self.x = self.doubles(plan.n)
         extremes = {"piece_low": self.doubles(plan.n_pieces), "piece_high": self.doubles(plan.n_pieces)}
@@ -197,13 +208,13 @@ class _Call:
         )
 
     def results(self, is_loss: bool, dtype: np.dtype[Any]) -> tuple[Any, Any]:
-        """Gradients and Hessians, or losses and the weights of their pairs."""
+        """Compute gradients and Hessians, or with ``is_loss`` the losses and the weights of their pairs."""
         spec, plan = self.spec, self.plan
-        # What a factor needs comes of the derivatives.
-        counts = spec.normalize == "log" or self.counts_phi
+        # These normalisers need sums that are computed with the derivatives.
+        needs_derivatives = spec.normalize == "log" or self.counts_phi
         mantissas = self._expand(is_loss)
         ranks = self._rank()
-        sums = self._sums(False, mantissas, ranks) if counts or not is_loss else None
+        sums = self._sums(False, mantissas, ranks) if needs_derivatives or not is_loss else None
         factor = self._factors(sums)
         if sums is None or is_loss:
             sums = self._sums(True, mantissas, ranks)
@@ -231,7 +242,7 @@ class _Call:
         return out
 
     def _expand(self, with_places: bool) -> dict[str, Any]:
-        """e^score of all rows, and their scores in two parts where asked for."""
+        """Compute e^score of all rows as mantissa and power of two; ``with_places`` adds the scores in two parts."""
         n, real = self.plan.n, self.real
         out = {
             "mantissa": self.device.empty(n, real),
@@ -256,7 +267,7 @@ class _Call:
         return out
 
     def _rank(self) -> dict[str, Any]:
-        """Ranks and discounts, where phi is made of them."""
+        """Compute ranks and discounts if phi depends on them."""
         if self.spec.delta is None:
             return {"rank": None, "discount": None}
         n, ranges = self.plan.n, self.plan.ranges
@@ -276,7 +287,7 @@ class _Call:
         return out
 
     def _sums(self, is_loss: bool, mantissas: dict[str, Any], ranks: dict[str, Any]) -> _Sums:
-        """Sums of all rows, without their queries' factors."""
+        """Compute the sums of all rows, without the factors of their queries."""
         plan = self.plan
         out = {name: self.device.empty(plan.n, self.real) for name in ("first", "second", "counted")}
         common = {"n": plan.n, "flags": self.flags, **mantissas, **plan.weights, **out}
@@ -324,13 +335,13 @@ class _Call:
         return _Sums(out["first"], out["second"], out["counted"], far)
 
     def _far(self, is_loss: bool) -> FarField | None:
-        """What rows sum over rows outside their leaf; None where no query has a tree that pays."""
+        """Compute the sums of rows over the rows outside their leaf. None if trees would not save time."""
         if self.forest is None:
             return None
         return FarField.of(self, self.forest, table_of(self.real, is_loss))
 
     def _factors(self, sums: _Sums | None) -> Any:
-        """Weights of queries times their normalisers."""
+        """Compute the weights of the queries times their normalisers."""
         plan, spec = self.plan, self.spec
         piece_sum = self.doubles(max(plan.n_pieces, 1))
         if sums is not None:
@@ -358,7 +369,7 @@ class _Call:
             node_sum=None if far is None else far.node_sum,
             n_shares=1 if far is None else far.n_shares,
             per_ideal=plan.per_ideal(None if delta is None else delta.truncation, ideal),
-            normalize=NORMALIZERS[spec.normalize],
+            normalize=NORMALIZER_CODES[spec.normalize],
             counts_phi=self.counts_phi,
             temperature=spec.temperature,
             factor=factor,
@@ -367,6 +378,7 @@ class _Call:
         return factor
 
     def doubles(self, n: int) -> Any:
+        """Return an uninitialised array of float64."""
         return self.device.empty(n, np.float64)
 
     def _run(
@@ -378,7 +390,7 @@ class _Call:
         out: np.dtype[Any] | None = None,
         **arguments: Any,
     ) -> None:
-        """Run a kernel on at least so many threads."""
+        """Launch a kernel on at least ``n_threads`` threads, compiled for the types and constants of this call."""
         defines = {"REAL": C_TYPES[self.real]}
         if file == "queries.cu":
             defines["SCORE"] = C_TYPES[self.scores.dtype]
@@ -393,7 +405,17 @@ class _Call:
 
 @dataclass(frozen=True, eq=False)
 class _Sums:
-    """What rows sum, without their queries' factors: see ``sum_pairs`` in pairs.cu."""
+    """Sums of rows without the factors of their queries; see ``sum_pairs`` in pairs.cu.
+
+    Attributes
+    ----------
+    first, second : arrays of shape (n,)
+        Sums over the pairs: of the first and the second derivative, or of the loss and the weights.
+    counted : array of shape (n,)
+        Each row's part of the sum that the normaliser needs.
+    far : FarField or None
+        The part of large queries that lies in their trees.
+    """
 
     first: Any
     second: Any

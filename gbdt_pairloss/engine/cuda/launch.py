@@ -1,4 +1,4 @@
-"""The kernels as text: what they are called, what they take, and how they are launched by the names of that."""
+"""Find the kernels and their parameters in the source files, and launch kernels with arguments by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TILE = 128
 #: Lanes of a warp.
 WARP = 32
 
-#: Types of floats as C++ names them.
+#: The names of floating-point types in C++.
 C_TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
 _FOLDER = Path(__file__).parent / "kernels"
@@ -27,7 +27,7 @@ _KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\w+\) )?
 
 
 class Parameter(NamedTuple):
-    """A parameter of a kernel; of a pointer the type that it points to."""
+    """A parameter of a kernel. ``type`` of a pointer is the type that it points to."""
 
     name: str
     type: str
@@ -35,13 +35,13 @@ class Parameter(NamedTuple):
 
 
 class Kernel(NamedTuple):
-    """A kernel of a file, and what its types and constants are.
+    """A kernel of a source file, with the macros that it is compiled with.
 
     Attributes
     ----------
     file, name : str
     defines : tuple of (str, str)
-        Macros, such as ("REAL", "float").
+        Macros and their values, such as ("REAL", "float").
     """
 
     file: str
@@ -50,7 +50,7 @@ class Kernel(NamedTuple):
 
     @property
     def code(self) -> str:
-        """Source code that a compiler is given."""
+        """Source code for the compiler."""
         return code_of(self.file)
 
     @property
@@ -63,24 +63,24 @@ _TYPES = {"int": "int32", "long long": "int64", "float": "float32", "double": "f
 
 
 def scores_on(device: Device, scores: Any) -> Any:
-    """Scores on a device, one after another, as floats that the kernels know."""
-    there = device.upload(scores)
-    return there if there.dtype in C_TYPES else there.astype(np.float64)
+    """Copy scores to a device, contiguous in memory, as floating-point numbers of a type that the kernels support."""
+    uploaded = device.upload(scores)
+    return uploaded if uploaded.dtype in C_TYPES else uploaded.astype(np.float64)
 
 
 def launch(device: Device, kernel: Kernel, n_blocks: int, **arguments: Any) -> None:
-    """Run a kernel with arguments by name; None stands for an array that it will not read.
+    """Run a kernel with arguments by name. None is an array that the kernel does not read.
 
     Raises
     ------
     TypeError
-        If an argument is missing or unknown, or an array of another type than the kernel's: on the device nobody
-        would notice.
+        If an argument is missing or unknown, or an array has another type than the parameter. The device does not check
+        this.
     """
     parameters = _signature(kernel)
     if arguments.keys() != parameters.keys():
         unknown = ", ".join(sorted(arguments.keys() ^ parameters.keys()))
-        raise TypeError(f"{kernel.name}: {unknown} is missing, or not a parameter")
+        raise TypeError(f"{kernel.name}: {unknown} is missing or is not a parameter")
     ordered = []
     for name, (dtype, is_pointer) in parameters.items():
         value = arguments[name]
@@ -89,7 +89,7 @@ def launch(device: Device, kernel: Kernel, n_blocks: int, **arguments: Any) -> N
         elif value is None:
             value = device.empty(1, dtype)
         elif value.dtype != dtype:
-            raise TypeError(f"{kernel.name}: {name} has dtype {value.dtype}, not {dtype}")
+            raise TypeError(f"{kernel.name}: {name} has dtype {value.dtype}; it must be {dtype}")
         ordered.append(value)
     if n_blocks > 0:
         device.run(kernel, n_blocks, tuple(ordered))
@@ -97,7 +97,7 @@ def launch(device: Device, kernel: Kernel, n_blocks: int, **arguments: Any) -> N
 
 @cache
 def _signature(kernel: Kernel) -> dict[str, tuple[np.dtype[Any], bool]]:
-    """The type of each parameter as NumPy knows it, and whether it is an array; in order."""
+    """Return for each parameter, in order, its NumPy type and True if it is an array."""
     defined = dict(kernel.defines)
     return {
         parameter.name: (np.dtype(_TYPES[defined.get(parameter.type.upper(), parameter.type)]), parameter.is_pointer)
@@ -107,7 +107,7 @@ def _signature(kernel: Kernel) -> dict[str, tuple[np.dtype[Any], bool]]:
 
 @cache
 def kernels_of(file: str) -> dict[str, tuple[Parameter, ...]]:
-    """The kernels that a file defines, by name."""
+    """Return the parameters of the kernels that a file defines, by the names of the kernels."""
     found = {}
     for name, parameters in _KERNEL.findall((_FOLDER / file).read_text()):
         found[name] = tuple(_parameter(text) for text in parameters.split(","))
@@ -115,6 +115,7 @@ def kernels_of(file: str) -> dict[str, tuple[Parameter, ...]]:
 
 
 def _parameter(text: str) -> Parameter:
+    """Parse the declaration of a parameter."""
     words = text.replace("const ", "").split()
     kind, name = " ".join(words[:-1]), words[-1]
     return Parameter(name, kind.rstrip("*").strip(), kind.endswith("*"))
@@ -122,11 +123,11 @@ def _parameter(text: str) -> Parameter:
 
 @cache
 def code_of(file: str) -> str:
-    """What a compiler is given: what all files share, and the file."""
+    """Return the source code for the compiler: the file that all kernels share, and the file."""
     parts = [f'#line 1 "{name}"\n{(_FOLDER / name).read_text()}' for name in (_COMMON, file)]
     return "\n".join(parts)
 
 
 def files() -> list[str]:
-    """All files with kernels."""
+    """Return the names of all files with kernels."""
     return sorted(path.name for path in _FOLDER.glob("*.cu") if path.name != _COMMON)

@@ -1,4 +1,4 @@
-"""NDCG and pair accuracy on the device: ranks by counting, the cost is that of all pairs of a query."""
+"""NDCG and pair accuracy on the device. Ranks are counted, in time proportional to all pairs of rows of a query."""
 
 from __future__ import annotations
 
@@ -12,23 +12,29 @@ from ...ranking._validation import Float64Array
 from .launch import C_TYPES, TILE, WARP, Kernel, launch, scores_on
 from .plan import GPUPlan
 
-#: Rows of a query up to which counting takes less time than a copy to the host and a sort there.
+#: The largest number of rows of a query for which counting takes less time than a copy to the host and a sort there.
 MOST_ROWS = 1 << 14
 
 
 def achieved_dcg(device: Device, plan: Plan, scores: Any, k: int | None, by_order: bool) -> Float64Array:
-    """The DCG of each query, with the plan's values as gains, in expectation over the orders of equal scores.
+    """Compute the DCG of each query, with the values of the plan as gains.
 
     Parameters
     ----------
     plan : Plan
-        With values.
+        A plan with values.
     scores : array of shape (n_rows,)
-        On the device.
+        An array on the device.
     k : int or None
-        The first ranks that count.
+        The number of first ranks that count. None: all.
     by_order : bool
-        Equal scores stand in the caller's order instead.
+        True: rows with equal scores are ranked in the caller's order. False: the result is the expectation over all
+        orders of rows with equal scores.
+
+    Returns
+    -------
+    dcg : float64 array of shape (n_queries,)
+        A NumPy array.
 
     Raises
     ------
@@ -42,7 +48,7 @@ def achieved_dcg(device: Device, plan: Plan, scores: Any, k: int | None, by_orde
 
 
 def pairs_in_order(device: Device, plan: Plan, scores: Any, tied: float) -> Float64Array:
-    """How many pairs of each query are in the right order; one of equal scores counts ``tied``.
+    """Count the pairs of each query that are in the right order. A pair of equal scores counts ``tied``.
 
     Raises
     ------
@@ -55,9 +61,13 @@ def pairs_in_order(device: Device, plan: Plan, scores: Any, tied: float) -> Floa
 def _count(
     device: Device, plan: Plan, scores: Any, summed: Float64Array | None, by_order: bool, tied: float
 ) -> Float64Array:
+    """Count rows by score, and sum over each query: discounted gains if ``summed`` is given, else pairs in order.
+
+    ``summed`` are the sums of the first 0, 1, 2, ... discounts.
+    """
     with device.selected():
-        on_device = GPUPlan.of(plan, device)
-        n, n_pieces, n_queries = on_device.n, on_device.n_pieces, plan.n_queries
+        gpu_plan = GPUPlan.of(plan, device)
+        n, n_pieces, n_queries = gpu_plan.n, gpu_plan.n_pieces, plan.n_queries
         scores = scores_on(device, scores)
         x, extremes, piece_sum, total = (device.empty(size, np.float64) for size in (n, n_pieces, n_pieces, n_queries))
         status = device.upload(np.array([np.iinfo(np.int32).max, 0, 0], dtype=np.int32))
@@ -75,8 +85,8 @@ def _count(
             "read_scores",
             n_pieces * WARP,
             n_pieces=n_pieces,
-            piece_begin=on_device.pieces["piece_begin"],
-            rows=on_device.rows,
+            piece_begin=gpu_plan.pieces["piece_begin"],
+            rows=gpu_plan.rows,
             scores=scores,
             x=x,
             piece_low=extremes,
@@ -88,13 +98,13 @@ def _count(
             "count_rows",
             n,
             n=n,
-            range=on_device.ranges.range,
-            range_query=on_device.ranges.query,
-            query_begin=on_device.query_begin,
-            rows=on_device.rows,
-            run_end=on_device.runs["run_end"],
+            range=gpu_plan.ranges.range,
+            range_query=gpu_plan.ranges.query,
+            query_begin=gpu_plan.query_begin,
+            rows=gpu_plan.rows,
+            run_end=gpu_plan.runs["run_end"],
             x=x,
-            gain=None if summed is None else on_device.gain,
+            gain=None if summed is None else gpu_plan.gain,
             with_gain=summed is not None,
             summed=None if summed is None else device.upload(summed),
             by_order=by_order,
@@ -107,7 +117,7 @@ def _count(
             "sum_pieces",
             n_pieces * WARP,
             n_pieces=n_pieces,
-            piece_begin=on_device.pieces["piece_begin"],
+            piece_begin=gpu_plan.pieces["piece_begin"],
             counted=right if discounted is None else discounted,
             piece_sum=piece_sum,
         )
@@ -116,7 +126,7 @@ def _count(
             "sum_queries",
             n_queries * WARP,
             n_queries=n_queries,
-            first_piece=on_device.pieces["first_piece"],
+            first_piece=gpu_plan.pieces["first_piece"],
             piece_sum=piece_sum,
             sum=total,
         )

@@ -1,6 +1,6 @@
-"""A plan on the device: its rows, pieces of its queries, the ranges in which rows meet, and the trees of large queries.
+"""A plan on the device: its rows, pieces of queries, ranges in which pairs are summed, and trees of large queries.
 
-All of this follows from labels and weights, is made on the host once for each plan, and stays on the device.
+All of this follows from labels and weights. It is computed on the host once for each plan, and stays on the device.
 """
 
 from __future__ import annotations
@@ -10,38 +10,39 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._device import Device
+from ...ranking._cached_per_plan import cached_per_plan
 from ...ranking._explicit_plan import ExplicitPlan
 from ...ranking._groups import IntArray
 from ...ranking._plan import Plan
 from ...ranking._table_plan import TablePlan
 
-# Rows that a warp sums.
+# Rows of a piece of a query. One warp sums a piece.
 _PIECE = 1024
 
-# A query of more rows has a tree; a leaf of several labels has so many at most. Chosen by the operations that they
-# take, not yet by a clock.
+# A query with more than _TREE_FROM rows has a tree. A leaf with several labels has at most _LEAF rows. Both are chosen
+# by counting operations, and not yet by measuring time.
 _TREE_FROM, _LEAF = 4096, 1024
 
-# What a block expands of a node of one label, MOST_ROWS in expansion.cu.
+# The largest number of rows of a leaf with one label, MOST_ROWS in expansion.cu.
 _CHUNK = 2048
 
 
 class Ranges(NamedTuple):
-    """Stretches of positions in which rows meet, on the device.
+    """Ranges of positions on the device: pairs are summed one by one within a range only.
 
     Attributes
     ----------
     range : int32 array of shape (n,)
         The range of each position.
     begin, end : int32 arrays of shape (n_ranges,)
-        Where a range has one label its begin is its end, and its end its begin: nothing is to be looked at.
+        The positions of a range. They are exchanged if the range has one label only, so that it is empty.
     query : int32 array of shape (n_ranges,)
+        The query of each range.
     """
 
     range: Any
@@ -51,27 +52,32 @@ class Ranges(NamedTuple):
 
 
 class Forest(NamedTuple):
-    """The trees of large queries: nodes are tree after tree, and depth after depth in each. Arrays on the device.
+    """The trees of large queries, as arrays on the device.
 
-    A node of several labels has two children, winners and losers of each other, or is a leaf. A long one of one label
-    has chunks as children, which are leaves for the sake of size only: their rows sum what the node does.
+    The nodes are ordered by tree, and within a tree by depth. A node with several labels is a leaf, or it has two
+    children: the rows of one beat all rows of the other. A node with one label and many rows has chunks as children.
+    Chunks are leaves only to bound the size of a leaf: their rows use the sums of the node.
 
     Attributes
     ----------
     query : int64 array of shape (n_trees,)
-        On the host.
+        The query of each tree, on the host.
     first_node : int64 array of shape (n_trees + 1,)
-        On the host.
+        The first node of each tree, and the end, on the host.
     nodes : dict of int32 arrays of shape (n_nodes,)
-        Their begin, end, parent (-1: none), sibling (-1: none), children from the first to the end, side (0: winners,
-        1: losers, of their sibling; -1: neither), tree, and the node whose sums are theirs.
+        ``node_begin`` and ``node_end`` are the positions of a node, ``parent`` and ``sibling`` are nodes (-1: none),
+        ``first_child`` and ``end_child`` are the bounds of its children, ``side`` is 0 for winners and 1 for losers
+        against the sibling (-1: neither), ``node_tree`` is the tree, and ``summed_by`` is the node whose sums the rows
+        use.
     leaves : int32 array
     by_depth, inner_by_depth : lists of int32 arrays
-        Nodes that have sums of their own, and those that have children.
+        The nodes that have sums of their own, and the nodes that have children, for each depth.
     tree_query, tree_first_node : int32 arrays
+        ``query`` and ``first_node`` on the device.
     query_first_node : int32 array of shape (n_queries + 1,)
+        The first node of each query, and the end. Queries without a tree have no nodes.
     ranges : Ranges
-        Leaves of trees, and queries without one.
+        The leaves of the trees, and the queries without a tree.
     """
 
     query: IntArray
@@ -88,49 +94,64 @@ class Forest(NamedTuple):
 
 @dataclass(eq=False)
 class GPUPlan:
-    """What the kernels read of a plan."""
+    """The arrays of a plan that the kernels read. Each is uploaded when it is first needed.
+
+    Attributes
+    ----------
+    device : Device
+    n : int
+        The number of positions.
+    n_queries : int
+    host : dict
+        The arrays on the host; see ``_host_arrays``.
+    """
 
     device: Device
     n: int
     n_queries: int
     host: dict[str, Any]
-    _kept: dict[Any, Any] = field(default_factory=dict)
+    _cache: dict[Any, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plan: Plan, device: Device) -> GPUPlan:
-        """The plan on a device; kept as long as the plan."""
-        known = _KNOWN.setdefault(plan, {})
-        if id(device) not in known:
-            known[id(device)] = cls(device, plan.rows.shape[0], plan.n_queries, _host_arrays(plan))
-        return known[id(device)]
+        """Return the plan on a device. It is cached per plan and device."""
+        on_devices = _on_devices(plan)
+        if id(device) not in on_devices:
+            on_devices[id(device)] = cls(device, plan.rows.shape[0], plan.n_queries, _host_arrays(plan))
+        return on_devices[id(device)]
 
-    def kept(self, key: Any, make: Callable[[], Any]) -> Any:
-        """What was made when a key was first asked for."""
-        if key not in self._kept:
-            self._kept[key] = make()
-        return self._kept[key]
+    def cached(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return the result of the first call of ``make`` for a key."""
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
 
     def _int(self, array: Any) -> Any:
+        """Upload an array as int32."""
         return self.device.upload(np.ascontiguousarray(array, dtype=np.int32))
 
     def _double(self, array: Any) -> Any:
+        """Upload an array as float64."""
         return self.device.upload(np.ascontiguousarray(array, dtype=np.float64))
 
     @cached_property
     def rows(self) -> Any:
+        """Caller's row at each position."""
         return self._int(self.host["rows"])
 
     @cached_property
     def runs(self) -> dict[str, Any]:
+        """Bounds of the run of equal labels of each position."""
         return {"run_begin": self._int(self.host["run_begin"]), "run_end": self._int(self.host["run_end"])}
 
     @cached_property
     def n_pieces(self) -> int:
+        """Number of pieces of all queries."""
         return int(self._pieces[1][-1])
 
     @cached_property
     def pieces(self) -> dict[str, Any]:
-        """Where pieces begin, and the first piece of each query; both with an end."""
+        """Start of each piece, and the first piece of each query, each followed by the end."""
         begin, first = self._pieces
         return {"piece_begin": self._int(begin), "first_piece": self._int(first)}
 
@@ -144,6 +165,7 @@ class GPUPlan:
 
     @cached_property
     def of_queries(self) -> dict[str, Any]:
+        """Numbers of rows, sums of phi, and weights of the queries."""
         return {
             "sizes": self._int(np.diff(self.host["ptr"])),
             "sum_of_phi": self._double(self.host["sum_of_phi"]),
@@ -152,42 +174,46 @@ class GPUPlan:
 
     @property
     def weighted(self) -> bool:
+        """True if rows have weights other than 1."""
         return self.host["winner_weight"] is not None
 
     @cached_property
     def weights(self) -> dict[str, Any]:
+        """Winner weights and loser weights. None: 1."""
         names = ("winner_weight", "loser_weight")
         return {name: self._double(self.host[name]) if self.weighted else None for name in names}
 
     @cached_property
     def value(self) -> Any:
-        """Values from the middle of their query's; None where phi is something else."""
+        """Values minus the middle of the values of their query. None if the plan has no values."""
         return None if self.host["value"] is None else self._double(self.host["value"])
 
     @cached_property
     def gain(self) -> Any:
-        """Values as they are."""
+        """Values of the plan."""
         return self._double(self.host["gain"])
 
     @cached_property
     def query_begin(self) -> Any:
-        """Where queries begin, and the end."""
+        """Start of each query, and the end."""
         return self._int(self.host["ptr"])
 
     def table(self, real: np.dtype[Any]) -> dict[str, Any]:
-        """Weights of pairs by their labels, in a precision."""
+        """Return the weights of a table plan, as type ``real``, and the indices of rows in it. None: no table."""
         if self.host["table"] is None:
             return {"table": None, "as_winner": None, "as_loser": None}
         weights, as_winner, as_loser = self.host["table"]
         return {
-            "table": self.kept(("table", real), lambda: self.device.upload(np.ascontiguousarray(weights, dtype=real))),
-            "as_winner": self.kept("as_winner", lambda: self._int(as_winner)),
-            "as_loser": self.kept("as_loser", lambda: self._int(as_loser)),
+            "table": self.cached(
+                ("table", real), lambda: self.device.upload(np.ascontiguousarray(weights, dtype=real))
+            ),
+            "as_winner": self.cached("as_winner", lambda: self._int(as_winner)),
+            "as_loser": self.cached("as_loser", lambda: self._int(as_loser)),
         }
 
     @cached_property
     def listed(self) -> dict[str, Any]:
-        """Explicit pairs, by winner and by loser."""
+        """Explicit pairs, in the order of the winners, and their numbers in the order of the losers."""
         winner, loser, weight = self.host["listed"]
         begins = {}
         for name, positions in (("won_begin", winner), ("lost_begin", loser)):
@@ -202,11 +228,11 @@ class GPUPlan:
         }
 
     def per_ideal(self, key: int | None, ideal: NDArray[np.float64] | None) -> Any:
-        """1 over the ideal DCG of each query, 0 where that is 0; or 1 without one."""
+        """Return 1 / ideal DCG of each query (0 if that is 0), or 1 if ``ideal`` is None; ``key`` is the truncation."""
         if ideal is None:
             return self._ones
         out = np.zeros_like(ideal)
-        return self.kept(("per_ideal", key), lambda: self._double(np.divide(1.0, ideal, out=out, where=ideal > 0)))
+        return self.cached(("per_ideal", key), lambda: self._double(np.divide(1.0, ideal, out=out, where=ideal > 0)))
 
     @cached_property
     def _ones(self) -> Any:
@@ -214,19 +240,19 @@ class GPUPlan:
 
     @cached_property
     def no_nodes(self) -> Any:
-        """The first node of each query without trees."""
+        """``Forest.query_first_node`` of a plan without trees."""
         return self._int(np.zeros(self.n_queries + 1))
 
     @cached_property
     def ranges(self) -> Ranges:
-        """Every query is a range."""
+        """Ranges if no query has a tree: every query that has rows."""
         ptr = self.host["ptr"]
         query = np.flatnonzero(np.diff(ptr))
         return self._ranges(ptr[query], ptr[query + 1], query)
 
     @cached_property
     def forest(self) -> Forest | None:
-        """None if no query is large."""
+        """Trees of the large queries. None if there are none."""
         ptr, run_begin, run_end = (self.host[name] for name in ("ptr", "run_begin", "run_end"))
         sizes = np.diff(ptr)
         query = np.flatnonzero((sizes > _TREE_FROM) & (self.host["n_pairs"] > 0))
@@ -235,7 +261,7 @@ class GPUPlan:
         grown = [_grow(int(ptr[q]), int(ptr[q + 1]), run_begin, run_end) for q in query]
         first_node = np.concatenate(([0], np.cumsum([nodes.shape[0] for nodes in grown])))
         nodes = np.concatenate(grown)
-        links = nodes[:, 2:6]  # numbers within the tree
+        links = nodes[:, 2:6]  # numbered within the tree
         links[links >= 0] += np.repeat(first_node[:-1], np.diff(first_node))[np.nonzero(links >= 0)[0]]
         tree = np.repeat(np.arange(query.size), np.diff(first_node))
         depth, is_leaf, is_chunk = nodes[:, 7], nodes[:, 4] < 0, (nodes[:, 6] < 0) & (nodes[:, 2] >= 0)
@@ -276,13 +302,19 @@ class GPUPlan:
         )
 
 
-_KNOWN: WeakKeyDictionary[Plan, dict[int, GPUPlan]] = WeakKeyDictionary()
+@cached_per_plan
+def _on_devices(plan: Plan) -> dict[int, GPUPlan]:
+    """Return the copies of a plan on devices, by the id of the device, which the copy keeps alive."""
+    return {}
 
 
 def _host_arrays(plan: Plan) -> dict[str, Any]:
-    """What is uploaded when it is asked for; no reference to the plan itself, which would keep it alive."""
+    """Return the arrays that are uploaded when they are needed.
+
+    There is no reference to the plan itself, which would keep the plan alive.
+    """
     if plan.rows.shape[0] >= 2**31 or plan.n_rows >= 2**31:
-        raise ValueError(f'device="cuda" takes fewer than 2^31 rows, got {plan.n_rows}: use device="cpu"')
+        raise ValueError(f'device="cuda" supports fewer than 2^31 rows, got {plan.n_rows}: use device="cpu"')
     value = None
     if plan.values is not None:
         value = plan.values - np.repeat(_middles(plan), np.diff(plan.ptr))
@@ -293,7 +325,9 @@ def _host_arrays(plan: Plan) -> dict[str, Any]:
         table = (weights.table, weights.row, weights.column)
     if isinstance(plan, ExplicitPlan):
         if plan.winner.shape[0] >= 2**31:
-            raise ValueError(f'device="cuda" takes fewer than 2^31 pairs, got {plan.winner.shape[0]}: use device="cpu"')
+            raise ValueError(
+                f'device="cuda" supports fewer than 2^31 pairs, got {plan.winner.shape[0]}: use device="cpu"'
+            )
         listed = (plan.winner, plan.loser, plan.pair_weight)
     return {
         "rows": plan.rows,
@@ -313,7 +347,7 @@ def _host_arrays(plan: Plan) -> dict[str, Any]:
 
 
 def _middles(plan: Plan) -> NDArray[np.float64]:
-    """The middle of each query's values."""
+    """Return the middle of the values of each query, half way between the largest and the smallest."""
     assert plan.values is not None
     middle = np.zeros(plan.n_queries)
     some = np.flatnonzero(np.diff(plan.ptr))
@@ -322,15 +356,16 @@ def _middles(plan: Plan) -> NDArray[np.float64]:
 
 
 def _grow(begin: int, end: int, run_begin: IntArray, run_end: IntArray) -> IntArray:
-    """The tree of a query, split at label boundaries nearest the middle.
+    """Build the tree of a query. Nodes are split at the label boundary nearest to their middle.
 
     Returns
     -------
     nodes : int64 array of shape (n_nodes, 8)
-        Begin, end, parent, sibling, first child, end of children, side and depth; depth after depth.
+        Begin, end, parent, sibling, first child, end of children, side and depth, in the order of depth. Nodes are
+        numbered within the tree.
     """
     nodes = [[begin, end, -1, -1, -1, -1, -1, 0]]
-    for number, node in enumerate(nodes):  # which grows
+    for number, node in enumerate(nodes):  # the list grows in the loop
         first, last = node[:2]
         one_label = run_end[first] >= last
         is_chunk = number > 0 and node[6] < 0

@@ -1,6 +1,7 @@
-// What the kernels are made of. It stands before each of the other files; REAL is float or double.
+// The arithmetic that all kernels share. The compiler reads this file before each of the other files. REAL is float or
+// double.
 //
-// Rows of a plan are known by their position in it, a 32-bit number. No sum depends on the order in which threads run.
+// A row is identified by its position in the plan, a 32-bit number. No sum depends on the order in which threads run.
 
 typedef REAL Real;
 
@@ -8,18 +9,18 @@ typedef REAL Real;
 #define WARP 32
 #define WHOLE_WARP 0xffffffffu
 
-// What is known of a query's scores.
-#define WIDE 1    // they span more than e^score can
+// Flags of a query, about its scores.
+#define WIDE 1    // their span is too wide for e^score as one floating-point number
 #define TIED 2    // they are all equal
-#define BEYOND 4  // they span more than these kernels take
+#define BEYOND 4  // their span is too wide for these kernels
 
-// Powers of two that a factor is cut at; what goes beyond is multiplied in the end, where it may underflow.
+// The largest power of two in one factor. The rest is multiplied last, where it may underflow.
 #define MOST_POWER (sizeof(Real) == 4 ? 120 : 1000)
 
 __device__ inline double reciprocal(double x) { return 1.0 / x; }
 
 #ifdef __CUDA_ARCH__
-// One instruction, wrong by one unit in the last place, against eight for a correctly rounded quotient.
+// One instruction with an error of one unit in the last place, instead of eight for a correctly rounded quotient.
 __device__ inline float reciprocal(float x) {
     float y;
     asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
@@ -35,14 +36,14 @@ __device__ inline void set_power_of_two(int power, double& out) {
     out = __longlong_as_double((long long)(power + 1023) << 52);
 }
 
-// 2^power, cut at both ends.
+// 2^power, with the power limited to [-MOST_POWER, MOST_POWER].
 __device__ inline Real power_of_two(int power) {
     Real out;
     set_power_of_two(min(max(power, -MOST_POWER), MOST_POWER), out);
     return out;
 }
 
-// A sum, and what rounding has taken off it (Knuth's two-sum).
+// A sum, and the rounding errors of its additions (Knuth's two-sum).
 struct Total {
     Real sum, rest;
 
@@ -58,13 +59,14 @@ struct Total {
     __device__ double value() const { return (double)sum + (double)rest; }
 };
 
-// The sum over a warp's lanes, or over groups of so many of them, in every lane and in a fixed order.
+// The sum over the lanes of a warp, or over each group of ``lanes`` lanes. Every lane has the result. The order is
+// fixed.
 __device__ inline double sum_over_lanes(double value, int lanes = WARP) {
     for (int step = lanes / 2; step > 0; step /= 2) value += __shfl_xor_sync(WHOLE_WARP, value, step);
     return value;
 }
 
-// The sum over a block's threads, in a fixed order; ``partial`` is shared, one for each warp.
+// The sum over the threads of a block, in a fixed order. ``partial`` is shared memory with one entry for each warp.
 __device__ inline double sum_over_block(double value, double* partial) {
     value = sum_over_lanes(value);
     if (threadIdx.x % WARP == 0) partial[threadIdx.x / WARP] = value;
@@ -75,7 +77,8 @@ __device__ inline double sum_over_block(double value, double* partial) {
     return total;
 }
 
-// What two scores' mantissas and powers come to as one ratio. Powers of two that both do not hold are ``rest``.
+// e^score of a winner and of a loser in a common unit. If their powers of two differ by more than MOST_POWER, ``rest`` is
+// the remaining power of two, with a negative exponent.
 struct Ratio {
     Real winner, loser, rest;
 
@@ -91,7 +94,8 @@ struct Ratio {
     }
 };
 
-// sigma(-d) of a pair, how wrongly it is ordered, and sigma(d) sigma(-d), from e^score = mantissa 2^power of both.
+// sigma(-d) of a pair, the probability of the wrong order, and sigma(d) sigma(-d), from e^score = mantissa 2^power of
+// both rows.
 template <bool IS_WIDE>
 __device__ inline void curve(Real winner, int winner_power, Real loser, int loser_power, Real& wrong, Real& slope) {
     Ratio e = Ratio::of<IS_WIDE>(winner, winner_power, loser, loser_power);
@@ -104,7 +108,7 @@ __device__ inline void curve(Real winner, int winner_power, Real loser, int lose
     }
 }
 
-// softplus(-d) = max(-d, 0) + log1p(e^-|d|); ``above`` is -d.
+// softplus(-d) = max(-d, 0) + log1p(e^-|d|). ``above`` is -d.
 template <bool IS_WIDE>
 __device__ inline Real softplus(Real above, Real winner, int winner_power, Real loser, int loser_power) {
     Ratio e = Ratio::of<IS_WIDE>(winner, winner_power, loser, loser_power);

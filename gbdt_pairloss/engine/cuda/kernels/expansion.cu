@@ -1,12 +1,13 @@
-// The fast sum between the halves of a query's tree (see chebyshev.py and tree.py), in double: O(rows) work.
+// The fast sums between the halves of a query's tree (see chebyshev.py and tree.py), in double: O(rows) work.
 //
-// TERMS is the number of Chebyshev terms. A tree has nodes, which follow each other, panels of width WIDTH that hold a
-// score, moments (node, channel, panel, term), and coefficients (node, target, panel, sigma's terms and sigma''s).
+// TERMS is the number of Chebyshev terms. The nodes of a tree are consecutive. A tree has panels of width WIDTH, those
+// that hold a score. Its moments are ordered by (node, channel, panel, term), and its coefficients by (node, target,
+// panel, term), with the terms of sigma followed by those of sigma'.
 
 #define WIDTH 2.0
-#define MOST_ROWS 2048  // of a leaf
+#define MOST_ROWS 2048  // the largest number of rows of a leaf
 
-// A row of ``flow``, see charges.flows.
+// The columns of ``flow``, see charges.flows.
 #define FLOW 7
 #define FLOW_SIDE 0
 #define FLOW_CHANNEL 1
@@ -16,12 +17,13 @@
 #define FLOW_DUAL 5
 #define FLOW_DUAL_SIGN 6
 
+// The panels of a tree: their positions in units of WIDTH, in ascending order.
 struct Panels {
     const double* position;
     int n;
 };
 
-// The panel of a score u, by its index, and where in it the score lies, in [-1, 1].
+// The index of the panel of a score u. ``local`` is the place of the score in the panel, in [-1, 1].
 __device__ inline int place_row(double u, const Panels& panels, double& local) {
     double panel = floor(u / WIDTH);
     local = 2.0 * (u / WIDTH - panel) - 1.0;
@@ -36,7 +38,7 @@ __device__ inline int place_row(double u, const Panels& panels, double& local) {
     return low;
 }
 
-// What a row weighs in a role: 0, winner; 1, loser; 2, neither.
+// The weight of a row in a role: 0, winner; 1, loser; 2, neither.
 __device__ inline double role_weight(
     int p, int role, int weighted, const double* winner_weight, const double* loser_weight
 ) {
@@ -44,7 +46,8 @@ __device__ inline double role_weight(
     return role == 0 ? winner_weight[p] : loser_weight[p];
 }
 
-// A block for each leaf: mark the panels that hold a score, counted from the tree's first, where the tree has slots.
+// Mark the panels that hold a score, counted from the first panel of the tree. There is a block for each leaf. Trees
+// without slots are skipped.
 extern "C" __global__ void __launch_bounds__(TILE) mark_panels(
     const int* leaves, const int* node_begin, const int* node_end, const int* node_tree, const int* tree_query,
     const double* centre, double temperature, const double* x, const double* first_panel, const long long* slot_begin,
@@ -58,7 +61,7 @@ extern "C" __global__ void __launch_bounds__(TILE) mark_panels(
     }
 }
 
-// A block for each leaf: the moments of its rows.
+// The moments of the rows of a leaf. There is a block for each leaf.
 extern "C" __global__ void __launch_bounds__(TILE) expand_leaves(
     const int* leaves, const int* node_begin, const int* node_end, const int* node_tree, const int* first_node,
     const int* tree_query, const double* centre, double temperature, const double* x, const int* panel_begin,
@@ -113,8 +116,8 @@ extern "C" __global__ void __launch_bounds__(TILE) expand_leaves(
     }
 }
 
-// A block for each of the inner nodes of a depth: its moments are those of its children. Of two children each thread
-// has a number to add up; of many chunks a warp has.
+// The moments of the inner nodes of a depth: the sums of those of their children. There is a block for each node. Each
+// number is summed by one thread if there are two children, and by a warp if there are many chunks.
 extern "C" __global__ void __launch_bounds__(TILE) add_children(
     const int* nodes, const int* first_child, const int* end_child, const int* node_tree, const int* first_node,
     const int* panel_begin, const long long* moment_begin, int n_channels, double* moments
@@ -125,16 +128,19 @@ extern "C" __global__ void __launch_bounds__(TILE) add_children(
     const double* children = own + (first_child[node] - first) * size;
     int n_children = end_child[node] - first_child[node];
     int share = n_children > 2 ? WARP : 1;
-    for (long long start = 0; start < size; start += TILE / share) {  // together: lanes add up what they have
+    // No thread leaves the loop early, because all lanes take part in the sum over lanes.
+    for (long long start = 0; start < size; start += TILE / share) {
         long long i = start + threadIdx.x / share;
         double total = 0;
         if (i < size)
-            for (int child = threadIdx.x % share; child < n_children; child += share) total += children[child * size + i];
+            for (int child = threadIdx.x % share; child < n_children; child += share)
+                total += children[child * size + i];
         if (share > 1) total = sum_over_lanes(total);
         if (i < size && threadIdx.x % share == 0) own[(node - first) * size + i] = total;
     }
 }
 
+// The constants of the expansion, see chebyshev.py.
 struct Expansion {
     const double* kernels;
     const double* rising;
@@ -142,9 +148,10 @@ struct Expansion {
     int near, is_loss;
 };
 
-// Coefficient ``l`` at a panel of what all panels hold: of sigma or, from TERMS on, of sigma'. Side 0: the targets are
-// winners and sum sigma(source - target); 1: losers, and sigma(target - source). Panels further than ``near`` count by
-// the kernel's tail, e^-|d|, on one side, and by 1 (or d) on the other.
+// Coefficient ``l`` at a target panel of the sum over all source panels: of sigma or, from TERMS on, of sigma'. Side 0:
+// the targets are winners, and the sum is over sigma(source - target). Side 1: they are losers, and it is over
+// sigma(target - source). At a distance of more than ``near`` panels, sigma is replaced by its tail: e^-|d| on one
+// side, and 1 on the other (or d, for the loss).
 __device__ inline double translated(
     const double* moments, const Panels& panels, int target, int l, int side, const Expansion& e
 ) {
@@ -179,8 +186,9 @@ __device__ inline double translated(
     return total;
 }
 
-// Some blocks for each node of a depth: its parent's coefficients, and what its rows sum over its sibling's. Its lambda_sum
-// is the sum of phi sigma(-d) over these pairs, once for both siblings.
+// The coefficients of the nodes of a depth: those of the parent, plus the sums of the node's rows over its sibling's.
+// There are ``n_shares`` blocks for each node. ``node_sum`` is the sum of phi sigma(-d) over these pairs, which is
+// counted once for both siblings.
 extern "C" __global__ void __launch_bounds__(TILE) pass_down(
     const int* nodes, int n_shares, const int* parent, const int* sibling, const int* side, const int* node_tree,
     const int* first_node, const int* panel_begin, const double* panels, const long long* moment_begin,
@@ -195,11 +203,11 @@ extern "C" __global__ void __launch_bounds__(TILE) pass_down(
     const Expansion expansion = {kernels, rising, falling, near, is_loss};
     int channel_size = own.n * TERMS, target_size = own.n * 2 * TERMS;
     const double* all = moments + moment_begin[tree];
-    // The root has neither a sibling nor a parent; nothing is read of what stands in their place.
+    // The root has neither a sibling nor a parent. Its pointers to them are valid, and are not read.
     const double* from = all + (long long)(max(sibling[node], first) - first) * n_channels * channel_size;
     double* out = coefficients + coefficient_begin[tree] + (long long)(node - first) * n_targets * target_size;
-    const double* above =
-        coefficients + coefficient_begin[tree] + (long long)(max(parent[node], first) - first) * n_targets * target_size;
+    const double* above = coefficients + coefficient_begin[tree] +
+        (long long)(max(parent[node], first) - first) * n_targets * target_size;
     for (int i = start; i < n_targets * target_size; i += step) {
         int target = i / target_size, panel = i % target_size / (2 * TERMS), l = i % (2 * TERMS);
         double total = parent[node] < 0 ? 0.0 : above[i];
@@ -225,13 +233,13 @@ extern "C" __global__ void __launch_bounds__(TILE) pass_down(
     if (threadIdx.x == 0) node_sum[node * n_shares + share] = lambda_sum;
 }
 
-// A block for each leaf: what its rows sum over the rows outside it.
+// The sums of the rows of a leaf over the rows outside it. There is a block for each leaf.
 extern "C" __global__ void __launch_bounds__(TILE) evaluate_leaves(
     const int* leaves, const int* node_begin, const int* node_end, const int* node_tree, const int* summed_by,
     const int* first_node, const int* tree_query, const double* centre, double temperature, const double* x,
-    const int* panel_begin, const double* panels, const long long* coefficient_begin, int n_targets, int powers, int weighted,
-    const double* winner_weight, const double* loser_weight, const double* value, const double* coefficients,
-    double* far_first, double* far_second
+    const int* panel_begin, const double* panels, const long long* coefficient_begin, int n_targets, int powers,
+    int weighted, const double* winner_weight, const double* loser_weight, const double* value,
+    const double* coefficients, double* far_first, double* far_second
 ) {
     int node = leaves[blockIdx.x], tree = node_tree[node];
     Panels own = {panels + panel_begin[tree], panel_begin[tree + 1] - panel_begin[tree]};

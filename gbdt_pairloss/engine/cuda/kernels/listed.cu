@@ -1,7 +1,8 @@
-// Explicit pairs: some lanes share a row, and go through the pairs that it wins and those that it loses.
+// Sums over explicit pairs. Each row has LANES lanes, which share the pairs that it wins and the pairs that it loses.
 
 #define LANES 8
 
+// The sums of a row as winner or as loser of its pairs.
 struct Listed {
     Total first, second, counted;
 };
@@ -25,8 +26,8 @@ __device__ inline void add_pair(
     }
 }
 
-// The pairs that position p wins have the numbers won_begin[p] to won_begin[p + 1], those that it loses are
-// lost_pair[lost_begin[p]] to lost_pair[lost_begin[p + 1]].
+// The pairs that position p wins have the numbers from won_begin[p] to won_begin[p + 1]. The numbers of the pairs that
+// it loses are the entries of lost_pair from lost_begin[p] to lost_begin[p + 1].
 extern "C" __global__ void __launch_bounds__(TILE) sum_listed_pairs(
     int n, const int* range, const int* range_query, const int* flags, const int* won_begin, const int* lost_begin,
     const int* lost_pair, const int* winner, const int* loser, int with_pair_weight, const double* pair_weight,

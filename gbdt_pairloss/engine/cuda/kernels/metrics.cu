@@ -1,9 +1,10 @@
-// What metrics are made of: for each row the rows of its query with larger and with equal scores, and those that it
-// beats and stands above.
+// The counts that metrics are computed from: for each row, the rows of its query with larger and with equal scores, and
+// the rows with smaller labels and smaller scores.
 
-// The discount that a row has in expectation over the orders of equal scores (``by_order`` 0), or in the caller's
-// order, times its gain; ``summed`` holds the sums of the first discounts that count. And the rows with smaller labels
-// that have smaller scores, equal ones at ``tied``.
+// ``discounted`` is the gain of a row times its discount. With ``by_order`` 0 the discount is the expectation over all
+// orders of equal scores. Otherwise equal scores are ranked in the caller's order. ``summed`` are the sums of the first
+// 0, 1, 2, ... discounts. ``right`` is the number of rows with a smaller label and a smaller score. A row with a
+// smaller label and an equal score counts ``tied``.
 extern "C" __global__ void __launch_bounds__(TILE) count_rows(
     int n, const int* range, const int* range_query, const int* query_begin, const int* rows, const int* run_end,
     const double* x, const double* gain, int with_gain, const double* summed, int by_order, double tied,
@@ -43,7 +44,7 @@ extern "C" __global__ void __launch_bounds__(TILE) count_rows(
     right[p] = below_right + tied * below_tied;
 }
 
-// The sum of each query's pieces.
+// The sum over the pieces of each query.
 extern "C" __global__ void sum_queries(int n_queries, const int* first_piece, const double* piece_sum, double* sum) {
     int q = blockIdx.x * (TILE / WARP) + threadIdx.x / WARP;
     if (q >= n_queries) return;

@@ -1,18 +1,19 @@
-// Pairs one by one: every thread has a row, and meets the rows that it beats and those that beat it.
+// Sums over pairs one by one. Every thread has a row, and sums over the rows that it beats and the rows that beat it.
 //
-// A block has a tile of the plan's rows, whatever queries they belong to, and looks at columns of so many rows at a
-// time in shared memory. What a row meets is the part of its range (its query, or a leaf of its query's tree) before
-// and after its own run of equal labels. PHI says what a pair weighs, WEIGHTED whether rows do, and LOSS that the loss
-// of the pairs that a row wins is summed, and their weights, in the place of both derivatives.
+// A block has TILE consecutive rows of the plan, which may belong to several queries. It loads TILE columns at a time
+// into shared memory. The columns of a row are the part of its range (its query, or a leaf of its query's tree) before
+// and after its own run of equal labels. PHI is the kind of phi. WEIGHTED is 1 if rows have weights. LOSS is 1 if the
+// losses of the pairs that a row wins, and their weights, are summed instead of both derivatives.
 
-#define UNIFORM 0
-#define DIFFERENCE 1  // of two values
-#define TABLE 2       // by two labels
-#define DELTA_NDCG 3
+#define UNIFORM 0     // 1
+#define DIFFERENCE 1  // the difference of two values
+#define TABLE 2       // the entry of a table for two labels
+#define DELTA_NDCG 3  // |delta NDCG| times the ideal DCG, which the factor of the query divides by
 
-// Terms that are summed before the sum goes to a Total.
+// The number of terms that are summed in Real before the sum is added to a Total.
 #define STRETCH 32
 
+// The arrays of rows, by position.
 struct Rows {
     const Real* mantissa;
     const int* power;
@@ -28,12 +29,15 @@ struct Rows {
     const double* x;
 };
 
+// The parameters of phi: the table of weights, the truncation, and ``base`` and ``slope`` of the divisor
+// base + slope |s_winner - s_loser|.
 struct Weighing {
     const Real* table;
     int truncation;
     Real base, slope;
 };
 
+// One row.
 struct Item {
     Real mantissa;
     int power;
@@ -71,7 +75,7 @@ __device__ inline Item load(const Rows& rows, int p, double centre) {
     return item;
 }
 
-// Of arrays that are not used a single entry.
+// Rows in shared memory. Arrays that are not used have a single entry.
 struct Columns {
     Real mantissa[TILE];
     int power[TILE];
@@ -143,12 +147,12 @@ __device__ inline Real phi(const Item& winner, const Item& loser, const Weighing
     return 1;
 }
 
-// What a row sums as winner or as loser of its pairs, without its own weight.
+// The sums of a row as winner or as loser of its pairs, without its own weight.
 struct Sums {
     Total first, second, counted;
 };
 
-// The columns [begin, end), which the row beats, or which beat it.
+// Add the pairs of a row with the columns [begin, end), all of which it beats, or all of which beat it.
 template <bool IS_WIDE, bool WINS>
 __device__ inline void meet(
     const Item& row, const Columns& columns, int begin, int end, const Weighing& by, int counts_phi, Sums& sums
@@ -162,7 +166,7 @@ __device__ inline void meet(
             const Item& winner = WINS ? row : column;
             const Item& loser = WINS ? column : row;
             Real share = phi(winner, loser, by);
-            if (PHI == DELTA_NDCG && share == 0) continue;  // most pairs, if few ranks count
+            if (PHI == DELTA_NDCG && share == 0) continue;  // true for most pairs if few ranks count
             Real weight = share;
             if (WEIGHTED) weight *= WINS ? column.loser_weight : column.winner_weight;
             if (LOSS) {
@@ -175,7 +179,7 @@ __device__ inline void meet(
                 curve<IS_WIDE>(winner.mantissa, winner.power, loser.mantissa, loser.power, wrong, slope);
                 first += weight * wrong;
                 second += weight * slope;
-                // Without weights and phi it is the first sum.
+                // If all weights and phi are 1, this sum is equal to the first one.
                 if (WINS && (WEIGHTED || PHI != UNIFORM)) counted += counts_phi ? share : share * wrong;
             }
         }
@@ -222,7 +226,7 @@ extern "C" __global__ void __launch_bounds__(TILE) sum_pairs(
         int column = start + threadIdx.x;
         if (column < last) columns.put(threadIdx.x, load(rows, column, centre[range_query[range[column]]]));
         __syncthreads();
-        // Counted from the first of these columns.
+        // The bounds of the range, relative to the first of these columns.
         int from = max(begin - start, 0), to = min(min(end, start + TILE) - start, last - start);
         if (!inside || from >= to) continue;
         if (known & WIDE)

@@ -1,7 +1,9 @@
-// What comes before the pairs and after them: scores in the plan's order, what is known of each query's, its factor,
-// and results in the caller's order. SCORE and OUT are the types of the caller's scores and results.
+// The steps before and after the pairs: read the scores into the order of the plan, measure those of each query,
+// compute the factor of each query, and write the results in the caller's order. SCORE and OUT are the types of the
+// caller's scores and results.
 //
-// A query is cut into pieces of some thousand rows: a warp sums a piece, and another the pieces of a query.
+// A query is cut into pieces of about a thousand rows. A warp sums each piece, and a warp sums the pieces of each
+// query.
 
 typedef SCORE Score;
 typedef OUT Out;
@@ -11,17 +13,17 @@ typedef OUT Out;
 #define LN_2 0.6931471805599453
 #define LN_2_REST 2.3190468138462996e-17
 
-// How a query's factor comes about.
+// The normaliser, as in NORMALIZER_CODES of work.py.
 #define NO_NORMALIZER 0
 #define BY_SUM_OF_PHI 1
-#define BY_STRENGTH 2
+#define BY_LAMBDA_SUM 2
 
-// What goes wrong, for the host to see.
-#define BAD_ROW 0      // the first row of the caller's whose score is not finite
-#define SOME_BEYOND 1  // whether a query is BEYOND
-#define NOT_FINITE 2   // whether a result is not finite
+// The entries of ``status``, which report errors to the host.
+#define BAD_ROW 0      // the first row of the caller with a score that is not finite
+#define SOME_BEYOND 1  // 1 if a query is BEYOND
+#define NOT_FINITE 2   // 1 if a result is not finite
 
-// The extremes over a warp's lanes, in every lane.
+// The smallest ``low`` and the largest ``high`` of the lanes of a warp, in every lane.
 __device__ inline void find_extremes(double& low, double& high) {
     for (int step = WARP / 2; step > 0; step /= 2) {
         low = fmin(low, __shfl_xor_sync(WHOLE_WARP, low, step));
@@ -50,8 +52,8 @@ extern "C" __global__ void read_scores(
     }
 }
 
-// Centre, and extremes from there in units of the temperature; ``narrow`` and ``most`` are the spans that e^score and
-// these kernels take.
+// The centre of the scores of each query, and their extremes minus the centre in units of the temperature. ``narrow``
+// and ``most`` are the widest spans for e^score and for these kernels.
 extern "C" __global__ void measure_queries(
     int n_queries, const int* first_piece, const double* piece_low, const double* piece_high, double temperature,
     double narrow, double most, double* centre, double* low_of, double* high_of, int* flags, int* status
@@ -68,7 +70,7 @@ extern "C" __global__ void measure_queries(
     if (low > high) low = high = 0;  // no rows
     double span = (high - low) / temperature;
     int known = (span <= narrow ? 0 : WIDE) | (low == high ? TIED : 0);
-    // Of scores far apart those next to zero have the most digits, which another centre would take off.
+    // If scores are far apart, those near 0 have the most digits. Subtracting another centre would lose these digits.
     double middle = known & WIDE ? fmin(fmax(low, 0.0), high) : 0.5 * low + 0.5 * high;
     centre[q] = middle;
     low_of[q] = (low - middle) / temperature;
@@ -80,7 +82,8 @@ extern "C" __global__ void measure_queries(
     flags[q] = known;
 }
 
-// e^score = mantissa 2^power, and the score in two parts, from the query's centre and in units of the temperature.
+// e^score = mantissa 2^power, and the score as a sum of two parts. Scores are relative to the centre of the query, in
+// units of the temperature.
 extern "C" __global__ void expand_rows(
     int n, const int* range, const int* range_query, const int* flags, const double* centre, double temperature,
     const double* x, int with_places, Real* mantissa, int* power, Real* place, Real* place_rest
@@ -113,8 +116,9 @@ extern "C" __global__ void sum_pieces(int n_pieces, const int* piece_begin, cons
     if (threadIdx.x % WARP == 0) piece_sum[piece] = total;
 }
 
-// Weight of each query times its normaliser. What was counted, of pieces and of shares of its tree's nodes, is the sum of
-// phi sigma(-d) or, with ``counts_phi``, that of phi; else that of phi is known.
+// The weight of each query times its normaliser, and times 1 / ideal DCG for |delta NDCG|. ``piece_sum`` and
+// ``node_sum`` are the parts of the sum of phi sigma(-d), or with ``counts_phi`` of phi. Without ``counts_phi`` the sum
+// of phi is ``sum_of_phi``.
 extern "C" __global__ void query_factors(
     int n_queries, const int* first_piece, const double* piece_sum, const int* first_node, int n_shares,
     const double* node_sum, const int* sizes, const double* sum_of_phi, const double* per_ideal,
@@ -123,7 +127,7 @@ extern "C" __global__ void query_factors(
     int q = blockIdx.x * (TILE / WARP) + threadIdx.x / WARP;
     if (q >= n_queries) return;
     double total = 0;
-    if (normalize == BY_STRENGTH || counts_phi) {
+    if (normalize == BY_LAMBDA_SUM || counts_phi) {
         int lane = threadIdx.x % WARP;
         for (int piece = first_piece[q] + lane; piece < first_piece[q + 1]; piece += WARP) total += piece_sum[piece];
         for (int i = first_node[q] * n_shares + lane; i < first_node[q + 1] * n_shares; i += WARP) total += node_sum[i];
@@ -134,7 +138,7 @@ extern "C" __global__ void query_factors(
     if (normalize == BY_SUM_OF_PHI) {
         double divisor = counts_phi ? total : sum_of_phi[q];
         own *= divisor > 0 ? sizes[q] / divisor : 0.0;
-    } else if (normalize == BY_STRENGTH) {
+    } else if (normalize == BY_LAMBDA_SUM) {
         double lambda_sum = 2 * total / temperature;
         own *= (lambda_sum > 0 ? log1p(lambda_sum) / lambda_sum : 1.0) / LN_2;
     }

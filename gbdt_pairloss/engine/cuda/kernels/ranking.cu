@@ -1,6 +1,7 @@
-// Ranks by counting: how many rows of its query stand above each.
+// Ranks by counting the rows of the same query that are ranked above a row.
 
-// The rank of each row by descending score, from 0, equal scores by the caller's row, and 1 / log2(rank + 2).
+// The rank of each row by descending score, from 0, and its discount 1 / log2(rank + 2). Equal scores are ranked in the
+// order of the caller's rows.
 extern "C" __global__ void __launch_bounds__(TILE) rank_rows(
     int n, const int* range, const int* range_begin, const int* range_end, const int* rows, const double* x, int* rank,
     double* discount
