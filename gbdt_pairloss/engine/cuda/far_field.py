@@ -93,11 +93,11 @@ class FarField:
         TooManyPairs
             If trees do not save time, and there are too many pairs to sum them one by one.
         """
-        computation = _Computation(call, forest, expansion)
+        computation = _FarFieldComputation(call, forest, expansion)
         return computation.run() if computation.saves_time() else None
 
 
-class _Computation:
+class _FarFieldComputation:
     """The computation of a far field: the sizes of its arrays, and the launches of its kernels."""
 
     def __init__(self, call: Call, forest: Forest, expansion: Table) -> None:
