@@ -1,4 +1,4 @@
-"""What is optimised: the objectives, each a name, the loss of one pair, and its parameters.
+"""Pairwise objectives: each is a name, the loss of one pair, and its parameters.
 
 For every pair (i, j) of one query with y_i > y_j, both taking part, and d_ij = (s_i - s_j) / T::
 

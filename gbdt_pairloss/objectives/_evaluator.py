@@ -49,7 +49,7 @@ class ObjectiveEvaluator:
 
     @property
     def reads_item_id(self) -> bool:
-        """Whether item ids make a difference to the objective."""
+        """True if item ids make a difference to the objective."""
         return self.objective._reads_item_id
 
     @property

@@ -42,7 +42,7 @@ class Groups:
 
     @property
     def contiguous(self) -> bool:
-        """Whether the rows of each query are contiguous, in the order of the queries."""
+        """True if the rows of each query are contiguous, in the order of the queries."""
         return self.scattered_codes is None
 
     @cached_property

@@ -200,12 +200,12 @@ class Plan:
 
     @cached_property
     def has_row_weights(self) -> bool:
-        """Whether any row has a winner or loser weight other than 1."""
+        """True if any row has a winner or loser weight other than 1."""
         return bool((self.winner_weight != 1).any() or (self.loser_weight != 1).any())
 
     @cached_property
     def has_weighted_pair(self) -> bool:
-        """Whether any pair has a weight above 0."""
+        """True if any pair has a weight above 0."""
         query = self.query_of_positions
         losers = np.concatenate(([0], np.cumsum(self.loser_weight > 0)))
         weighted_losers = losers[self.ptr[query + 1]] - losers[self.run_end]
