@@ -1,4 +1,4 @@
-"""What the objectives read from a LightGBM Dataset or an XGBoost DMatrix: labels, queries, weights."""
+"""Labels, queries and weights that the objectives read from a LightGBM Dataset or an XGBoost DMatrix."""
 
 from __future__ import annotations
 

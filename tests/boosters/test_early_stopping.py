@@ -61,7 +61,7 @@ def test_early_stopping_of_xgboost_follows_the_last_metric(problem, make) -> Non
 
 @BOTH
 @pytest.mark.parametrize("weighted", [False, True])
-def test_early_stopping_on_held_out_queries_is_that_on_the_same_evaluation_set(Ranker, weighted, scattered) -> None:
+def test_held_out_queries_act_as_an_evaluation_set(Ranker, weighted, scattered) -> None:
     X, y, qid = scattered
     weight = np.random.default_rng(1).uniform(0.1, 3, y.size) if weighted else None
     pipeline = make_pipeline(MinMaxScaler(), stopping(Ranker, eval_fraction=0.3))

@@ -233,7 +233,7 @@ class TestEvaluation:
             (None, np.array([2, 4]), ["ndcg@2", "ndcg@4"]),
         ],
     )
-    def test_the_metric_parameter_of_lightgbm(self, problem, parameter, eval_at, expected) -> None:
+    def test_the_metric_parameter_of_lightgbm_chooses_the_metrics(self, problem, parameter, eval_at, expected) -> None:
         params = {} if parameter is None else {"metric": parameter}
         ranker = make_ranker(LGBMRanker, **params)
         ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_at=eval_at)

@@ -1,4 +1,4 @@
-"""What the rankers refuse or warn of."""
+"""Arguments and data that the rankers refuse or warn of."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_arguments_that_crash_the_boosters_are_refused(Ranker, problem, argument
 
 
 @BOTH
-def test_data_without_rows_are_refused(Ranker, problem) -> None:
+def test_data_without_rows_is_refused(Ranker, problem) -> None:
     with pytest.raises(ValueError, match="X has no rows"):
         make_ranker(Ranker).fit(problem.X[:0], problem.y[:0], qid=problem.qid[:0])
 

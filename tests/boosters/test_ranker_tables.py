@@ -175,7 +175,7 @@ def test_features_that_are_not_numbers_are_refused(Ranker, problem, make_X, mess
         make_ranker(Ranker).fit(make_X(problem.X), problem.y, qid=problem.qid)
 
 
-def test_infinite_features_of_xgboost(problem) -> None:
+def test_infinite_features_are_refused_by_xgboost_unless_they_are_missing_values(problem) -> None:
     X = problem.X.copy()
     X[3, 1] = np.inf
     with pytest.raises(ValueError, match="X, or that of an evaluation set, has a value that is infinite in float32"):

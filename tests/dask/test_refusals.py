@@ -63,7 +63,7 @@ class TestRefusals:
         with pytest.raises(ValueError, match="eval_fraction does not work on a cluster"):
             make_ranker(Ranker, eval_fraction=0.2).fit(*on_cluster(rows))
 
-    def test_data_without_anything_to_learn_cause_a_warning_or_an_error(self, Ranker, rows, client) -> None:
+    def test_data_without_anything_to_learn_causes_a_warning_or_an_error(self, Ranker, rows, client) -> None:
         X, y, qid = rows
         with pytest.warns(UserWarning, match="nothing can be learned"):
             make_ranker(Ranker).fit(*on_cluster((X, np.ones(y.size), qid)))

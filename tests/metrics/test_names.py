@@ -68,7 +68,7 @@ def test_queries_count_by_their_weight_times_the_mean_of_their_item_weights():
     assert metric(data, SCORES) == pytest.approx((4 * 1.5 * values[0] + 1 * 5 * values[1]) / (4 * 1.5 + 5))
 
 
-def test_metrics_pickle_copy_and_compare(data):
+def test_metrics_can_be_pickled_copied_and_compared(data):
     metric = metrics.get_metric("ndcg@3", gain="linear")
     for twin in (
         pickle.loads(pickle.dumps(metric)),

@@ -165,7 +165,7 @@ def test_values_per_query_are_nan_without_rows(name):
 
 
 @pytest.mark.parametrize("name", ["pair_accuracy", "spearman"])
-def test_negative_labels_are_ordinary_labels_without_gains(name):
+def test_pair_accuracy_and_spearman_take_negative_labels(name):
     labels, scores = lists(seed=7)
     assert function(name)(labels - 2, scores) == function(name)(labels, scores)
 

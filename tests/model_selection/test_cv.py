@@ -186,7 +186,7 @@ def test_early_stopping_of_xgboost_uses_the_direction_of_the_metric(problem) -> 
     assert curve[-1] == curve.max()
 
 
-def test_the_objective_may_have_its_other_names_and_is_refused_twice(problem) -> None:
+def test_the_objective_may_be_given_by_other_names_but_not_twice(problem) -> None:
     expected = last_test_value(cv(params_of("lightgbm"), dataset_of("lightgbm", problem), 3, nfold=3))
     params = params_of("lightgbm")
     params["application"] = params.pop("objective")

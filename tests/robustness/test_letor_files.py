@@ -174,6 +174,6 @@ def test_a_file_is_read_by_the_format_or_refused_by_file_and_line(tmp_path, endi
 
 
 @pytest.mark.parametrize(("ending", "n"), [("txt", 100), ("gz", 100), ("bz2", 50)])
-def test_the_first_of_these_files(tmp_path, ending, n) -> None:
+def test_the_first_files_are_read_by_the_format_or_refused(tmp_path, ending, n) -> None:
     outcomes = [check(tmp_path / f"file.{ending}", random.Random(f"{ending} {k}")) for k in range(n)]
     assert set(outcomes) == {"rows", "error"}
