@@ -23,6 +23,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DO
 # Each block runs in a process of its own. The first ones, of both boosters and a ranker, are part of every run.
 @pytest.mark.parametrize("number", [0, 1, 2, *(pytest.param(i, marks=pytest.mark.slow) for i in range(3, len(BLOCKS)))])
 def test_a_python_block_runs_unchanged(number, tmp_path, environment) -> None:
+    environment["OMP_WAIT_POLICY"] = "passive"  # on a busy machine, threads that spin while they wait take minutes
     command = [sys.executable, "-W", "error", "-c", BLOCKS[number]]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
