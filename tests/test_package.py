@@ -6,6 +6,8 @@ import importlib
 import importlib.metadata
 import importlib.resources
 import pickle
+import pydoc
+import re
 import subprocess
 import sys
 
@@ -107,3 +109,17 @@ def test_every_module_that_has_moved_since_version_0_1_0_is_tested() -> None:
 def test_a_pickle_of_version_0_1_0_loads_before_the_package_is_imported() -> None:
     program = "import pickle; print(pickle.loads(b'cgbdt_pairloss.bpr\\nBPR\\n.').__name__)"
     assert run(program) == "BPR"
+
+
+@pytest.mark.parametrize("name", gbdt_pairloss.__all__)
+def test_help_lists_every_public_name_with_a_description(name) -> None:
+    """Each name begins a line of a table or a list in the docstring of the package, and a description follows."""
+    line = re.compile(
+        rf"^ *(?:[-*] +|\| *)?(?::\w+:)?`{{0,2}}~?(?:gbdt_pairloss\.)?{name}\b`{{0,2}}(?:\([^)\n]*\))?"
+        r"(?: {2,}| *[:|-] *|\n +)(?=\S*[A-Za-z]{2}).+$",
+        re.MULTILINE,
+    )
+    listed = line.search(gbdt_pairloss.__doc__)
+    assert listed is not None, f"the docstring of the package does not list {name}"
+    shown = pydoc.render_doc(gbdt_pairloss, renderer=pydoc.plaintext)
+    assert all(part.strip() in shown for part in listed[0].splitlines())
