@@ -11,7 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
+import sklearn
 from _support.problems import Problem, make_problem
 
 import gbdt_pairloss
@@ -20,15 +22,15 @@ import gbdt_pairloss
 hypothesis.settings.register_profile("repeatable", derandomize=True)
 hypothesis.settings.load_profile("repeatable")
 
-# Numba looks at the time of the file that a kernel stands in, but not at the files of what it calls: a cache of the
-# kernels' own contents is never out of date.
+# Numba checks the time of the file that defines a kernel, but not of the files that it calls. A cache named by the
+# contents of all kernels is never out of date.
 _kernels = sorted((Path(gbdt_pairloss.__file__).parent / "engine" / "cpu").glob("*.py"))
 _contents = b"".join(path.read_bytes() for path in _kernels) + version("numba").encode()
 _digest = hashlib.sha256(_contents).hexdigest()[:16]
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"gbdt_pairloss-kernels-{_digest}"))
 
 
-# What most tests need of the kernels, but for those that the first ones need, compiled on another core meanwhile.
+# Compile the kernels that most tests need on another core, while the first tests run.
 _COMPILE = """
 import numpy as np
 from gbdt_pairloss import PairwiseLogistic
@@ -73,7 +75,21 @@ def make() -> object:
 
 
 @pytest.fixture
+def scattered(problem):
+    """Return features, labels and query ids, with the rows of a query scattered."""
+    order = np.random.default_rng(0).permutation(problem.y.size)
+    return problem.X[order], problem.y[order], np.array([f"q{i}" for i in problem.qid])[order]
+
+
+@pytest.fixture
+def routing():
+    """Enable the metadata routing of scikit-learn."""
+    with sklearn.config_context(enable_metadata_routing=True):
+        yield
+
+
+@pytest.fixture
 def environment() -> dict[str, str]:
-    """For processes of their own: this package and the tests' helpers are theirs, too."""
+    """Return an environment for subprocesses that import this package and the helpers of the tests."""
     folders = [str(Path(__file__).parent), str(Path(gbdt_pairloss.__file__).parents[1])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}

@@ -1,15 +1,45 @@
-"""What importing the package does, and what it needs."""
+"""The package as a whole: imports, public names, and the modules that older pickles name."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.resources
+import pickle
+import pydoc
+import re
 import subprocess
 import sys
 
 import pytest
 
 import gbdt_pairloss
+from gbdt_pairloss._moved import MOVED
+
+#: The classes that users of version 0.1.0 may have pickled, by the modules in which it had them.
+CLASSES_OF_0_1_0 = {
+    "attachments": ["Attachment"],
+    "boosters.lightgbm_ranker": ["LGBMRanker"],
+    "boosters.xgboost_ranker": ["XGBRanker"],
+    "bpr": ["BPR"],
+    "dask.lightgbm": ["DaskLGBMRanker"],
+    "dask.xgboost": ["DaskXGBRanker"],
+    "datasets": ["RankingSplit"],
+    "display": ["RankingDisplay"],
+    "metrics._names": ["Feval", "Metric"],
+    "objectives": [
+        "PairwiseCustom",
+        "PairwiseExponential",
+        "PairwiseHinge",
+        "PairwiseLogistic",
+        "PairwiseSoftZeroOne",
+        "PairwiseSquared",
+    ],
+    "pairs": ["Pairs"],
+    "scoring": ["RankingScorer"],
+}
+NEEDS = {"boosters.lightgbm_ranker": "lightgbm", "boosters.xgboost_ranker": "xgboost"}
+NEEDS |= {"dask.lightgbm": "distributed", "dask.xgboost": "distributed"}
 
 
 def run(program: str) -> str:
@@ -18,7 +48,7 @@ def run(program: str) -> str:
     ).stdout.strip()
 
 
-def test_importing_it_imports_no_booster() -> None:
+def test_importing_the_package_does_not_import_a_booster() -> None:
     heavy = "{'lightgbm', 'xgboost', 'numba', 'cupy', 'sklearn', 'scipy', 'dask', 'matplotlib'}"
     assert run(f"import sys, gbdt_pairloss; print(sorted({heavy} & set(sys.modules)))") == "[]"
     program = (
@@ -32,7 +62,7 @@ def test_importing_it_imports_no_booster() -> None:
 
 
 @pytest.mark.parametrize(("ranker", "package"), [("LGBMRanker", "lightgbm"), ("XGBRanker", "xgboost")])
-def test_a_missing_booster_is_named_with_its_extra(ranker, package) -> None:
+def test_the_error_of_a_missing_booster_names_the_extra_to_install(ranker, package) -> None:
     program = (
         f"import sys; sys.modules[{package!r}] = None\n"
         "import gbdt_pairloss\n"
@@ -42,7 +72,7 @@ def test_a_missing_booster_is_named_with_its_extra(ranker, package) -> None:
     assert run(program) == f"{package} is not installed: pip install 'gbdt_pairloss[{package}]'"
 
 
-def test_public_names() -> None:
+def test_public_names_resolve_and_others_do_not() -> None:
     for name in gbdt_pairloss.__all__:
         assert getattr(gbdt_pairloss, name) is not None
         assert name in dir(gbdt_pairloss)
@@ -50,7 +80,46 @@ def test_public_names() -> None:
         gbdt_pairloss.nonsense  # noqa: B018
 
 
-def test_the_installed_package_is_this_one_and_typed() -> None:
+def test_the_installed_package_has_this_version_and_is_typed() -> None:
     assert importlib.metadata.version("gbdt_pairloss") == gbdt_pairloss.__version__
     files = [str(path) for path in (importlib.resources.files("gbdt_pairloss")).iterdir()]
     assert any(path.endswith("py.typed") for path in files)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module, names in CLASSES_OF_0_1_0.items() for name in names]
+)
+def test_a_class_of_version_0_1_0_is_found_in_its_former_module(module, name) -> None:
+    if module in NEEDS:
+        pytest.importorskip(NEEDS[module])
+    found = getattr(importlib.import_module(f"gbdt_pairloss.{module}"), name)
+    assert isinstance(found, type)
+    assert found.__name__ == name
+    assert found is getattr(gbdt_pairloss, name, found)
+    # A pickle names a class by its module and its name.
+    assert pickle.loads(f"cgbdt_pairloss.{module}\n{name}\n.".encode()) is found
+
+
+def test_every_module_that_has_moved_since_version_0_1_0_is_tested() -> None:
+    assert set(MOVED) <= set(CLASSES_OF_0_1_0)
+    with pytest.raises(AttributeError, match="nonsense"):
+        importlib.import_module("gbdt_pairloss.bpr").nonsense  # noqa: B018
+
+
+def test_a_pickle_of_version_0_1_0_loads_before_the_package_is_imported() -> None:
+    program = "import pickle; print(pickle.loads(b'cgbdt_pairloss.bpr\\nBPR\\n.').__name__)"
+    assert run(program) == "BPR"
+
+
+@pytest.mark.parametrize("name", gbdt_pairloss.__all__)
+def test_help_lists_every_public_name_with_a_description(name) -> None:
+    """Each name begins a line of a table or a list in the docstring of the package, and a description follows."""
+    line = re.compile(
+        rf"^ *(?:[-*] +|\| *)?(?::\w+:)?`{{0,2}}~?(?:gbdt_pairloss\.)?{name}\b`{{0,2}}(?:\([^)\n]*\))?"
+        r"(?: {2,}| *[:|-] *|\n +)(?=\S*[A-Za-z]{2}).+$",
+        re.MULTILINE,
+    )
+    listed = line.search(gbdt_pairloss.__doc__)
+    assert listed is not None, f"the docstring of the package does not list {name}"
+    shown = pydoc.render_doc(gbdt_pairloss, renderer=pydoc.plaintext)
+    assert all(part.strip() in shown for part in listed[0].splitlines())

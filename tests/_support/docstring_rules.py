@@ -1,6 +1,6 @@
-"""What a docstring of the public interface must say, and who must say it.
+"""Rules for the docstrings of the public interface: names, types, defaults, shapes, errors, sources.
 
-numpydoc parses it, by the NumPy convention; the rules are the house's: names, types, defaults, shapes, errors, sources.
+numpydoc parses the docstrings, by the NumPy convention.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import gbdt_pairloss
-from gbdt_pairloss import datasets, metrics, objectives, scoring
+from gbdt_pairloss import datasets, metrics, model_selection, objectives
 from gbdt_pairloss.objectives import PairwiseObjective
 
-#: Methods between modules of the package, of plans and data in a form that nobody outside has: a summary and errors.
+#: Methods that the package calls itself, with plans and data of its own. Their docstrings need a summary and errors.
 MACHINERY = frozenset(
     (
         "boost",
@@ -39,13 +39,13 @@ MACHINERY = frozenset(
     )
 )
 
-#: What takes parameters and has no error to speak of.
+#: Functions and classes that take parameters and raise no errors of their own.
 CANNOT_FAIL = frozenset(("RankingDisplay", "RankerMixin.get_params", "main"))
 
-#: The formula is its caller's.
+#: Losses without a published source: the caller supplies the formula.
 NO_SOURCE = frozenset(("PairwiseCustom",))
 
-#: Parameters that are arrays wherever they occur.
+#: Names of parameters that are always arrays.
 # fmt: off
 ARRAYS = frozenset((
     "X", "y", "y_true", "y_pred", "preds", "scores", "group", "qid", "sample_weight", "mask", "query_weight",
@@ -85,7 +85,7 @@ class Entry:
 
     @property
     def function(self) -> Any:
-        """What has a signature and a body; None for a class without an ``__init__`` of its own."""
+        """The function with the signature and the body. None for a class that does not define ``__init__``."""
         if isinstance(self.object, property):
             return self.object.fget
         return vars(self.object).get("__init__") if isinstance(self.object, type) else self.object
@@ -107,7 +107,7 @@ class Entry:
 
 
 def public() -> list[Entry]:
-    """Everything public: what the modules list, what that returns, and the methods of all classes among it."""
+    """Return everything public: the names that modules list, and the methods of the classes among them."""
     from gbdt_pairloss import __main__
     from gbdt_pairloss import dask as on_clusters
 
@@ -120,7 +120,7 @@ def public() -> list[Entry]:
     ]
     found += [(name, getattr(on_clusters, name)) for name in on_clusters.__all__]
     found += [(f"objectives.{name}", getattr(objectives, name)) for name in objectives.__all__]
-    found += [("RankingScorer", scoring.RankingScorer), ("main", __main__.main)]
+    found += [("RankingScorer", model_selection.RankingScorer), ("main", __main__.main)]
     entries: dict[int, Entry] = {}
     for name, value in found:
         if isinstance(value, type) or inspect.isfunction(value):
@@ -133,7 +133,7 @@ def public() -> list[Entry]:
 
 
 def _members(cls: type) -> Iterator[Entry]:
-    """The public methods and properties that the package itself defines."""
+    """Yield the public methods and properties that the package itself defines."""
     seen = set()
     for base in cls.__mro__:
         if not base.__module__.startswith("gbdt_pairloss"):
@@ -149,7 +149,7 @@ def _members(cls: type) -> Iterator[Entry]:
 
 
 def faults(entry: Entry, entries: list[Entry]) -> list[str]:
-    """What an entry's docstring lacks, or says wrongly."""
+    """Return the faults of an entry's docstring: what is missing, and what is wrong."""
     from numpydoc.docscrape import NumpyDocString
 
     if not entry.text:
@@ -166,7 +166,7 @@ def faults(entry: Entry, entries: list[Entry]) -> list[str]:
 
 
 def documented(doc: Any) -> dict[str, tuple[str, str]]:
-    """Type and description of each parameter; "a, b : int" documents two."""
+    """Return the type and description of each parameter; "a, b : int" documents two."""
     return {
         name.strip(): (entry.type, " ".join(entry.desc))
         for entry in doc["Parameters"] + doc["Other Parameters"]
@@ -187,15 +187,15 @@ def _in_names(entry: Entry, doc: Any, entries: list[Entry]) -> Iterator[str]:
         stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
         wanted.add(stars + name)
     if hasattr(entry.object, "__dataclass_fields__") or hasattr(entry.object, "_fields"):
-        told |= {attribute.name for attribute in doc["Attributes"]}  # nobody makes one but the package
+        told |= {attribute.name for attribute in doc["Attributes"]}  # only the package makes such objects
     elif isinstance(entry.object, type) and "**kwargs" in told:
-        wanted -= _inherited(entry.object) - told  # which the text of **kwargs refers to
+        wanted -= _inherited(entry.object) - told  # the text of **kwargs refers to them
     yield from (f"{name} is not documented" for name in sorted(wanted - told))
-    yield from (f"{name} is documented, but no parameter" for name in sorted(told - wanted))
+    yield from (f"{name} is documented, but not a parameter" for name in sorted(told - wanted))
 
 
 def _inherited(cls: Any) -> set[str]:
-    """The parameters of base classes that a class does not name in its own ``__init__``."""
+    """Return the parameters of base classes that a class does not name in its own ``__init__``."""
     own = cls.__init__.__code__.co_varnames
     return {name for base in cls.__mro__[1:-1] for name in inspect.signature(base.__init__).parameters} - set(own)
 
@@ -224,12 +224,12 @@ def _in_default(name: str, kind: str, default: Any) -> Iterator[str]:
     is_optional = said is not None or kind.endswith("optional")
     if default is inspect.Parameter.empty:
         if is_optional:
-            yield f"{name} is said to be optional, and is not"
+            yield f"{name} is documented as optional, and is not"
     elif said is not None:
         if said[1] != getattr(default, "__name__", None) and not _is_literally(said[1], default):
             yield f"{name}: the default is {default!r}, not {said[1]}"
     elif default is not None or not is_optional:
-        yield f"{name}: the default {default!r} is not said"
+        yield f"{name}: the default {default!r} is not stated"
 
 
 def _is_literally(text: str, value: Any) -> bool:
@@ -240,7 +240,7 @@ def _is_literally(text: str, value: Any) -> bool:
 
 
 def _is_documented(name: str, reference: str, entry: Entry, entries: list[Entry]) -> bool:
-    """Whether a parameter is where "As in ..." says that it is."""
+    """Return True if the reference of an "As in ..." documents the parameter."""
     from numpydoc.docscrape import NumpyDocString
 
     package, _, path = reference.partition(".")
@@ -272,9 +272,9 @@ def _in_returns(entry: Entry, doc: Any, entries: list[Entry]) -> Iterator[str]:
         text = f"{value.type} {' '.join(value.desc)}"
         if _ARRAY.search(value.type):
             if "shape" not in text:
-                yield f"what is returned is an array, and has no shape: {value.type}"
+                yield f"the returned array has no shape: {value.type}"
             if not _DTYPE.search(text):
-                yield f"what is returned is an array, and has no dtype: {value.type}"
+                yield f"the returned array has no dtype: {value.type}"
 
 
 def _in_raises(entry: Entry, doc: Any, entries: list[Entry]) -> Iterator[str]:
@@ -282,11 +282,11 @@ def _in_raises(entry: Entry, doc: Any, entries: list[Entry]) -> Iterator[str]:
     kinds = [getattr(builtins, name, None) for name in told]
     for name, kind in zip(told, kinds, strict=True):
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
-            yield f"{name} is no exception"
-    yield from (f"{error.type}: when it is raised is not said" for error in doc["Raises"] if not error.desc)
+            yield f"{name} is not an exception"
+    yield from (f"{error.type} has no condition" for error in doc["Raises"] if not error.desc)
     if entry.name in CANNOT_FAIL:
         if told:
-            yield "there is a section Raises, although it is listed as what cannot fail"
+            yield "there is a section Raises, although CANNOT_FAIL lists the name"
     elif entry.parameters() and not told and not _is_made_here(entry):
         yield "there is no section Raises"
     for name in sorted(_raised(entry)):
@@ -295,12 +295,12 @@ def _in_raises(entry: Entry, doc: Any, entries: list[Entry]) -> Iterator[str]:
 
 
 def _is_made_here(entry: Entry) -> bool:
-    """Whether it is a class of which nobody makes an object but the package."""
+    """Return True for a class whose objects only the package makes."""
     return hasattr(entry.object, "__dataclass_fields__") or hasattr(entry.object, "_fields")
 
 
 def _raised(entry: Entry) -> set[str]:
-    """The built-in exceptions that a body raises by name."""
+    """Return the built-in exceptions that a body raises by name."""
     if entry.function is None or isinstance(entry.object, type):
         return set()
     tree = ast.parse(textwrap.dedent(inspect.getsource(entry.function)))
@@ -312,7 +312,7 @@ def _raised(entry: Entry) -> set[str]:
 
 
 def has_formula(entry: Entry) -> bool:
-    """Whether it computes a published formula: a loss, a metric, weights."""
+    """Return True if an entry computes a published formula: a loss, a metric, weights."""
     definitions = {definition.function for definition in metrics.METRICS.values()}
     is_loss = isinstance(entry.object, type) and issubclass(entry.object, PairwiseObjective)
     is_weight = entry.short.endswith("_weights")

@@ -1,7 +1,8 @@
-"""Random calls of ``gradient_hessian`` and ``loss``: any form of a sound problem, any fault, and anything at all.
+"""Random calls of ``gradient_hessian`` and ``loss``: sound problems, problems with faults, and arbitrary arguments.
 
-A case is a function of its number. It is a sound problem, of whose arguments some may get a fault, which must end in an
-error that names one of them, or become anything at all, which must end in an error or in finite numbers.
+A case is determined by its number. It starts as a sound problem. Some cases then get a fault in an argument, and must
+end in an error that names it. In others an argument becomes an arbitrary object, and they must end in an error or in
+finite numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def with_one(rng, values, bad, dtype=float):
 
 
 def number_faults(rng, values):
-    """A vector (or matrix) of numbers made wrong."""
+    """Return wrong versions of a vector (or matrix) of numbers."""
     n = values.size
     faults = {
         "longer": np.ones(n + 7),
@@ -192,7 +193,7 @@ def put_fault(rng, case, method):
         faults["None alone"] = None
         if shape == (1,):  # a single row of these is a list of one number
             faults.pop("a list within")
-        # Whichever of the two is read first is said to differ from the other; a masked row may hold anything.
+        # If lengths differ, the error names the one that is read first. A masked row may hold anything.
         also = ["y_true", "y_pred", "group", "rows"]
         if "mask" in exact:
             for kind in ("NaN", "inf", "-inf", "None", "beyond float64"):
@@ -287,7 +288,7 @@ ANYTHING = [
 
 
 def itself():
-    """A list within itself."""
+    """Return a list that contains itself."""
     values = [1.0]
     values.append(values)
     return values
@@ -297,7 +298,7 @@ NAMES = ["y_true", "y_pred", "sample_weight", "loser_weight", "mask", "group", "
 
 
 def case_of(number, method):
-    """Case ``number`` of a method's."""
+    """Return case ``number`` of a method."""
     rng = np.random.default_rng([number, method == "loss"])
     objective = objective_of(rng)
     exact = exact_of(rng, objective)

@@ -1,4 +1,4 @@
-"""Random calls of the rankers' ``fit``, made like those of malformed.py."""
+"""Random calls of the rankers' ``fit``, made like those in malformed.py."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def exact_of(rng, objective):
         "X": rng.integers(-8, 8, (n, 3)) / 4,
         "y": rng.integers(0, 3, n).astype(float),
     }
-    exact["y_pred"] = exact["y"]  # what pair_faults measures
+    exact["y_pred"] = exact["y"]  # pair_faults reads its size
     if rng.random() < 0.5:
         exact["sample_weight"] = rng.integers(1, 4, n).astype(float)
     elif layout == "group" and sizes.size != n and rng.random() < 0.5:
@@ -133,7 +133,7 @@ PARAMETERS = {
 
 
 def parameter_fault(rng, case, Ranker):
-    """A ranker's parameter, or an argument of fit that is one, made wrong."""
+    """Make a parameter of the ranker wrong, or an argument of fit that acts as one."""
     names = [name for name in PARAMETERS if not (name == "metric" and Ranker is XGBRanker)]
     name = pick(rng, names)
     value = pick(rng, PARAMETERS[name])
@@ -157,9 +157,9 @@ def put_fault(rng, case, Ranker):
         return
     if name == "X":
         faults = matrix_faults(rng, exact["X"])
-        if Ranker is LGBMRanker:  # which takes infinity for a number
+        if Ranker is LGBMRanker:  # LightGBM accepts infinity
             faults = {kind: fault for kind, fault in faults.items() if not kind.startswith("infinite")}
-        # Where lengths differ, whatever is looked at first is said not to fit; an X without rows has no queries.
+        # If lengths differ, the error names the argument that is read first. An X without rows has no queries.
         words += ["rows", "features", "columns"]
     elif name == "y":
         faults = number_faults(rng, exact["y"])
@@ -225,7 +225,7 @@ def put_fault(rng, case, Ranker):
 
 
 def case_of(number, ranker):
-    """Case ``number`` of a ranker's ``fit``; ``exact["params"]`` are the ranker's."""
+    """Return case ``number`` of a ranker's ``fit``; ``exact["params"]`` are the parameters of the ranker."""
     Ranker = RANKERS[ranker]
     rng = np.random.default_rng([number, 2 + (Ranker is XGBRanker)])
     objective = objective_of(rng)
@@ -260,7 +260,7 @@ def case_of(number, ranker):
             given["eval_set"] = [(exact["X"], exact["y"])]
         thing = int(rng.integers(len(ANYTHING)))
         given[name] = ANYTHING[thing](rng, exact["y"].size)
-        if name == "eval_metric" and callable(given[name]):  # which would be the caller's own code
+        if name == "eval_metric" and callable(given[name]):  # a callable would run code of the caller
             given[name] = object()
         what.append(f"ANYTHING {name}: {thing}")
     return case
@@ -272,7 +272,7 @@ def fitted(ranker, params, given):
 
 
 def plain(case, ranker):
-    """A sound problem as plain arrays."""
+    """Return the arguments of a sound problem as plain arrays."""
     exact, native = case.exact, NATIVE[RANKERS[ranker]]
     names = [name for name in ("X", "y", "sample_weight", "loser_weight", "start", "item_id") if name in exact]
     queries = {"group": exact["sizes"]} if exact["layout"] == "group" else {"qid": exact["codes"]}

@@ -1,4 +1,4 @@
-"""Runs cases of malformed.py and says how each ended; in a process of its own, which may crash or hang."""
+"""Run cases of malformed.py in a process that may crash or hang, and report how each ended."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ PACKAGE = str(Path(gbdt_pairloss.__file__).parent)
 #: Seconds that one case may take before the process ends with a traceback.
 LIMIT = 60
 
-#: What the boosters say plainly themselves, of tables' columns and callables.
+#: Messages of the boosters that are clear: about columns of tables, and about callables.
 PLAIN = re.compile(
     "pandas dtypes must be|DataFrame.dtypes for data must be|expected: |Self-defined eval function should have"
 )
 
 
 def complaint(error, names=()):
-    """What is wrong with an error; None if it is one that we raise ourselves, about an argument that is wrong."""
+    """Return a complaint about an error, or None if the package raises it and names a wrong argument."""
     if not isinstance(error, (ValueError, TypeError)):
         return f"{type(error).__name__}: {error}"
     if PLAIN.search(str(error)):
         return None
     last = traceback.extract_tb(error.__traceback__)[-1]
-    ours = last.filename.startswith(PACKAGE) and linecache.getline(last.filename, last.lineno).strip().startswith(
-        "raise"
-    )
-    if not (ours or last.filename.endswith(("/sklearn/utils/validation.py", "/sklearn/base.py"))):
-        return f"not raised by us, but at {last.filename}:{last.lineno}: {type(error).__name__}: {error}"
+    from_package = last.filename.startswith(PACKAGE) and linecache.getline(
+        last.filename, last.lineno
+    ).strip().startswith("raise")
+    if not (from_package or last.filename.endswith(("/sklearn/utils/validation.py", "/sklearn/base.py"))):
+        return f"not raised by the package, but at {last.filename}:{last.lineno}: {type(error).__name__}: {error}"
     if names and not any(re.search(rf"\b{name}\b", str(error)) for name in names):
         return f"names none of {names}: {error}"
     return None
 
 
 def judge(number, method):
-    """How a case ends: "error" or "result", and what is wrong with that, or None."""
+    """Return how a case ends ("error" or "result"), a complaint or None, and the case."""
     case = case_of(number, method)
     expected_error = bool(case.names) and not case.anything
     given = dict(case.given)
@@ -72,7 +72,7 @@ def judge(number, method):
 
 
 def judge_fit(number, ranker):
-    """The same of a fit: a result is finite predictions, those of the same problem in plain arrays if it is sound."""
+    """Judge a fit. Its predictions must be finite, and those of plain arrays if the problem is sound."""
     case = case_of_fit(number, ranker)
     expected_error = bool(case.names)
     try:
@@ -95,7 +95,7 @@ def judge_fit(number, ranker):
 
 
 def allowed(text, case):
-    """Whether a sound problem may be refused so: because the exact result leaves the range of its type."""
+    """Return True if a sound problem may be refused: the exact result leaves the range of its type."""
     if "the range of float" not in text and "the exponential loss overflows" not in text:
         return False
     exact = listed_sums(case) if "pairs" in case.exact else sums(case)
@@ -103,7 +103,7 @@ def allowed(text, case):
 
 
 def difference(case, method, result):
-    """How far a result is from the definition, if that is too far; else None."""
+    """Return a complaint if a result is too far from the definition, else None."""
     loss, weight, n_pairs, gradient, hessian = listed_sums(case) if "pairs" in case.exact else sums(case)
     if method == "loss":
         dtype = np.float32 if np.asarray(case.given["y_pred"]).dtype == np.float32 else np.float64
@@ -117,18 +117,18 @@ def difference(case, method, result):
             return None
         return f"{result} instead of {expected}"
     bounds = BOUNDS[result[0].dtype.type]
-    for ours, exact, bound in zip(result, (gradient, hessian), bounds, strict=False):
-        if ours.size == 0:
+    for array, exact, bound in zip(result, (gradient, hessian), bounds, strict=False):
+        if array.size == 0:
             continue
-        error = ours.ravel().astype(float) - exact
+        error = array.ravel().astype(float) - exact
         share = share_of_largest(error, exact, case.exact["codes"], 3 * np.finfo(np.float32).smallest_subnormal)
         if share > bound:
-            return f"{share:.1e} of the largest away: {ours.ravel()} instead of {exact}"
+            return f"{share:.1e} of the largest away: {array.ravel()} instead of {exact}"
     return None
 
 
 def sums(case):
-    """Losses and weights won, number of pairs, gradient and Hessian of the labels' pairs, by the reference engine."""
+    """Return losses, weights, number of pairs, gradient and Hessian of the pairs of labels, by the reference engine."""
     exact, objective = case.exact, case.objective
     order = np.argsort(exact["codes"], kind="stable")
     rows = {name: exact[name][order] for name in ("loser_weight", "mask", "item_id") if name in exact}
@@ -144,7 +144,7 @@ def sums(case):
 
 
 def listed_sums(case):
-    """The same of explicit pairs, pair by pair."""
+    """Return the same for explicit pairs, computed pair by pair."""
     exact, pairs = case.exact, spec_of(case.objective)
     n, codes, scores = exact["y_pred"].size, exact["codes"], exact["y_pred"]
     mask = exact.get("mask", np.ones(n, dtype=bool))
@@ -183,7 +183,7 @@ def main(method, first, last):
     counts, wrong = collections.Counter(), []
     warnings.simplefilter("error")
     if method.endswith("Ranker"):
-        warnings.simplefilter("ignore", UserWarning)  # of data that teach nothing
+        warnings.simplefilter("ignore", UserWarning)  # about data without anything to learn
     for number in range(first, last):
         print(f"case {number}", file=sys.stderr)
         faulthandler.dump_traceback_later(LIMIT, exit=True)

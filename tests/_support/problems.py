@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass
 class Problem:
-    """Features, labels, scores and groups; the rows of a query stand together."""
+    """Features, labels, scores and sizes of queries; the rows of a query are contiguous."""
 
     X: np.ndarray
     y: np.ndarray

@@ -1,4 +1,4 @@
-"""Rankers of both boosters for the tests: small, deterministic, on one thread."""
+"""Rankers of both boosters for the tests: small, deterministic, single-threaded."""
 
 from __future__ import annotations
 
@@ -21,5 +21,10 @@ def make_ranker(Ranker, **params):
 
 
 def history_of(ranker, number=0):
-    """The evaluation results of one set; LightGBM calls the training set "training"."""
+    """Return the evaluation results of one set; LightGBM calls the training set "training"."""
     return list(ranker.evals_result_.values())[number]
+
+
+def stopping(Ranker, **params):
+    """Return a ranker that stops early, well before its 200 rounds."""
+    return make_ranker(Ranker, n_estimators=200, learning_rate=0.5, early_stopping_rounds=5, **params)

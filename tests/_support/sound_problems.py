@@ -1,4 +1,4 @@
-"""Random sound problems, whose numbers may be hostile, as arguments in any of the forms that say the same."""
+"""Random sound problems, whose numbers may be extreme, as arguments in any of the equivalent forms."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from gbdt_pairloss import (
 
 @dataclass
 class Case:
-    """A call; ``exact`` is the sound problem, with queries as numbers, and ``names`` what a fault is in."""
+    """A call: ``exact`` is the sound problem, with queries as numbers, and ``names`` are the arguments with a fault."""
 
     objective: Any
     exact: dict[str, Any]
@@ -64,7 +64,7 @@ def objective_of(rng):
 
 
 def exact_of(rng, objective):
-    """Numbers that float32 knows, whole ones where the kind of label says so."""
+    """Return a problem whose numbers are exact in float32."""
     layout = pick(rng, ["list", "group", "qid", "2-D"])
     sizes = rng.integers(0, 6, int(rng.integers(1, 5)))
     if layout == "list":
@@ -79,7 +79,7 @@ def exact_of(rng, objective):
         rng, [rng.integers(-1 if signed else 0, 4, n), rng.integers(0, 2, n), np.round(rng.uniform(0, 3, n), 2)]
     )
     scale = pick(rng, [1.0, 1.0, 0.0, 1e-30, 30.0, 1e4, 1e30])
-    if isinstance(objective, PairwiseExponential):  # beyond that the definition itself overflows
+    if isinstance(objective, PairwiseExponential):  # for larger scores the definition itself overflows
         scale = min(scale, 30.0)
     codes = np.repeat(np.arange(sizes.size), sizes)
     exact = {
@@ -109,11 +109,11 @@ def exact_of(rng, objective):
     return exact
 
 
-# --- forms that say the same -----------------------------------------------------------------------------------------
+# --- equivalent forms ------------------------------------------------------------------------------------------------
 
 
 def number_form(rng, values, name):
-    """A vector of numbers in any form; y_pred keeps a type that says which precision is wanted."""
+    """Return a vector of numbers in some form, and the name of the form."""
     n = values.size
     spread = np.zeros(2 * n + 1)
     spread[: 2 * n : 2] = values
@@ -202,7 +202,7 @@ def group_form(rng, sizes):
 
 
 def given_of(rng, exact):
-    """The arguments of a call, each in some form."""
+    """Return the arguments of a call, each in some form, and a description of the forms."""
     what, given = [], {}
 
     def put(name, form, values):

@@ -1,4 +1,4 @@
-"""Trainings in workers of every kind, for test_workers.py: each in a process of its own, which may hang."""
+"""Trainings in workers of every kind, for test_workers.py, which runs each kind in a process that may hang."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from gbdt_pairloss import BPR, LGBMRanker, PairwiseLogistic, XGBRanker
 
 PROBLEM = make_problem(5, n_queries=60)
 RANKERS = {"lightgbm": LGBMRanker, "xgboost": XGBRanker}
-OBJECTIVE = BPR(threshold=1, negatives=1, random_state=3)  # one object for all who share the process
+OBJECTIVE = BPR(threshold=1, negatives=1, random_state=3)  # shared by all trainings of a process
 
 ALL = [(booster, n_jobs) for booster in RANKERS for n_jobs in (1, 2)]
 
 
 def train(job):
-    """A ranker's predictions, and the gradients of its objective on two threads."""
+    """Return the predictions of a ranker, and gradients of an objective on two threads."""
     booster, n_jobs = job
     problem, Ranker = PROBLEM, RANKERS[booster]
     ranker = make_ranker(Ranker, n_jobs=n_jobs, objective=OBJECTIVE)
@@ -38,7 +38,7 @@ def send(job, queue):
 
 
 def forked(jobs):
-    """The jobs in forked workers, all at once: they have begun when this returns; ``collect`` waits for them."""
+    """Start the jobs in forked workers, all at once; ``collect`` waits for them."""
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     workers = [context.Process(target=send, args=(job, queue)) for job in jobs]
@@ -73,7 +73,7 @@ def in_threads():
 
 
 def in_forked_workers():
-    # Our own threads, in the parent before the fork, are none that a fork could lose.
+    # The package's own threads, in the parent before the fork, are not lost by it.
     PairwiseLogistic(n_threads=2).gradient_hessian(PROBLEM.y, PROBLEM.scores, qid=PROBLEM.qid)
     return collect(*forked(ALL))
 
@@ -84,7 +84,7 @@ def in_workers_forked_after_lightgbm_trained():
 
 
 def in_workers_forked_after_all_trained_on_one_thread():
-    """With OMP_NUM_THREADS=1."""
+    """Fork after trainings of both boosters; needs OMP_NUM_THREADS=1."""
     jobs = [(booster, 1) for booster in RANKERS]
     for job in jobs:
         train(job)
@@ -104,7 +104,7 @@ def in_joblib_workers():
 
 
 def in_workers_of_all_kinds_at_once():
-    """Forked before the others train."""
+    """Run threads, forked and spawned workers together; the forked ones start first."""
     queue, workers = forked(ALL)
     with ThreadPoolExecutor(2) as pool:
         others = [pool.submit(threads, ALL), pool.submit(spawned, ALL)]

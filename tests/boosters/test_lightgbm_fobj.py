@@ -1,4 +1,4 @@
-"""The objectives in LightGBM 3.3: lgb.train(params, dataset, fobj=obj); run where that version is installed."""
+"""The objectives in LightGBM 3.3, lgb.train(params, dataset, fobj=objective). Skipped under later versions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PARAMS = {"verbose": -1, "num_threads": 1, "min_data_in_leaf": 5, "deterministic
 
 
 @pytest.mark.parametrize("objective", [PairwiseLogistic(), BPR(threshold=1.0)])
-def test_training_lowers_the_metric(objective, problem) -> None:
+def test_training_lowers_the_loss_and_raises_ndcg(objective, problem) -> None:
     dataset = lgb.Dataset(problem.X, problem.y, group=problem.sizes)
     history = {}
     lgb.train(
@@ -43,7 +43,7 @@ def test_weights_are_applied_once(problem) -> None:
     np.testing.assert_allclose(hessian, expected[1], rtol=1e-4, atol=1e-6)
 
 
-def test_attachments_follow_a_subset(problem) -> None:
+def test_a_part_of_a_dataset_keeps_its_attachments(problem) -> None:
     w = np.random.default_rng(0).uniform(0.5, 2, problem.y.size)
     whole = lgb.Dataset(problem.X, problem.y, group=problem.sizes).construct()
     attach(whole, item_weight=w)
@@ -56,7 +56,7 @@ def test_attachments_follow_a_subset(problem) -> None:
     np.testing.assert_allclose(gradient, expected[0], rtol=1e-5, atol=1e-7)
 
 
-def test_no_groups(problem) -> None:
+def test_a_dataset_without_groups_is_refused(problem) -> None:
     with pytest.raises(ValueError, match="has no query groups"):
         lgb.train(PARAMS, lgb.Dataset(problem.X, problem.y), 2, fobj=PairwiseLogistic())
 

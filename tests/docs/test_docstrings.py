@@ -1,4 +1,4 @@
-"""The docstrings of the public interface are complete, and their defaults, names and examples are true."""
+"""The docstrings of the public interface are complete, and their defaults, names and examples are right."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def needs_numpydoc() -> None:
 
 @pytest.mark.usefixtures("needs_numpydoc")
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-def test_it_says_everything(entry) -> None:
+def test_a_docstring_is_complete(entry) -> None:
     assert faults(entry, ENTRIES) == []
 
 
 @pytest.mark.parametrize("entry", EXAMPLES, ids=lambda entry: entry.name)
-def test_its_examples_run(entry) -> None:
+def test_the_examples_of_a_docstring_run(entry) -> None:
     globs = {entry.short: entry.object}
     example = doctest.DocTestParser().get_doctest(entry.text, globs, entry.name, None, None)
     result = doctest.DocTestRunner().run(example)
@@ -39,13 +39,13 @@ def test_its_examples_run(entry) -> None:
     assert result.failed == 0
 
 
-def test_the_interface_is_found() -> None:
+def test_the_whole_interface_is_checked() -> None:
     names = {entry.name for entry in ENTRIES}
     wanted = "attach cv BPR BPR.compute LGBMRanker LGBMRanker.fit RankerMixin.score XGBRanker.predict DaskXGBRanker "
     wanted += "DaskRankerMixin.fit PairwiseLogistic PairwiseObjective.__call__ RankingDisplay.plot RankingSplit.group "
     wanted += "metrics.ndcg Metric.__call__ datasets.load_letor main"
     assert set(wanted.split()) <= names
-    assert not any("_request" in name for name in names)  # which scikit-learn makes
+    assert not any("_request" in name for name in names)  # made by scikit-learn
     assert names >= CANNOT_FAIL | NO_SOURCE
     assert {entry.short for entry in ENTRIES} >= MACHINERY
     assert {entry.object for entry in EXAMPLES} >= {definition.function for definition in METRICS.values()}
@@ -107,21 +107,21 @@ class TestTheRules:
             ("A book.", "%(raises)s", "a shared text was not filled in"),
             ("k : int, default=10\n    The power.\n", "", "k is not documented"),
             ("**options\n    Ignored.\n", "", "**options is not documented"),
-            ("k : int", "k, power : int", "power is documented, but no parameter"),
+            ("k : int", "k, power : int", "power is documented, but not a parameter"),
             ("k : int, default=10", "k", "k has no type"),
             ("    The power.\n", "", "k has no description"),
             ("k : int, default=10", "k : int, default=9", "k: the default is 10, not 9"),
-            ("k : int, default=10", "k : int", "k: the default 10 is not said"),
-            ("k : int, default=10", "k : int, optional", "k: the default 10 is not said"),
+            ("k : int, default=10", "k : int", "k: the default 10 is not stated"),
+            ("k : int, default=10", "k : int, optional", "k: the default 10 is not stated"),
             (
                 "bool array of shape (n_rows,), optional",
                 "bool array of shape (n,)",
-                "mask: the default None is not said",
+                "mask: the default None is not stated",
             ),
             (
                 "scores : array of shape (n_rows,)",
                 "scores : array of shape (n_rows,), optional",
-                "scores is said to be",
+                "scores is documented as",
             ),
             ("scores : array of shape (n_rows,)", "scores : list", "scores is an array, and has no shape"),
             ("bool array of shape (n_rows,)", "bool array", "mask is an array, and has no shape"),
@@ -132,17 +132,17 @@ class TestTheRules:
             (
                 "weight : float64 array of shape (n_rows,)",
                 "float64 array",
-                "what is returned is an array, and has no s",
+                "the returned array has no s",
             ),
             (
                 "float64 array of",
                 "array of",
-                "what is returned is an array, and has no dtype: array of shape (n_rows,)",
+                "the returned array has no dtype: array of shape (n_rows,)",
             ),
             ("Raises\n------\nValueError\n    If a score is not finite.\n", "", "there is no section Raises"),
             ("ValueError\n", "TypeError\n", "ValueError is raised in the body, and not in the section Raises"),
-            ("ValueError\n", "ValueError, BadError\n", "BadError is no exception"),
-            ("    If a score is not finite.\n", "", "ValueError: when it is raised is not said"),
+            ("ValueError\n", "ValueError, BadError\n", "BadError is not an exception"),
+            ("    If a score is not finite.\n", "", "ValueError has no condition"),
             ("    weight = scores^k\n", "", "there is no formula"),
             ("References\n----------\nA book.\n", "", "there is no section References"),
         ],
@@ -155,7 +155,7 @@ class TestTheRules:
         else:
             assert any(one.startswith(fault) for one in found), found
 
-    def test_nothing_to_return(self) -> None:
+    def test_a_section_returns_without_a_value_is_found(self) -> None:
         def nothing() -> None: ...
 
         nothing.__doc__ = "Do it.\n\nReturns\n-------\nint\n"

@@ -1,4 +1,4 @@
-"""The notebooks are as they were executed, with all that they show, and run again from beginning to end."""
+"""The notebooks contain the output of one execution in order, and run again from beginning to end."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import gbdt_pairloss
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-SECONDS = 180  # of a cell, which may have to compile kernels
+SECONDS = 180  # for a cell, which may compile kernels
 
-# What only one machine has: its folders, and addresses of objects.
+# Text that belongs to one machine: its folders, and addresses of objects.
 OF_A_MACHINE = re.compile(
     r"(?<![\w.:/])/(?:home|root|tmp|Users|usr|opt|var|mnt|work|private|srv|data)/|\b[A-Z]:\\\\Users|file://|"
     r"/ipykernel_\d+|\bobject at 0x[0-9a-f]+"
@@ -35,7 +35,7 @@ def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def without_images(value: Any) -> Any:
-    """The notebook but for what is encoded, in which any letters may stand."""
+    """Return the notebook except its images, whose encoding may contain any letters."""
     if isinstance(value, dict):
         return {key: without_images(item) for key, item in value.items() if key != "image/png"}
     return [without_images(item) for item in value] if isinstance(value, list) else value
@@ -46,7 +46,7 @@ def test_there_are_notebooks() -> None:
 
 
 @every_notebook
-def test_a_notebook_is_of_the_format_that_names_its_cells(path: Path) -> None:
+def test_a_notebook_has_the_format_with_cell_ids(path: Path) -> None:
     notebook = read(path)
     assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
@@ -57,7 +57,7 @@ def test_a_notebook_is_of_the_format_that_names_its_cells(path: Path) -> None:
 
 
 @every_notebook
-def test_a_notebook_was_executed_in_order_and_without_complaint(path: Path) -> None:
+def test_a_notebook_was_executed_in_order_without_errors_or_warnings(path: Path) -> None:
     cells = code_cells(read(path))
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     for cell in cells:
@@ -67,25 +67,25 @@ def test_a_notebook_was_executed_in_order_and_without_complaint(path: Path) -> N
 
 
 @every_notebook
-def test_a_notebook_ends_in_a_figure(path: Path) -> None:
+def test_a_notebook_ends_with_a_figure(path: Path) -> None:
     outputs = code_cells(read(path))[-1]["outputs"]
     assert any("image/png" in output.get("data", {}) for output in outputs)
 
 
 @every_notebook
-def test_a_notebook_says_nothing_of_the_machine(path: Path) -> None:
+def test_a_notebook_contains_no_paths_or_addresses_of_a_machine(path: Path) -> None:
     found = OF_A_MACHINE.search(json.dumps(without_images(read(path)), ensure_ascii=False))
     assert found is None, found
 
 
 @every_notebook
-def test_a_notebook_is_small(path: Path) -> None:
+def test_a_notebook_is_smaller_than_400_kb(path: Path) -> None:
     assert path.stat().st_size < 400_000
 
 
 @pytest.mark.slow
 @every_notebook
-def test_a_notebook_runs_again(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_runs_from_beginning_to_end(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nbclient = pytest.importorskip("nbclient")
     nbformat = pytest.importorskip("nbformat")
     pytest.importorskip("ipykernel")
@@ -94,10 +94,10 @@ def test_a_notebook_runs_again(path: Path, tmp_path: Path, monkeypatch: pytest.M
     pytest.importorskip("lightgbm", minversion="4.0")
     pytest.importorskip("xgboost")
 
-    # The kernel has another working directory, and is to find this very package.
+    # The kernel has another working directory and must import the package under test.
     packages = [str(Path(gbdt_pairloss.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, packages)))
-    for name in ("GBDT_PAIRLOSS_MOVIELENS", "MPLBACKEND"):  # other data, and figures that nobody sees
+    for name in ("GBDT_PAIRLOSS_MOVIELENS", "MPLBACKEND"):  # other data, and a backend without figures
         monkeypatch.delenv(name, raising=False)
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(tmp_path)}}

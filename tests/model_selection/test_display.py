@@ -1,4 +1,4 @@
-"""RankingDisplay: the numbers that it draws, and where."""
+"""``RankingDisplay``: the numbers that it draws, and the axes that it draws in."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_curve_is_the_metric_at_each_rank(problem) -> None:
     assert display.figure_ is display.ax_.figure
 
 
-def test_a_distribution_is_the_share_of_queries_at_or_below(problem) -> None:
+def test_a_distribution_is_the_share_of_queries_at_or_below_each_value(problem) -> None:
     display = RankingDisplay.from_predictions(
         problem.y, problem.scores, group=problem.sizes, metric="spearman", kind="distribution"
     )
@@ -44,7 +44,7 @@ def test_a_distribution_is_the_share_of_queries_at_or_below(problem) -> None:
     assert display.line_.get_label() == f"spearman = {values.mean():.3f}"
 
 
-def test_several_estimators_in_one_axes(problem) -> None:
+def test_several_estimators_share_one_axes(problem) -> None:
     frame = pd.DataFrame(problem.X, columns=list("abcdef")).assign(qid=problem.qid)
     model = make_pipeline(StandardScaler(), LinearRegression()).fit(problem.X, problem.y)
     first = RankingDisplay.from_estimator(model, problem.X, problem.y, qid=problem.qid, metric="map@5")
@@ -71,7 +71,7 @@ def test_several_estimators_in_one_axes(problem) -> None:
     assert again.ax_ is not first.ax_
 
 
-def test_refusals(problem) -> None:
+def test_metrics_without_ranks_unknown_kinds_and_missing_queries_are_refused(problem) -> None:
     with pytest.raises(ValueError, match="spearman has no ranks to draw a curve over"):
         RankingDisplay.from_predictions(problem.y, problem.scores, qid=problem.qid, metric="spearman")
     with pytest.raises(ValueError, match="kind must be"):

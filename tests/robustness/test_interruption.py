@@ -1,4 +1,4 @@
-"""Ctrl-C in mid-training: it ends the training at once, and leaves everything usable."""
+"""Ctrl-C during a training ends it at once and leaves the objective, the dataset and the ranker usable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gbdt_pairloss import LGBMRanker, PairwiseCustom, PairwiseLogistic  # noqa: 
 
 
 class Interrupts:
-    """Sends this process the signal of Ctrl-C when it is called for the third time, once."""
+    """A function that sends this process the signal of Ctrl-C on its third call, once."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -33,7 +33,7 @@ class Interrupts:
             signal.raise_signal(signal.SIGINT)
 
     def __deepcopy__(self, memo):
-        return self  # LightGBM copies what it is given
+        return self  # LightGBM copies its arguments
 
 
 def logistic(d):
@@ -43,7 +43,7 @@ def logistic(d):
 
 
 def interrupted_arguments(Ranker, where, problem):
-    """Parameters of a ranker and arguments of fit with which training is interrupted."""
+    """Return parameters of a ranker and arguments of fit that interrupt its training."""
     interrupt = Interrupts()
     params, arguments = {}, {"qid": problem.qid}
     if where == "objective":
@@ -58,7 +58,7 @@ def interrupted_arguments(Ranker, where, problem):
 
         def metric(y_true, y_pred):
             interrupt()
-            return ("ours", 0.0, True) if Ranker is LGBMRanker else 0.0
+            return ("metric", 0.0, True) if Ranker is LGBMRanker else 0.0
 
         arguments |= {"eval_set": [(problem.X, problem.y)], "eval_qid": [problem.qid], "eval_metric": metric}
     elif Ranker is LGBMRanker:
@@ -89,12 +89,12 @@ def test_an_interrupted_ranker_is_unfitted_and_usable(Ranker, where, before, pro
         expected = make_ranker(Ranker)
     expected.fit(problem.X, problem.y, qid=problem.qid)
     ranker = make_ranker(Ranker)
-    if before == "fitted":  # on fewer features: no half of that model may stay
+    if before == "fitted":  # on fewer features, so that a remaining part of that model would be noticed
         ranker.fit(problem.X[:, :2], problem.y, qid=problem.qid)
     parameters = ranker.set_params(**params).get_params()
     with pytest.raises(KeyboardInterrupt):
         ranker.fit(problem.X, problem.y, **arguments)
-    assert interrupt.calls == 3  # and no further round
+    assert interrupt.calls == 3  # no further round
     assert ranker.get_params() == parameters
     assert not ranker.__sklearn_is_fitted__()
     with pytest.raises(NotFittedError):
@@ -105,7 +105,7 @@ def test_an_interrupted_ranker_is_unfitted_and_usable(Ranker, where, before, pro
 
 
 @BOTH
-def test_a_fit_that_is_refused_leaves_a_model_as_it_was(Ranker, problem) -> None:
+def test_a_refused_fit_leaves_the_fitted_model_unchanged(Ranker, problem) -> None:
     ranker = make_ranker(Ranker).fit(problem.X, problem.y, qid=problem.qid)
     scores = ranker.predict(problem.X)
     for wrong in ({"qid": problem.qid[1:]}, {"qid": problem.qid, "sample_weight": -problem.y - 1}):
@@ -127,7 +127,7 @@ def trained_by_xgboost(problem, data, objective, metric=None, rounds=8):
 
 @pytest.mark.parametrize("where", ["objective", "metric"])
 @pytest.mark.parametrize("booster", ["lightgbm", "xgboost"])
-def test_the_training_after_an_interrupted_one_is_right(booster, where, problem) -> None:
+def test_a_training_after_an_interrupted_one_gives_the_same_model(booster, where, problem) -> None:
     objective = PairwiseLogistic()
     if booster == "lightgbm":
         train = trained_by_lightgbm
@@ -194,13 +194,13 @@ def test_a_signal_from_outside_ends_the_training_at_once(ranker, environment) ->
             sent = time.monotonic()
             child.send_signal(signal.SIGINT)
             assert child.stdout.readline() == "interrupted\n"
-            assert time.monotonic() - sent < 10  # a round is some milliseconds, on a machine that is not busy
+            assert time.monotonic() - sent < 10  # a round takes some milliseconds on an idle machine
             assert child.stdout.read().split() == ["unfitted", "True"]
         finally:
             child.kill()
 
 
-def test_an_interrupted_sum_over_several_threads() -> None:
+def test_an_objective_interrupted_in_one_of_several_threads_is_usable() -> None:
     problem = make_problem(3, n_queries=400, mean_size=60)
     interrupt, threads = Interrupts(), set()
 
@@ -217,5 +217,5 @@ def test_an_interrupted_sum_over_several_threads() -> None:
         objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes)
     assert len(threads) > 1
     expected = PairwiseLogistic(normalize="none").gradient_hessian(problem.y, problem.scores, group=problem.sizes)
-    ours = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes)
-    np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-12)
+    again = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes)
+    np.testing.assert_allclose(again, expected, rtol=1e-9, atol=1e-12)

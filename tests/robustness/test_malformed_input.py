@@ -1,6 +1,6 @@
-"""10,000 random calls, malformed and odd: each ends in an error of ours or in a result that is right.
+"""10,000 random calls, malformed and unusual, each end in an error of the package or in a right result.
 
-In processes of their own: a crash or a hang is a failure like any other. The counts are the README's.
+They run in processes of their own, so that a crash or a hang is a failure like any other. The README states the counts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CHUNKS = [
 
 
 def run(method, first, last, seconds, environment):
-    """How the cases of a chunk ended: their numbers by kind and ending, and what is wrong with some."""
+    """Return the number of cases of a chunk by kind and ending, and the complaints about wrong ones."""
     code = f"from _support import malformed_judge; malformed_judge.main({method!r}, {first}, {last})"
     ended = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=seconds, check=False
@@ -39,7 +39,7 @@ def run(method, first, last, seconds, environment):
     return Counter(outcome["counts"]), outcome["wrong"]
 
 
-def test_a_few_cases() -> None:
+def test_the_first_cases_of_gradient_hessian() -> None:
     for number in range(100):
         wrong = malformed_judge.judge(number, "gradient_hessian")[1]
         assert wrong is None, f"case {number}: {wrong}"
@@ -47,12 +47,12 @@ def test_a_few_cases() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "first", "last"), CHUNKS)
-def test_every_case_ends_in_an_error_of_ours_or_in_a_right_result(method, first, last, environment) -> None:
+def test_every_case_ends_in_an_error_of_the_package_or_in_a_right_result(method, first, last, environment) -> None:
     counts, wrong = run(method, first, last, 600, environment)
     print(f"{method}: {dict(counts)}")
     assert not wrong, "\n".join(wrong)
     assert counts.total() == last - first
-    # Else nothing would follow.
+    # Each kind of case and ending occurs often enough to mean something.
     assert counts["sound: result"] > 0.2 * counts.total()
     assert counts["fault: error"] > 0.2 * counts.total()
     assert counts["anything: error"] > 0.1 * counts.total()

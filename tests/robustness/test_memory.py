@@ -1,4 +1,4 @@
-"""Trainings leave nothing behind: 100 in one process, and what hangs on a dataset that is gone."""
+"""Trainings release their memory: 100 in one process, and everything that belongs to a deleted dataset."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gbdt_pairloss import BPR, PairwiseLogistic, attach
 lgb = pytest.importorskip("lightgbm", minversion="4.0")
 xgb = pytest.importorskip("xgboost")
 
-#: MB of resident memory that 80 trainings may add to what a booster's own add: steadily, and with the steps in which an
-#: allocator grows at times. A training that left its dataset and plan behind would add 0.5 MB or more each time.
+#: MB of resident memory that 80 trainings may add beyond those of a native objective: as steady growth, and including
+#: the occasional steps of an allocator. A training that kept its dataset and plan would add 0.5 MB or more each time.
 STEADILY, AT_ALL = 5, 20
 
 _CHILD = """
@@ -56,10 +56,10 @@ def arrays():
 
 TRAIN = {
     "lgb.train, lambdarank": lambda: lgb.train({**LGB, "objective": "lambdarank"}, lgb.Dataset(X, y, group=group), 5),
-    "lgb.train, ours": lambda: lightgbm(PairwiseLogistic()),
+    "lgb.train": lambda: lightgbm(PairwiseLogistic()),
     "LGBMRanker": lambda: ranker(LGBMRanker, objective=BPR(threshold=1)),
     "xgb.train, rank:pairwise": lambda: xgb.train(OWN, xgb.DMatrix(X, y, group=group), 5),
-    "xgb.train, ours": lambda: xgboost(PairwiseLogistic()),
+    "xgb.train": lambda: xgboost(PairwiseLogistic()),
     "XGBRanker": lambda: ranker(XGBRanker, objective=BPR(threshold=1)),
     "gradient_hessian": arrays,
 }
@@ -76,11 +76,11 @@ for _ in range(100):
 print(json.dumps(sizes))
 """
 
-#: Ours, and the boosters' own objective whose growth is none of ours.
+#: Each training, and the native one whose growth is subtracted.
 CONTROL = {
-    "lgb.train, ours": "lgb.train, lambdarank",
+    "lgb.train": "lgb.train, lambdarank",
     "LGBMRanker": "lgb.train, lambdarank",
-    "xgb.train, ours": "xgb.train, rank:pairwise",
+    "xgb.train": "xgb.train, rank:pairwise",
     "XGBRanker": "xgb.train, rank:pairwise",
     "gradient_hessian": None,
 }
@@ -88,7 +88,7 @@ _measured: dict[str, tuple[float, float]] = {}
 
 
 def growth(what: str | None, environment: dict[str, str]) -> tuple[float, float]:
-    """MB that 80 trainings after 20 add steadily, and in all."""
+    """Return the MB that 80 trainings, after 20 others, add as steady growth and in total."""
     if what is None:
         return 0.0, 0.0
     if what not in _measured:
@@ -96,7 +96,7 @@ def growth(what: str | None, environment: dict[str, str]) -> tuple[float, float]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
         assert ended.returncode == 0, ended.stderr[-3000:]
         sizes = np.array(json.loads(ended.stdout.splitlines()[-1]))
-        levels = np.median(sizes[20:].reshape(8, 10), axis=1)  # of ten trainings each
+        levels = np.median(sizes[20:].reshape(8, 10), axis=1)  # medians of ten trainings
         _measured[what] = 8 * float(np.median(np.diff(levels))), float(levels[-1] - levels[0])
         print(f"{what}: {sizes[19]:.1f} MB after 20 trainings, {sizes[-1]:.1f} after 100")
     return _measured[what]
@@ -105,14 +105,14 @@ def growth(what: str | None, environment: dict[str, str]) -> tuple[float, float]
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("what", CONTROL)
-def test_100_trainings_keep_no_memory(what, environment) -> None:
+def test_memory_does_not_grow_over_100_trainings(what, environment) -> None:
     steadily, in_all = np.subtract(growth(what, environment), np.maximum(growth(CONTROL[what], environment), 0))
     assert steadily < STEADILY
     assert in_all < AT_ALL
 
 
 @pytest.mark.parametrize("booster", ["lightgbm", "xgboost"])
-def test_nothing_hangs_on_a_dataset_that_is_gone(booster, problem) -> None:
+def test_a_dataset_is_freed_after_its_training(booster, problem) -> None:
     objective = BPR(threshold=1, n_threads=1)
     weight = np.ones(problem.y.size)
     params = {"num_threads": 1, "verbose": -1, "objective": objective}
@@ -132,7 +132,7 @@ def test_nothing_hangs_on_a_dataset_that_is_gone(booster, problem) -> None:
     assert model.num_trees() == 2 if booster == "lightgbm" else model.num_boosted_rounds() == 2
 
 
-def test_nothing_hangs_on_arrays_that_are_gone(problem) -> None:
+def test_scores_and_gradients_are_freed(problem) -> None:
     objective = PairwiseLogistic(n_threads=1)
     scores = problem.scores.copy()
     gradient, _ = objective.gradient_hessian(problem.y, scores, qid=problem.qid)

@@ -1,5 +1,7 @@
-"""Trainings in threads, forked and spawned processes and joblib's workers, many at once: each ends, and ends in the
-model that the same training gives alone, bit by bit."""
+"""Simultaneous trainings in threads, in forked and spawned processes and in workers of joblib.
+
+All of them end, and each gives the model of the same training alone, bit by bit.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not sys.platform.startswith("
 
 @pytest.fixture(scope="module")
 def compiled() -> None:
-    """What compiling takes is not for the clock of the trainings."""
+    """Compile the kernels before the trainings, whose time is limited."""
     for job in workers.ALL:
         workers.train(job)
 
@@ -39,10 +41,10 @@ def compiled() -> None:
         ("in_workers_of_all_kinds_at_once", 12),
     ],
 )
-def test_trainings(kind, n, environment) -> None:
-    # OpenMP threads do not survive a fork, and LightGBM and XGBoost, with their own objectives too, wait for
-    # them for ever: forked workers take n_jobs=1 after LightGBM trained, and after XGBoost did, all of OpenMP must have
-    # had one thread.
+def test_simultaneous_trainings_give_the_model_of_each_alone(kind, n, environment) -> None:
+    # OpenMP threads do not survive a fork, and LightGBM and XGBoost wait for them for ever, with their own objectives,
+    # too. After LightGBM has trained, forked workers therefore use n_jobs=1. Before XGBoost trains, OpenMP must be
+    # limited to one thread.
     if kind == "in_workers_forked_after_all_trained_on_one_thread":
         environment["OMP_NUM_THREADS"] = "1"
     command = [sys.executable, "-c", f"from _support import workers; workers.main({kind!r})"]
@@ -52,6 +54,6 @@ def test_trainings(kind, n, environment) -> None:
             out, err = process.communicate(timeout=200)
         finally:
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # its workers, too
+                os.killpg(process.pid, signal.SIGKILL)  # with its workers
     assert process.returncode == 0, err[-5000:]
     assert int(out.split()[-1]) == n

@@ -1,4 +1,4 @@
-"""Metrics by name, as objects, and as the boosters call them."""
+"""Metrics by name and as objects: get_metric, feval, options. (tests/boosters/test_metrics.py: in a booster.)"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def data():
 
 
 @pytest.mark.parametrize("name", sorted(metrics.METRICS))
-def test_a_name_is_its_function(name, data):
+def test_a_metric_by_name_has_the_value_of_its_function(name, data):
     metric = metrics.get_metric(name)
     function = metrics.METRICS[name].function
     assert metric.name == name
@@ -37,7 +37,7 @@ def test_a_name_is_its_function(name, data):
     ("name", "same"),
     [("map", metrics.average_precision), ("mrr", metrics.reciprocal_rank), ("pre", metrics.precision)],
 )
-def test_short_names(name, same):
+def test_short_names_give_the_same_functions(name, same):
     assert metrics.METRICS[name].function is same
 
 
@@ -51,7 +51,7 @@ def test_short_names(name, same):
         ("pair_accuracy", {"ties": "wrong"}, {"ties": "wrong"}),
     ],
 )
-def test_cut_and_options(name, options, expected, data):
+def test_the_cut_in_a_name_and_options_are_applied(name, options, expected, data):
     metric = metrics.get_metric(name, **options)
     function = metrics.METRICS[name.partition("@")[0]].function
     assert metric.name == name
@@ -68,7 +68,7 @@ def test_queries_count_by_their_weight_times_the_mean_of_their_item_weights():
     assert metric(data, SCORES) == pytest.approx((4 * 1.5 * values[0] + 1 * 5 * values[1]) / (4 * 1.5 + 5))
 
 
-def test_metrics_pickle_copy_and_compare(data):
+def test_metrics_can_be_pickled_copied_and_compared(data):
     metric = metrics.get_metric("ndcg@3", gain="linear")
     for twin in (
         pickle.loads(pickle.dumps(metric)),
@@ -101,7 +101,7 @@ def test_metrics_pickle_copy_and_compare(data):
         ("ndcg@٣", "must be a positive integer"),
     ],
 )
-def test_wrong_names(name, message):
+def test_unknown_names_are_refused(name, message):
     with pytest.raises(ValueError, match=message):
         metrics.get_metric(name)
     with pytest.raises(ValueError, match=message):
@@ -113,7 +113,7 @@ def test_a_name_must_be_a_string():
         metrics.get_metric(metrics.ndcg)
 
 
-def test_wrong_options():
+def test_unknown_options_are_refused():
     with pytest.raises(TypeError, match="ndcg has no option 'relevant'; it takes k, gain, ties, empty"):
         metrics.get_metric("ndcg", relevant=2)
     with pytest.raises(TypeError, match="goes into its name: 'ndcg@5'"):
@@ -130,7 +130,7 @@ def test_wrong_options():
         metrics.feval()
 
 
-def test_masked_rows_do_not_weigh(data):
+def test_weights_of_masked_rows_do_not_count(data):
     item_weight = np.array([1.0, 1, 2, np.nan, 5, 5, 5])
     mask = np.arange(7) != 3
     masked = RankingData(LABELS, data.groups, item_weight=item_weight, mask=mask)
@@ -138,7 +138,7 @@ def test_masked_rows_do_not_weigh(data):
     assert metrics.get_metric("ndcg")(masked, SCORES) == pytest.approx(np.average(values, weights=[4 / 3, 5]))
 
 
-def test_scores_of_a_booster_are_checked(data):
+def test_scores_that_are_not_finite_or_do_not_fit_are_refused(data):
     metric = metrics.get_metric("ndcg")
     broken = SCORES.copy()
     broken[3] = np.nan
@@ -151,63 +151,9 @@ def test_scores_of_a_booster_are_checked(data):
     assert metric(masked, broken) == metrics.ndcg(LABELS, SCORES, group=GROUP, mask=mask)
 
 
-def test_feval_needs_a_dataset():
-    with pytest.raises(TypeError, match=r"LightGBM Dataset or an XGBoost DMatrix, not a ndarray"):
-        metrics.feval("ndcg")(SCORES, LABELS)
-
-
-def test_feval_gives_options_to_the_metrics_that_have_them(data):
+def test_feval_passes_an_option_to_each_metric_that_has_it(data):
     evaluation = metrics.feval("ndcg@2", "map", metrics.get_metric("mrr", relevant=1), gain="linear", relevant=2)
     ndcg, average_precision, reciprocal_rank = evaluation.metrics
     assert ndcg == metrics.get_metric("ndcg@2", gain="linear")
     assert average_precision == metrics.get_metric("map", relevant=2)
     assert reciprocal_rank == metrics.get_metric("mrr", relevant=1)
-
-
-FEATURES = np.array([[0.1], [0.7], [0.7], [0.2], [0.3], [0.9], [0.3]])
-
-
-def test_feval_in_lightgbm():
-    lgb = pytest.importorskip("lightgbm")
-    dataset = lgb.Dataset(
-        FEATURES, LABELS, group=GROUP, params={"verbose": -1, "feature_pre_filter": False}
-    ).construct()
-    expected = [
-        ("ndcg@2", metrics.ndcg(LABELS, SCORES, group=GROUP, k=2), True),
-        ("mrr", metrics.reciprocal_rank(LABELS, SCORES, group=GROUP), True),
-    ]
-    assert metrics.feval("ndcg@2", "mrr")(SCORES, dataset) == expected
-    record: dict = {}
-    lgb.train(
-        {"objective": "lambdarank", "verbose": -1, "metric": "None", "min_data_in_leaf": 1},
-        dataset,
-        num_boost_round=2,
-        valid_sets=[dataset],
-        valid_names=["train"],
-        feval=metrics.feval("ndcg@2", "mrr"),
-        callbacks=[lgb.record_evaluation(record)],
-    )
-    assert {name: len(values) for name, values in record["train"].items()} == {"ndcg@2": 2, "mrr": 2}
-
-
-def test_feval_in_xgboost():
-    xgb = pytest.importorskip("xgboost")
-    dataset = xgb.DMatrix(FEATURES, LABELS)
-    dataset.set_group(GROUP)
-    expected = [
-        ("ndcg@2", metrics.ndcg(LABELS, SCORES, group=GROUP, k=2)),
-        ("mrr", metrics.reciprocal_rank(LABELS, SCORES, group=GROUP)),
-    ]
-    assert metrics.feval("ndcg@2", "mrr")(SCORES, dataset) == expected
-    record: dict = {}
-    xgb.train(
-        {"objective": "rank:pairwise", "disable_default_eval_metric": True},
-        dataset,
-        num_boost_round=2,
-        evals=[(dataset, "train")],
-        custom_metric=metrics.feval("ndcg@2", "mrr"),
-        maximize=True,
-        evals_result=record,
-        verbose_eval=False,
-    )
-    assert {name: len(values) for name, values in record["train"].items()} == {"ndcg@2": 2, "mrr": 2}

@@ -1,4 +1,4 @@
-"""The order that all metrics rest on, and the count of pairs, also where the sort changes its ways."""
+"""The ranking of rows that all metrics use, and the count of pairs, at sizes where the sort changes its method."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gbdt_pairloss.metrics._ranking import rank_rows
 from gbdt_pairloss.ranking._data import RankingData
 from gbdt_pairloss.ranking._groups import make_groups
 
-# Around the width of what is sorted by insertion, one stretch that fits the cache, and several of them.
+# Around the longest run that is sorted by insertion, one part that fits the cache, and several such parts.
 SIZES = [0, 1, 2, 7, 8, 9, 16, 17, 64, 65, 1000, 16384, 16385, 50_001]
 
 
@@ -29,7 +29,7 @@ def keys(kind, n, rng):
 
 @pytest.mark.parametrize("rows", ["together", "scattered", "masked", "scattered and masked"])
 @pytest.mark.parametrize("kind", ["distinct", "few", "equal", "zeros", "ascending", "descending", "float32"])
-def test_rows_are_ranked_as_a_stable_sort_ranks_them(kind, rows):
+def test_rows_are_ranked_as_by_a_stable_sort(kind, rows):
     rng = np.random.default_rng(0)
     query = np.repeat(np.arange(len(SIZES)), SIZES)
     if "scattered" in rows:
@@ -66,6 +66,6 @@ def test_pairs_of_a_million_rows_are_counted_exactly():
     ascending = np.arange(n, dtype=float)
     assert metrics.pair_accuracy(ascending, ascending) == 1.0
     assert metrics.pair_accuracy(ascending, -ascending) == 0.0
-    # The rows 2i and 2i + 1 have changed places: n / 2 pairs are wrong.
+    # The rows 2i and 2i + 1 are exchanged, so that n / 2 pairs are wrong.
     swapped = ascending.reshape(-1, 2)[:, ::-1].ravel()
     assert metrics.pair_accuracy(ascending, swapped) == (n * (n - 1) // 2 - n // 2) / (n * (n - 1) // 2)

@@ -1,4 +1,4 @@
-"""The rankers train: rows in any order, columns in any form, and the boosters' own objectives as they are."""
+"""Training of the rankers: rows in any order, native objectives, arguments of fit, callbacks, threads."""
 
 from __future__ import annotations
 
@@ -7,23 +7,19 @@ import inspect
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
+import lightgbm as lgb
 import numpy as np
+import pandas as pd
 import pytest
-import scipy.sparse
+import xgboost as xgb
+from _support.rankers import BOTH, history_of, make_ranker
+from _support.recording import record_threads
 
-from gbdt_pairloss import PairwiseLogistic, metrics
-
-lgb = pytest.importorskip("lightgbm", minversion="4.0")
-xgb = pytest.importorskip("xgboost")
-pd = pytest.importorskip("pandas")
-
-from _support.rankers import BOTH, history_of, make_ranker  # noqa: E402
-
-from gbdt_pairloss import LGBMRanker, XGBRanker  # noqa: E402
+from gbdt_pairloss import LGBMRanker, PairwiseLogistic, XGBRanker, metrics
 
 
 @BOTH
-def test_agrees_with_low_level_training(Ranker, problem) -> None:
+def test_a_ranker_trains_the_model_of_lgb_train_and_xgb_train(Ranker, problem) -> None:
     ranker = make_ranker(Ranker).fit(problem.X, problem.y, group=problem.sizes)
     if Ranker is LGBMRanker:
         params = {"objective": PairwiseLogistic(), "min_data_in_leaf": 5, "num_threads": 1, "verbose": -1}
@@ -52,50 +48,37 @@ def test_rows_in_any_order_train_the_same_model(Ranker, problem, weighted) -> No
     elif weighted == "query":
         w = rng.uniform(0.5, 2, problem.sizes.size)
         grouped["sample_weight"], scattered["sample_weight"] = w, w[problem.qid][order]
-    # XGBoost's histograms depend on the weights of queries: look at every split instead.
+    # XGBoost's histograms depend on the weights of queries; exact trees do not.
     params = {"tree_method": "exact"} if Ranker is XGBRanker else {}
     one = make_ranker(Ranker, **params).fit(problem.X, problem.y, group=problem.sizes, **grouped)
     qid = names[problem.qid][order]
     two = make_ranker(Ranker, **params).fit(problem.X[order], problem.y[order], qid=qid, **scattered)
-    # Queries come in another order, so that sums round differently.
+    # The queries have another order, so that sums round differently.
     np.testing.assert_allclose(one.predict(problem.X), two.predict(problem.X), rtol=1e-3, atol=1e-3)
     assert one.n_queries_ == two.n_queries_ == problem.sizes.size
 
 
 @BOTH
-def test_columns_as_numpy_pandas_and_sparse(Ranker, problem) -> None:
-    X = np.where(np.abs(problem.X) < 0.3, 0, problem.X)
-    frame = pd.DataFrame(X, columns=[f"feature_{i}" for i in range(X.shape[1])])
-    order = np.random.default_rng(0).permutation(problem.y.size)
-    y, qid = problem.y[order], problem.qid[order]
-    expected = make_ranker(Ranker).fit(X[order], y, qid=qid).predict(X)
-    as_frame = make_ranker(Ranker).fit(frame.iloc[order], pd.Series(y), qid=pd.Series(qid))
-    np.testing.assert_array_equal(as_frame.predict(frame), expected)
-    names = as_frame.feature_name_ if Ranker is LGBMRanker else as_frame.feature_names_in_
-    assert list(names) == list(frame.columns)
-    with_column = frame.assign(qid=problem.qid)
-    by_column = make_ranker(Ranker).fit(with_column.iloc[order], y)
-    np.testing.assert_array_equal(by_column.predict(with_column), expected)
-    assert by_column.n_features_in_ == X.shape[1]
-    assert by_column.score(with_column, problem.y) == as_frame.score(frame, problem.y, qid=problem.qid)
-    for form in (scipy.sparse.csr_matrix, scipy.sparse.csc_matrix, scipy.sparse.coo_matrix):
-        ranker = make_ranker(Ranker).fit(form(X[order]), y, qid=qid)
-        sparse = ranker.predict(form(X).tocsr())
-        assert sparse.shape == expected.shape
-        assert metrics.ndcg(problem.y, sparse, qid=problem.qid) > 0.8  # XGBoost takes zeros left out as missing
+def test_query_ids_may_be_tuples(Ranker, problem) -> None:
+    pairs = [(str(q), q) for q in problem.qid]
+    mixed = [q if q % 2 else (q, "even") for q in problem.qid.tolist()]
+    expected = make_ranker(Ranker).fit(problem.X, problem.y, qid=problem.qid).predict(problem.X)
+    for qid in (pairs, mixed):
+        scores = make_ranker(Ranker).fit(problem.X, problem.y, qid=qid).predict(problem.X)
+        np.testing.assert_array_equal(scores, expected)
 
 
 @BOTH
-def test_native_objectives_train_as_they_do(Ranker, problem) -> None:
+def test_native_objectives_train_the_model_of_the_boosters_own_ranker(Ranker, problem) -> None:
     native, plain = {
         LGBMRanker: ("lambdarank", lgb.LGBMRanker),
         XGBRanker: ("rank:ndcg", xgb.XGBRanker),
     }[Ranker]
-    ours = make_ranker(Ranker, objective=native)
-    params = {k: v for k, v in ours.get_params().items() if k not in ("objective", "eval_fraction")}
-    theirs = plain(objective=native, **params)
+    ranker = make_ranker(Ranker, objective=native)
+    params = {k: v for k, v in ranker.get_params().items() if k not in ("objective", "eval_fraction")}
+    native_ranker = plain(objective=native, **params)
     eval_set = [(problem.X.copy(), problem.y)]
-    ours.fit(
+    ranker.fit(
         problem.X,
         problem.y,
         qid=problem.qid,
@@ -103,71 +86,43 @@ def test_native_objectives_train_as_they_do(Ranker, problem) -> None:
         eval_group=[problem.sizes],
         eval_metric=["ndcg@3", "mrr"],
     )
-    theirs.fit(problem.X, problem.y, group=problem.sizes)
+    native_ranker.fit(problem.X, problem.y, group=problem.sizes)
     # LightGBM 4.6 warns of arrays without names in its own ranker's predict.
-    expected = theirs.booster_.predict(problem.X) if Ranker is LGBMRanker else theirs.predict(problem.X)
-    np.testing.assert_array_equal(ours.predict(problem.X), expected)
-    history = history_of(ours)
+    expected = native_ranker.booster_.predict(problem.X) if Ranker is LGBMRanker else native_ranker.predict(problem.X)
+    np.testing.assert_array_equal(ranker.predict(problem.X), expected)
+    history = history_of(ranker)
     assert sorted(history) == ["mrr", "ndcg@3"]
     assert all(len(values) == 12 for values in history.values())
-    # ndcg@3 is the booster's own: row order breaks ties of scores, and ours agrees where there are none.
+    # ndcg@3 is the booster's own metric, which breaks ties of scores by row order; mrr is this package's.
     assert history["mrr"][-1] == pytest.approx(
-        metrics.reciprocal_rank(problem.y, ours.predict(problem.X), group=problem.sizes)
+        metrics.reciprocal_rank(problem.y, ranker.predict(problem.X), group=problem.sizes)
     )
-    assert (ours.objective_ if Ranker is LGBMRanker else ours.objective) == native
+    assert (ranker.objective_ if Ranker is LGBMRanker else ranker.objective) == native
     if Ranker is LGBMRanker:
         default = make_ranker(LGBMRanker, objective=None).fit(problem.X, problem.y, qid=problem.qid)
         assert default.objective_ == "lambdarank"
         np.testing.assert_array_equal(default.predict(problem.X), expected)
 
 
-def test_queries_of_more_than_10_000_rows() -> None:
+def test_lightgbm_trains_on_queries_of_more_than_10_000_rows() -> None:
     rng = np.random.default_rng(0)
     n = 10_500
     X, y = rng.normal(size=(n, 2)), np.zeros(n)
-    y[:40] = 1.5  # nor are such labels LightGBM's
+    y[:40] = 1.5  # LightGBM's own objective would refuse this label, too
     X[:40] += 1
     ranker = make_ranker(LGBMRanker, n_estimators=2)
     ranker.fit(X, y, group=[n], eval_set=[(X, y)], eval_group=[[n]], eval_metric="ndcg@10")
     assert history_of(ranker)["ndcg@10"][-1] > 0
 
 
-@BOTH
-def test_training_goes_on_from_a_model(Ranker, problem) -> None:
-    first = make_ranker(Ranker, n_estimators=5).fit(problem.X, problem.y, qid=problem.qid)
-    start = {"init_model": first} if Ranker is LGBMRanker else {"xgb_model": first}
-    more = make_ranker(Ranker, n_estimators=7).fit(problem.X, problem.y, qid=problem.qid, **start)
-    whole = make_ranker(Ranker, n_estimators=12).fit(problem.X, problem.y, qid=problem.qid)
-    np.testing.assert_allclose(more.predict(problem.X), whole.predict(problem.X), rtol=1e-5, atol=1e-6)
-
-
-def test_the_best_model_can_be_kept_and_training_observed(problem) -> None:
-    seen = []
-
-    class Observer(xgb.callback.TrainingCallback):
-        def after_iteration(self, model, epoch, evals_log):
-            seen.append(evals_log["validation_0"]["pair_accuracy"][-1])
-            return False
-
-    ranker = make_ranker(
-        XGBRanker,
-        n_estimators=60,
-        eval_metric="pair_accuracy",
-        callbacks=[Observer(), xgb.callback.EarlyStopping(rounds=3, save_best=True)],
-    )
-    ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_qid=[problem.qid])
-    assert len(seen) == len(history_of(ranker)["pair_accuracy"])
-    assert ranker.get_booster().num_boosted_rounds() == ranker.best_iteration + 1
-
-
-def test_scores_of_xgboost_start_at_zero(problem) -> None:
+def test_scores_of_xgboost_start_at_zero_or_at_base_score(problem) -> None:
     ranker = make_ranker(XGBRanker, n_estimators=0).fit(problem.X, problem.y, qid=problem.qid)
     assert (ranker.predict(problem.X) == 0).all()
     own = make_ranker(XGBRanker, n_estimators=0, base_score=7.0).fit(problem.X, problem.y, qid=problem.qid)
     assert (own.predict(problem.X) == 7).all()
 
 
-def test_xgboosts_own_objective_takes_weights_of_queries_in_either_form(problem) -> None:
+def test_native_objectives_of_xgboost_take_query_weights_by_query_or_by_row(problem) -> None:
     w = np.linspace(1, 2, problem.sizes.size)
     one = make_ranker(XGBRanker, objective="rank:ndcg")
     one.fit(problem.X, problem.y, qid=problem.qid, sample_weight=w)
@@ -179,7 +134,7 @@ def test_xgboosts_own_objective_takes_weights_of_queries_in_either_form(problem)
 
 
 @BOTH
-def test_ignored_labels_take_no_part_anywhere(Ranker, problem) -> None:
+def test_ignored_labels_count_neither_in_training_nor_in_metrics(Ranker, problem) -> None:
     y = problem.y.copy()
     drop = np.random.default_rng(0).random(y.size) < 0.3
     y[drop] = -1
@@ -206,51 +161,14 @@ def test_ignored_labels_take_no_part_anywhere(Ranker, problem) -> None:
 
 
 @BOTH
-def test_an_interrupted_training_leaves_no_trace(Ranker, problem) -> None:
-    ranker = make_ranker(Ranker, objective=PairwiseLogistic(temperature=0.5))
-    before = ranker.get_params()
-
-    if Ranker is LGBMRanker:
-
-        def interrupt(env) -> None:
-            raise KeyboardInterrupt
-    else:
-
-        class Interrupt(xgb.callback.TrainingCallback):
-            def after_iteration(self, model, epoch, evals_log):
-                raise KeyboardInterrupt
-
-        interrupt = Interrupt()
-    with pytest.raises(KeyboardInterrupt):
-        ranker.fit(problem.X, problem.y, qid=problem.qid, callbacks=[interrupt])
-    assert ranker.get_params() == before
-    assert not ranker.__sklearn_is_fitted__()
-    ranker.fit(problem.X, problem.y, qid=problem.qid)
-
-
-@BOTH
-def test_trainings_in_threads_share_an_objective(Ranker, make) -> None:
-    objective = PairwiseLogistic()
-    problems = [make(seed) for seed in range(6)]
-
-    def train(p):
-        return make_ranker(Ranker, objective=objective).fit(p.X, p.y, qid=p.qid).predict(p.X)
-
-    alone = [train(p) for p in problems]
-    with ThreadPoolExecutor(3) as pool:
-        together = list(pool.map(train, problems))
-    np.testing.assert_array_equal(np.concatenate(together), np.concatenate(alone))
-
-
-@BOTH
-def test_labels_that_float32_would_join_stay_apart(Ranker, problem) -> None:
+def test_labels_that_are_equal_in_float32_remain_different(Ranker, problem) -> None:
     plain = make_ranker(Ranker).fit(problem.X, problem.y, qid=problem.qid)
     large = make_ranker(Ranker).fit(problem.X, problem.y * 60 + 1.7e9, qid=problem.qid)
     np.testing.assert_array_equal(large.predict(problem.X), plain.predict(problem.X))
 
 
 @pytest.mark.parametrize("scattered", [False, True])
-def test_what_fit_passes_on_to_lightgbm(problem, make, scattered) -> None:
+def test_fit_passes_every_argument_on_to_lightgbm(problem, make, scattered) -> None:
     test = make(1)
     rng = np.random.default_rng(0)
     start, test_start = rng.normal(size=problem.y.size), rng.normal(size=test.y.size)
@@ -263,12 +181,12 @@ def test_what_fit_passes_on_to_lightgbm(problem, make, scattered) -> None:
         "callbacks": [lgb.early_stopping(3, verbose=False)],
     }
     params = {"objective": "lambdarank", "n_estimators": 40}
-    theirs = lgb.LGBMRanker(**make_ranker(LGBMRanker, **params).get_params())
+    native_ranker = lgb.LGBMRanker(**make_ranker(LGBMRanker, **params).get_params())
     if "eval_X" in inspect.signature(lgb.LGBMRanker.fit).parameters:  # since 4.7
         evaluation = {"eval_X": (X_test,), "eval_y": (test.y,)}
     else:
         evaluation = {"eval_set": [(X_test, test.y)]}
-    theirs.fit(
+    native_ranker.fit(
         X,
         problem.y,
         group=problem.sizes,
@@ -282,8 +200,8 @@ def test_what_fit_passes_on_to_lightgbm(problem, make, scattered) -> None:
     if scattered:  # the first rows of all queries, then the others: queries and their rows keep their order
         rows = np.concatenate([problem.starts[:-1], np.setdiff1d(rows, problem.starts[:-1])])
         test_rows = rng.permutation(test.y.size)
-    ours = make_ranker(LGBMRanker, **params)
-    ours.fit(
+    ranker = make_ranker(LGBMRanker, **params)
+    ranker.fit(
         X[rows],
         problem.y[rows],
         qid=problem.qid[rows],
@@ -293,15 +211,15 @@ def test_what_fit_passes_on_to_lightgbm(problem, make, scattered) -> None:
         eval_init_score=[test_start[test_rows]],
         **common,
     )
-    assert ours.best_iteration_ == theirs.best_iteration_
+    assert ranker.best_iteration_ == native_ranker.best_iteration_
     frame = pd.DataFrame(X, columns=common["feature_name"])
-    np.testing.assert_allclose(ours.predict(frame), theirs.predict(frame), rtol=1e-9)
-    for name, values in theirs.evals_result_["held out"].items():
-        np.testing.assert_allclose(ours.evals_result_["held out"][name], values, rtol=1e-6)
-    assert ours.feature_name_ == theirs.feature_name_
+    np.testing.assert_allclose(ranker.predict(frame), native_ranker.predict(frame), rtol=1e-9)
+    for name, values in native_ranker.evals_result_["held out"].items():
+        np.testing.assert_allclose(ranker.evals_result_["held out"][name], values, rtol=1e-6)
+    assert ranker.feature_name_ == native_ranker.feature_name_
 
 
-def test_what_fit_passes_on_to_xgboost(problem, make) -> None:
+def test_fit_passes_every_argument_on_to_xgboost(problem, make) -> None:
     test = make(1)
     rng = np.random.default_rng(0)
     start, test_start = rng.normal(size=problem.y.size), rng.normal(size=test.y.size)
@@ -320,12 +238,56 @@ def test_what_fit_passes_on_to_xgboost(problem, make) -> None:
         "sample_weight_eval_set": [np.linspace(1, 2, test.sizes.size)],
         "group": problem.sizes,
     }
-    ours = make_ranker(XGBRanker, **params)
-    theirs = xgb.XGBRanker(**ours.get_params()).fit(problem.X, problem.y, **arguments, **feature_weights)
-    ours.fit(problem.X, problem.y, **arguments, **feature_weights)
-    np.testing.assert_array_equal(ours.predict(problem.X), theirs.predict(problem.X))
-    assert ours.best_iteration == theirs.best_iteration
-    assert ours.evals_result_ == theirs.evals_result_
+    ranker = make_ranker(XGBRanker, **params)
+    native_ranker = xgb.XGBRanker(**ranker.get_params()).fit(problem.X, problem.y, **arguments, **feature_weights)
+    ranker.fit(problem.X, problem.y, **arguments, **feature_weights)
+    np.testing.assert_array_equal(ranker.predict(problem.X), native_ranker.predict(problem.X))
+    assert ranker.best_iteration == native_ranker.best_iteration
+    assert ranker.evals_result_ == native_ranker.evals_result_
+
+
+@pytest.mark.parametrize("Ranker", [LGBMRanker, XGBRanker])
+def test_an_objective_uses_the_n_jobs_of_the_ranker_unless_it_has_n_threads(Ranker, problem, monkeypatch) -> None:
+    used = record_threads(monkeypatch)
+    for n_jobs, objective, expected in ((1, "bpr", 1), (1, PairwiseLogistic(n_threads=2), 2)):
+        Ranker(objective=objective, n_estimators=2, n_jobs=n_jobs, eval_metric="ndcg@3").fit(
+            problem.X, problem.y, qid=problem.qid
+        )
+        assert set(used) == {expected}
+        used.clear()
+
+
+@BOTH
+def test_trainings_in_threads_share_an_objective(Ranker, make) -> None:
+    objective = PairwiseLogistic()
+    problems = [make(seed) for seed in range(6)]
+
+    def train(p):
+        return make_ranker(Ranker, objective=objective).fit(p.X, p.y, qid=p.qid).predict(p.X)
+
+    alone = [train(p) for p in problems]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(train, problems))
+    np.testing.assert_array_equal(np.concatenate(together), np.concatenate(alone))
+
+
+def test_callbacks_of_xgboost_observe_training_and_keep_the_best_model(problem) -> None:
+    seen = []
+
+    class Observer(xgb.callback.TrainingCallback):
+        def after_iteration(self, model, epoch, evals_log):
+            seen.append(evals_log["validation_0"]["pair_accuracy"][-1])
+            return False
+
+    ranker = make_ranker(
+        XGBRanker,
+        n_estimators=60,
+        eval_metric="pair_accuracy",
+        callbacks=[Observer(), xgb.callback.EarlyStopping(rounds=3, save_best=True)],
+    )
+    ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_qid=[problem.qid])
+    assert len(seen) == len(history_of(ranker)["pair_accuracy"])
+    assert ranker.get_booster().num_boosted_rounds() == ranker.best_iteration + 1
 
 
 def test_a_model_in_training_can_be_pickled(problem, tmp_path) -> None:
@@ -341,7 +303,7 @@ def test_a_model_in_training_can_be_pickled(problem, tmp_path) -> None:
 
 
 class Each(xgb.callback.TrainingCallback):
-    """Calls a function of the model after each round."""
+    """A callback that calls a function of the model after each round."""
 
     def __init__(self, function) -> None:
         super().__init__()
@@ -352,9 +314,9 @@ class Each(xgb.callback.TrainingCallback):
         return False
 
 
-class TestWhatABoosterMayDoMeanwhile:
+class TestCallbacksOfXGBoost:
     @pytest.mark.parametrize("objective", ["pairwise_logistic", "rank:ndcg"])
-    def test_evaluate_another_set(self, problem, make, objective) -> None:
+    def test_they_may_evaluate_another_set(self, problem, make, objective) -> None:
         other = make(7)
         dmatrix = xgb.DMatrix(other.X, other.y, group=other.sizes, nthread=1)
         seen = []
@@ -366,7 +328,7 @@ class TestWhatABoosterMayDoMeanwhile:
         assert all("mrr" not in message for message in seen)
         assert {len(values) for values in history_of(ranker).values()} == {12}
 
-    def test_copy_the_model(self, problem) -> None:
+    def test_they_may_copy_the_model(self, problem) -> None:
         kept = []
         ranker = make_ranker(XGBRanker, eval_metric="mrr", callbacks=[Each(lambda m: kept.append(copy.deepcopy(m)))])
         ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)])

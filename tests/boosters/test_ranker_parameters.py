@@ -1,26 +1,17 @@
-"""The rankers as scikit-learn estimators: parameters, copies, saving."""
+"""Parameters of the rankers, and of their objectives, as scikit-learn reads and sets them."""
 
 from __future__ import annotations
 
-import copy
 import inspect
-import pickle
-import subprocess
-import sys
 
-import joblib
+import lightgbm as lgb
 import numpy as np
 import pytest
+import xgboost as xgb
+from _support.rankers import BOTH, history_of, make_ranker
 from sklearn.base import clone
 
-from gbdt_pairloss import BPR, PairwiseLogistic
-
-lgb = pytest.importorskip("lightgbm", minversion="4.0")
-xgb = pytest.importorskip("xgboost")
-
-from _support.rankers import BOTH, history_of, make_ranker  # noqa: E402
-
-from gbdt_pairloss import LGBMRanker, XGBRanker  # noqa: E402
+from gbdt_pairloss import BPR, LGBMRanker, PairwiseLogistic, XGBRanker
 
 
 @BOTH
@@ -52,55 +43,7 @@ def test_nested_parameters_reach_the_objective(Ranker, problem) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("objective", ["bpr", BPR(threshold=1.5), PairwiseLogistic(temperature=0.5), None])
-def test_pickle_joblib_clone_and_copy(Ranker, problem, objective, tmp_path) -> None:
-    params = {} if objective is None else {"objective": objective}
-    ranker = make_ranker(Ranker, **params).fit(problem.X, problem.y, qid=problem.qid)
-    expected = ranker.predict(problem.X)
-    joblib.dump(ranker, tmp_path / "ranker.joblib")
-    for twin in (
-        pickle.loads(pickle.dumps(ranker)),
-        joblib.load(tmp_path / "ranker.joblib"),
-        copy.deepcopy(ranker),
-        clone(ranker).fit(problem.X, problem.y, qid=problem.qid),
-    ):
-        np.testing.assert_array_equal(twin.predict(problem.X), expected)
-        assert repr(twin) == repr(ranker)
-    if isinstance(objective, PairwiseLogistic):
-        assert clone(ranker).objective is not objective
-
-
-@BOTH
-@pytest.mark.parametrize("stopped", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_a_saved_model_needs_us_no_more(Ranker, problem, make, tmp_path, stopped) -> None:
-    ranker = make_ranker(Ranker)
-    arguments = {"qid": problem.qid}
-    if stopped:
-        test = make(99)
-        arguments |= {"eval_set": [(test.X, test.y)], "eval_group": [test.sizes], "eval_metric": "mrr"}
-        ranker.set_params(n_estimators=200)
-        if Ranker is LGBMRanker:
-            arguments["callbacks"] = [lgb.early_stopping(3, verbose=False)]
-        else:
-            ranker.set_params(early_stopping_rounds=3)
-    ranker.fit(problem.X, problem.y, **arguments)
-    np.save(tmp_path / "X.npy", problem.X)
-    np.save(tmp_path / "scores.npy", ranker.predict(problem.X))
-    if Ranker is LGBMRanker:
-        ranker.booster_.save_model(tmp_path / "model.txt")
-        load = "import lightgbm; scores = lightgbm.Booster(model_file='model.txt').predict(X)"
-    else:
-        ranker.save_model(tmp_path / "model.json")
-        load = "import xgboost; r = xgboost.XGBRanker(); r.load_model('model.json'); scores = r.predict(X)"
-    program = (
-        f"import sys, numpy as np; X = np.load('X.npy'); {load}; "
-        "assert (scores == np.load('scores.npy')).all(); assert not any('gbdt_pairloss' in m for m in sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
-
-
-@BOTH
-def test_parameters_are_left_as_they_were(Ranker, problem) -> None:
+def test_fit_leaves_the_parameters_unchanged(Ranker, problem) -> None:
     ranker = make_ranker(Ranker, objective="bpr")
     before = ranker.get_params()
     ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_qid=[problem.qid])
@@ -113,14 +56,14 @@ def test_parameters_are_left_as_they_were(Ranker, problem) -> None:
 
 class TestObjectiveParameter:
     @BOTH
-    def test_a_parameter_without_its_prefix_is_refused(self, Ranker) -> None:
+    def test_a_parameter_of_the_objective_without_its_prefix_is_refused(self, Ranker) -> None:
         with pytest.raises(ValueError, match="threshold is a parameter of the objective: write objective__threshold"):
             make_ranker(Ranker, objective="bpr", threshold=2)
         with pytest.raises(ValueError, match="write objective__temperature"):
             make_ranker(Ranker).set_params(temperature=2.0)
 
     @BOTH
-    def test_a_refused_parameter_leaves_all_as_it_was(self, Ranker) -> None:
+    def test_a_refused_parameter_changes_nothing(self, Ranker) -> None:
         objective = PairwiseLogistic(temperature=2.0)
         ranker = make_ranker(Ranker, objective=objective)
         with pytest.raises(ValueError, match="Invalid parameter 'zzz'"):
@@ -130,26 +73,26 @@ class TestObjectiveParameter:
         assert (objective.temperature, ranker.get_params()["objective__temperature"]) == (2.0, 3.0)
 
     @BOTH
-    def test_the_class_instead_of_an_object(self, Ranker, problem) -> None:
+    def test_a_class_is_refused_as_an_objective(self, Ranker, problem) -> None:
         with pytest.raises(ValueError, match=r"objective is the class BPR; give an object, BPR\(\)"):
             make_ranker(Ranker, objective=BPR).fit(problem.X, problem.y, qid=problem.qid)
 
     @BOTH
-    def test_an_objective_of_the_users_own(self, Ranker, problem) -> None:
-        class Mine(PairwiseLogistic):
-            name = "mine"
+    def test_a_subclass_of_an_objective_trains_under_its_own_name(self, Ranker, problem) -> None:
+        class Subclass(PairwiseLogistic):
+            name = "subclass"
 
         y = problem.y - 2
-        ranker = make_ranker(Ranker, objective=Mine(ignore_negative_labels=False))
+        ranker = make_ranker(Ranker, objective=Subclass(ignore_negative_labels=False))
         ranker.fit(problem.X, y, qid=problem.qid, eval_set=[(problem.X, y)])
-        assert list(history_of(ranker)) == ["mine"]
+        assert list(history_of(ranker)) == ["subclass"]
 
     @pytest.mark.parametrize("alias", ["loss", "application"])
-    def test_lightgbms_other_names_for_it(self, problem, alias) -> None:
+    def test_other_names_of_lightgbm_for_the_objective_are_refused(self, problem, alias) -> None:
         with pytest.raises(ValueError, match=f"{alias}='lambdarank' would take the place of objective"):
             make_ranker(LGBMRanker, **{alias: "lambdarank"}).fit(problem.X, problem.y, qid=problem.qid)
 
-    def test_it_stays_when_a_model_is_loaded(self, problem, tmp_path) -> None:
+    def test_the_objective_remains_when_a_model_is_loaded(self, problem, tmp_path) -> None:
         first = make_ranker(XGBRanker, objective="bpr").fit(problem.X, problem.y, qid=problem.qid)
         first.save_model(tmp_path / "model.json")
         second = make_ranker(XGBRanker, objective="bpr")
@@ -160,7 +103,7 @@ class TestObjectiveParameter:
 
 
 @BOTH
-def test_parameters_are_shown_as_scikit_learn_does(Ranker) -> None:
+def test_parameters_are_listed_and_printed_as_scikit_learn_does(Ranker) -> None:
     native = lgb.LGBMRanker if Ranker is LGBMRanker else xgb.XGBRanker
     own = {"objective": "pairwise_logistic", "eval_fraction": None}
     assert Ranker().get_params() == {**native().get_params(), **own}

@@ -1,23 +1,16 @@
-"""What the rankers evaluate: metrics by name, sets, early stopping, score."""
+"""Evaluation of the rankers: metrics in every form, evaluation sets, score."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.sparse
+from _support.rankers import BOTH, history_of, make_ranker
 
-from gbdt_pairloss import BPR, PairwiseLogistic, metrics
-
-lgb = pytest.importorskip("lightgbm", minversion="4.0")
-xgb = pytest.importorskip("xgboost")
-
-from _support.rankers import BOTH, history_of, make_ranker  # noqa: E402
-
-from gbdt_pairloss import LGBMRanker, XGBRanker  # noqa: E402
+from gbdt_pairloss import BPR, LGBMRanker, PairwiseLogistic, XGBRanker, metrics
 
 
 @BOTH
-def test_metrics_by_name_are_ours(Ranker, problem) -> None:
+def test_metrics_by_name_have_the_values_of_the_metric_functions(Ranker, problem) -> None:
     names = ["ndcg@10", "map", "pair_accuracy", "mrr", "spearman", "pairwise_logistic", "bpr"]
     w = np.random.default_rng(0).uniform(0.5, 2, problem.sizes.size)
     weights = "eval_sample_weight" if Ranker is LGBMRanker else "sample_weight_eval_set"
@@ -54,7 +47,7 @@ def test_metrics_by_name_are_ours(Ranker, problem) -> None:
 
 
 @BOTH
-def test_default_metric(Ranker, problem) -> None:
+def test_the_default_metric_is_ndcg_or_the_loss_if_labels_are_negative(Ranker, problem) -> None:
     ranker = make_ranker(Ranker)
     ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X.copy(), problem.y)], eval_qid=[problem.qid])
     expected = [f"ndcg@{k}" for k in range(1, 6)] if Ranker is LGBMRanker else ["ndcg"]
@@ -63,37 +56,6 @@ def test_default_metric(Ranker, problem) -> None:
     y = problem.y - 1.5
     signed.fit(problem.X, y, qid=problem.qid, eval_set=[(problem.X.copy(), y)], eval_qid=[problem.qid])
     assert list(history_of(signed)) == ["pairwise_logistic"]
-
-
-@BOTH
-@pytest.mark.parametrize("metric", ["mrr", "pair_accuracy", "recall@3", "pairwise_logistic"])
-def test_early_stopping_knows_the_direction(Ranker, problem, make, metric) -> None:
-    # XGBoost minimises whatever is not called ndcg, map, auc or pre.
-    test = make(99)
-    kwargs = {"eval_set": [(test.X, test.y)], "eval_group": [test.sizes], "eval_metric": ["ndcg@5", metric]}
-    params = {"n_estimators": 200, "learning_rate": 0.3}
-    if Ranker is LGBMRanker:
-        ranker = make_ranker(Ranker, **params)
-        kwargs["eval_metric"] = [metric]  # LightGBM stops when any one metric does
-        kwargs["callbacks"] = [lgb.early_stopping(5, verbose=False)]
-        ranker.fit(problem.X, problem.y, group=problem.sizes, **kwargs)
-        best = ranker.best_iteration_ - 1
-    else:
-        ranker = make_ranker(Ranker, early_stopping_rounds=5, **params)
-        ranker.fit(problem.X, problem.y, group=problem.sizes, **kwargs)
-        best = ranker.best_iteration_
-        assert best == ranker.best_iteration
-        own = make_ranker(Ranker, callbacks=[xgb.callback.EarlyStopping(rounds=5)], **params)
-        assert own.fit(problem.X, problem.y, group=problem.sizes, **kwargs).best_iteration == best
-        assert ranker.early_stopping_rounds == 5
-    values = np.array(history_of(ranker)[metric])
-    assert best == (values.argmin() if metric == "pairwise_logistic" else values.argmax())
-    assert len(values) == best + 6 < 200
-    assert ranker.predict(problem.X) == pytest.approx(
-        make_ranker(Ranker, **{**params, "n_estimators": int(best) + 1})
-        .fit(problem.X, problem.y, group=problem.sizes)
-        .predict(problem.X)
-    )
 
 
 def test_a_callable_metric_of_xgboost_is_a_mean_over_queries(problem) -> None:
@@ -119,7 +81,7 @@ def test_a_callable_metric_of_xgboost_is_a_mean_over_queries(problem) -> None:
     assert history_of(ranker)["share_right"][-1] == pytest.approx(expected)
 
 
-def test_lightgbms_own_forms_still_work(problem) -> None:
+def test_native_metrics_and_forms_of_lightgbm_work(problem) -> None:
     def constant(y_true, y_pred):
         return "constant", 3.0, True
 
@@ -137,9 +99,42 @@ def test_lightgbms_own_forms_still_work(problem) -> None:
     assert list(history_of(ranker)) == ["l2", "constant", "ndcg@2", "ndcg@4"]
 
 
+def test_native_metrics_of_xgboost_work(problem) -> None:
+    names = ["mphe", "poisson-nloglik", "tweedie-nloglik@1.5", "error@0.3"]
+    for objective in ("rank:ndcg", "pairwise_logistic"):
+        ranker = make_ranker(XGBRanker, objective=objective)
+        ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_metric=names)
+        assert list(history_of(ranker)) == names
+
+
+def test_ranks_given_to_the_constructor_of_lightgbm_are_used(problem) -> None:
+    for params in ({"eval_at": [3]}, {"ndcg_at": "3"}):
+        ranker = make_ranker(LGBMRanker, **params)
+        with pytest.warns(UserWarning, match="Found '(eval_at|ndcg_at)' in params"):  # by LightGBM
+            ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)])
+        assert list(history_of(ranker)) == ["ndcg@3"]
+
+
+def test_native_objectives_of_lightgbm_recognise_the_training_set(problem) -> None:
+    w = np.linspace(1, 2, problem.y.size)
+    ranker = make_ranker(LGBMRanker, objective="lambdarank")
+    ranker.fit(
+        problem.X,
+        problem.y,
+        group=problem.sizes,
+        sample_weight=w,
+        eval_set=[(problem.X, problem.y)],
+        eval_group=[list(problem.sizes)],
+    )
+    assert list(ranker.evals_result_) == ["training"]
+    ranker = make_ranker(LGBMRanker, objective="lambdarank", metric="pair_accuracy")
+    ranker.fit(problem.X, problem.y, group=problem.sizes, eval_set=[(problem.X, problem.y)])
+    assert list(history_of(ranker)) == ["pair_accuracy"]
+
+
 class TestEvaluation:
     @BOTH
-    def test_the_training_set_with_other_queries_or_weights_is_another_set(self, Ranker, problem) -> None:
+    def test_the_training_set_with_other_queries_or_weights_is_a_set_of_its_own(self, Ranker, problem) -> None:
         X, y = problem.X, problem.y
         other = np.arange(y.size) // 10
         w = np.random.default_rng(0).uniform(0.1, 5, problem.sizes.size)
@@ -152,7 +147,7 @@ class TestEvaluation:
         assert history_of(ranker)["ndcg@5"][-1] == pytest.approx(expected, rel=1e-6)
 
     @BOTH
-    def test_every_way_of_naming_a_metric(self, Ranker, problem) -> None:
+    def test_metrics_by_name_by_object_and_by_function(self, Ranker, problem) -> None:
         objective = PairwiseLogistic(temperature=0.5)
         asked = [
             metrics.get_metric("ndcg@3", gain="linear"),
@@ -175,17 +170,22 @@ class TestEvaluation:
         ("asked", "error", "message"),
         [
             (["ndcg@3", metrics.get_metric("ndcg@3", gain="linear")], ValueError, "two different metrics called"),
+            (
+                ["pairwise_logistic", PairwiseLogistic(temperature=9.0)],
+                ValueError,
+                "two different metrics called 'pairwise_logistic'",
+            ),
             ([metrics.ndcg], TypeError, "takes a metric of ours by name, 'ndcg'"),
         ],
     )
-    def test_metrics_that_are_refused(self, Ranker, problem, asked, error, message) -> None:
+    def test_ambiguous_metrics_and_plain_functions_are_refused(self, Ranker, problem, asked, error, message) -> None:
         with pytest.raises(error, match=message):
             make_ranker(Ranker).fit(
                 problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_metric=asked
             )
 
     @BOTH
-    def test_labels_that_a_metric_refuses_are_named_as_the_caller_knows_them(self, Ranker, problem) -> None:
+    def test_labels_that_a_metric_refuses_are_named_by_set_row_and_query(self, Ranker, problem) -> None:
         order = np.random.default_rng(0).permutation(problem.y.size)
         y = problem.y[order] + 1
         y[200] = -3
@@ -212,26 +212,15 @@ class TestEvaluation:
             )
 
     @BOTH
-    def test_another_loss_follows_the_rule_for_negative_labels(self, Ranker, problem) -> None:
+    def test_other_losses_and_metrics_follow_the_rule_of_the_objective_for_negative_labels(
+        self, Ranker, problem
+    ) -> None:
         y = problem.y - 1
         ranker = make_ranker(Ranker, objective=BPR(ignore_negative_labels=False))
         ranker.fit(
             problem.X, y, qid=problem.qid, eval_set=[(problem.X, y)], eval_metric=["pairwise_logistic", "pair_accuracy"]
         )
         assert list(history_of(ranker)) == ["pairwise_logistic", "pair_accuracy"]
-
-    def test_early_stopping_of_xgboost_follows_the_last_metric(self, problem, make) -> None:
-        test = make(99)
-        ranker = make_ranker(XGBRanker, n_estimators=100, early_stopping_rounds=3)
-        ranker.fit(
-            problem.X,
-            problem.y,
-            group=problem.sizes,
-            eval_set=[(test.X, test.y)],
-            eval_group=[test.sizes],
-            eval_metric=["pair_accuracy", "rmse"],
-        )
-        assert ranker.best_iteration == np.argmin(history_of(ranker)["rmse"])
 
     @pytest.mark.parametrize(
         ("parameter", "eval_at", "expected"),
@@ -244,7 +233,7 @@ class TestEvaluation:
             (None, np.array([2, 4]), ["ndcg@2", "ndcg@4"]),
         ],
     )
-    def test_the_metric_parameter_of_lightgbm(self, problem, parameter, eval_at, expected) -> None:
+    def test_the_metric_parameter_of_lightgbm_chooses_the_metrics(self, problem, parameter, eval_at, expected) -> None:
         params = {} if parameter is None else {"metric": parameter}
         ranker = make_ranker(LGBMRanker, **params)
         ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_at=eval_at)
@@ -252,7 +241,7 @@ class TestEvaluation:
         assert list(history) == expected
         assert {len(values) for values in history.values()} <= {12}
 
-    def test_a_bad_metric_parameter_of_lightgbm(self, problem) -> None:
+    def test_bad_metric_parameters_of_lightgbm_are_refused(self, problem) -> None:
         fit = {"qid": problem.qid, "eval_set": [(problem.X, problem.y)]}
         with pytest.raises(ValueError, match="unknown metric 'foo'"):
             make_ranker(LGBMRanker, metric="foo").fit(problem.X, problem.y, **fit)
@@ -276,68 +265,3 @@ def test_score_takes_weights_and_any_metric(Ranker, problem) -> None:
         ranker.score(problem.X, problem.y, qid=problem.qid, metric="bpr")
     with pytest.raises(TypeError, match="metric must be a name"):
         ranker.score(problem.X, problem.y, qid=problem.qid, metric=metrics.ndcg)
-
-
-def test_lightgbms_own_objective_knows_the_training_set_as_lightgbm_does(problem) -> None:
-    w = np.linspace(1, 2, problem.y.size)
-    ranker = make_ranker(LGBMRanker, objective="lambdarank")
-    ranker.fit(
-        problem.X,
-        problem.y,
-        group=problem.sizes,
-        sample_weight=w,
-        eval_set=[(problem.X, problem.y)],
-        eval_group=[list(problem.sizes)],
-    )
-    assert list(ranker.evals_result_) == ["training"]
-    ranker = make_ranker(LGBMRanker, objective="lambdarank", metric="pair_accuracy")
-    ranker.fit(problem.X, problem.y, group=problem.sizes, eval_set=[(problem.X, problem.y)])
-    assert list(history_of(ranker)) == ["pair_accuracy"]
-
-
-def test_the_ranks_of_lightgbms_constructor(problem) -> None:
-    for params in ({"eval_at": [3]}, {"ndcg_at": "3"}):
-        ranker = make_ranker(LGBMRanker, **params)
-        with pytest.warns(UserWarning, match="Found '(eval_at|ndcg_at)' in params"):  # LightGBM's own words
-            ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)])
-        assert list(history_of(ranker)) == ["ndcg@3"]
-
-
-def test_any_metric_of_xgboosts(problem) -> None:
-    names = ["mphe", "poisson-nloglik", "tweedie-nloglik@1.5", "error@0.3"]
-    for objective in ("rank:ndcg", "pairwise_logistic"):
-        ranker = make_ranker(XGBRanker, objective=objective)
-        ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_metric=names)
-        assert list(history_of(ranker)) == names
-
-
-@BOTH
-def test_two_losses_of_one_name_are_refused(Ranker, problem) -> None:
-    asked = ["pairwise_logistic", PairwiseLogistic(temperature=9.0)]
-    with pytest.raises(ValueError, match="two different metrics called 'pairwise_logistic'"):
-        make_ranker(Ranker).fit(
-            problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_metric=asked
-        )
-
-
-@BOTH
-def test_a_sparse_set_may_lack_the_last_features(Ranker, problem) -> None:
-    # Files read one by one end with the largest feature that each of them has.
-    X = scipy.sparse.csr_matrix(problem.X)
-    X[:40, -1] = 0
-    X.eliminate_zeros()
-    some = slice(0, problem.starts[np.searchsorted(problem.starts, 40, side="right") - 1])
-    narrow = X[some, :-1]
-    assert narrow.shape[1] == X.shape[1] - 1
-    histories = []
-    for evaluated in (X[some], narrow):
-        ranker = make_ranker(Ranker).fit(
-            X,
-            problem.y,
-            qid=problem.qid,
-            eval_set=[(evaluated, problem.y[some])],
-            eval_qid=[problem.qid[some]],
-            eval_metric=["ndcg@5"],
-        )
-        histories.append(history_of(ranker, 0)["ndcg@5"])
-    np.testing.assert_array_equal(*histories)

@@ -1,4 +1,4 @@
-"""What holds for every metric: forms of input, order of rows, monotone scores, weights, undefined queries, size."""
+"""Properties of every metric: forms of input, order of rows, monotone scores, weights, undefined queries, size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gbdt_pairloss import metrics
 
 NAMES = sorted({definition.name for definition in metrics.METRICS.values()})
 CUT = ("ndcg", "average_precision", "reciprocal_rank", "precision", "recall", "hit_rate", "err")
-TIED = [name for name in NAMES if name != "err"]  # ERR takes tied rows in row order
+TIED = [name for name in NAMES if name != "err"]  # ERR ranks tied rows in row order
 UNDEFINED_IS_SKIPPED = ("pair_accuracy", "auc", "spearman")
 
 
@@ -22,7 +22,7 @@ def function(name):
 
 
 def lists(seed=0, n_lists=30, size=8, n_scores=5):
-    """2-D labels and scores with ties; every list has a relevant row and another."""
+    """Return 2-D labels and scores with ties; every list has a relevant row and one that is not."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 4, (n_lists, size)).astype(float)
     labels[:, 0], labels[:, 1] = 2.0, 0.0
@@ -56,7 +56,7 @@ def test_all_forms_of_input_agree(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_masked_rows_take_no_part_whatever_they_hold(name):
+def test_masked_rows_do_not_count_whatever_they_contain(name):
     labels, scores = lists()
     expected = function(name)(labels, scores, per_query=True)
     mask = np.ones((labels.shape[0], 12), dtype=bool)
@@ -103,13 +103,13 @@ def test_an_integer_query_weight_is_a_number_of_copies(seed, weights, name):
     assert weighted == pytest.approx(copied, rel=1e-12)
 
 
-def test_query_weights_go_by_first_appearance():
+def test_query_weights_are_in_the_order_in_which_queries_first_appear():
     # Query "b" (weight 3) is ranked right, "a" wrong.
     assert metrics.pair_accuracy([1, 1, 0, 0], [2, 1, 1, 2], qid=["b", "a", "b", "a"], query_weight=[3, 1]) == 3 / 4
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_mean_is_that_of_the_queries(name):
+def test_a_metric_is_the_weighted_mean_of_its_values_per_query(name):
     labels, scores = lists(seed=4)
     weights = np.random.default_rng(5).random(labels.shape[0])
     values = function(name)(labels, scores, per_query=True)
@@ -122,18 +122,18 @@ def test_the_mean_is_that_of_the_queries(name):
 
 
 @pytest.mark.parametrize("name", CUT)
-def test_a_cut_beyond_the_list_is_the_whole_list(name):
+def test_a_cut_longer_than_the_list_is_the_whole_list(name):
     labels, scores = lists(seed=6)
     whole, cut = function(name)(labels, scores), function(name)(labels, scores, k=1000)
-    if name == "precision":  # ÷ k, as trec_eval
+    if name == "precision":  # precision divides by k, as in trec_eval
         assert cut == pytest.approx(whole * labels.shape[1] / 1000, rel=1e-13)
     else:
         assert cut == whole
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_undefined_queries(name):
-    """Two good queries, one whose labels are all 0, one without rows, one whose rows are all masked."""
+def test_undefined_queries_count_as_empty_says(name):
+    """Two queries are defined; one has labels of 0 only, one has no rows, and one has all rows masked."""
     labels = np.array([1, 0, 0, 0, 0, 1, 0, 1, 1], dtype=float)
     scores = np.array([2, 1, 3, 2, 1, 1, 2, 1, 2], dtype=float)
     mask = np.array([1] * 7 + [0] * 2, dtype=bool)
@@ -159,19 +159,19 @@ def test_undefined_queries(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_per_query_values_of_input_without_any_defined_query(name):
+def test_values_per_query_are_nan_without_rows(name):
     assert np.isnan(function(name)([], [], group=[0, 0], per_query=True)).all()
     assert function(name)([], [], group=[], per_query=True).shape == (0,)
 
 
 @pytest.mark.parametrize("name", ["pair_accuracy", "spearman"])
-def test_negative_labels_are_labels_like_any_other(name):
+def test_pair_accuracy_and_spearman_take_negative_labels(name):
     labels, scores = lists(seed=7)
     assert function(name)(labels - 2, scores) == function(name)(labels, scores)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_input_is_left_as_it_was(name):
+def test_input_may_be_read_only(name):
     labels, scores = lists(seed=8)
     labels.setflags(write=False)
     scores.setflags(write=False)
@@ -182,8 +182,8 @@ def test_input_is_left_as_it_was(name):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("tied", [False, True])
-def test_large_groups_cost_little(name, tied):
-    """200,000 rows, one query of 100,000: an n x n array would need 80 GB, a loop over rows or orders minutes."""
+def test_queries_of_100_000_rows_take_little_time_and_memory(name, tied):
+    """Half of 200,000 rows are one query. An n x n array would need 80 GB, a loop over rows or orders minutes."""
     rng = np.random.default_rng(9)
     n = 200_000
     labels = np.abs(rng.normal(size=n)) if name in UNDEFINED_IS_SKIPPED else rng.integers(0, 5, n).astype(float)

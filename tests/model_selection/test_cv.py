@@ -1,6 +1,8 @@
-"""``cv``: the boosters' own cross-validation on folds of whole queries."""
+"""``cv``: the cross-validation of the boosters on folds of whole queries."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ pytest.importorskip("xgboost")
 
 import lightgbm as lgb
 import xgboost as xgb
+from _support.boosters import assert_same_in_float32
 from sklearn.model_selection import GroupKFold, KFold
 
 from gbdt_pairloss import BPR, PairwiseLogistic, attach, cv, metrics
@@ -38,50 +41,77 @@ def last_test_value(results) -> float:
     return np.asarray(results[names[0]])[-1]
 
 
-class Spy(PairwiseLogistic):
-    """Writes down the data of every plan."""
+class Recording(PairwiseLogistic):
+    """An objective that records what it is called with, and what it returns."""
 
-    seen: list = []  # noqa: RUF012
+    trained: list = []  # noqa: RUF012
+    evaluated: list = []  # noqa: RUF012
 
-    def plan(self, data):
-        self.seen.append(data)
-        return super().plan(data)
+    def __call__(self, preds, dataset):
+        result = super().__call__(preds, dataset)
+        self.trained.append((*contents(dataset), preds.copy(), result))
+        return result
+
+    def metric(self, preds, dataset):
+        result = super().metric(preds, dataset)
+        self.evaluated.append((*contents(dataset), preds.copy(), result[1]))
+        return result
+
+
+def contents(dataset):
+    """Return copies of the labels and the query sizes of a dataset."""
+    labels = dataset.get_label().copy()
+    if isinstance(dataset, lgb.Dataset):
+        return labels, np.array(dataset.get_group())
+    return labels, np.diff(dataset.get_uint_info("group_ptr"))
 
 
 @pytest.fixture
-def seen():
-    Spy.seen.clear()
-    return Spy.seen
+def recording():
+    Recording.trained.clear()
+    Recording.evaluated.clear()
+    return Recording()
 
 
 @BOOSTERS
 @pytest.mark.parametrize("folds", [None, GroupKFold(3), "rows"])
-def test_every_query_is_whole_and_its_weights_go_along(booster, folds, problem, seen) -> None:
+def test_every_fold_has_whole_queries_with_their_weights(booster, folds, problem, recording) -> None:
     query_weight = np.random.default_rng(0).uniform(0.5, 2, problem.sizes.size)
     loser_weight = np.arange(1.0, problem.y.size + 1)
-    dataset = dataset_of(booster, problem, query_weight)
+    # Each row has a label of its own, by which it is recognised in a fold.
+    y = np.random.default_rng(1).permutation(problem.y.size).astype(float)
+    row_of = np.argsort(y)
+    dataset = dataset_of(booster, replace(problem, y=y), query_weight)
     attach(dataset, loser_weight=loser_weight)
-    if folds == "rows":  # in no order
+    if folds == "rows":  # rows in random order
         rng = np.random.default_rng(0)
         folds = [tuple(rng.permutation(p) for p in f) for f in GroupKFold(3).split(problem.X, groups=problem.qid)]
-    cv(params_of(booster, Spy()), dataset, 2, folds=folds, nfold=3)
-    parts = {data.groups.n_rows: data for data in seen}.values()
-    assert len(seen) >= 6  # training and test set of each fold
-    for data in parts:
-        rows = data.loser_weight.astype(int) - 1
+    cv(params_of(booster, recording), dataset, 2, folds=folds, nfold=3)
+
+    def expected_arguments(labels, sizes):
+        rows = row_of[labels.astype(int)]
         queries = np.unique(problem.qid[rows])
         np.testing.assert_array_equal(np.sort(rows), np.flatnonzero(np.isin(problem.qid, queries)))
-        np.testing.assert_array_equal(data.groups.sizes, problem.sizes[queries])
-        np.testing.assert_array_equal(data.labels, problem.y[rows].astype(np.float32))
-        expected = query_weight[queries].astype(np.float32)
-        if booster == "lightgbm":
-            np.testing.assert_array_equal(data.item_weight, np.repeat(expected, problem.sizes[queries]))
-        else:
-            np.testing.assert_array_equal(data.query_weight, expected)
+        np.testing.assert_array_equal(sizes, problem.sizes[queries])
+        weights = {"sample_weight": query_weight[queries], "loser_weight": loser_weight[rows]}
+        return rows, {"group": sizes, **weights}
+
+    objective = PairwiseLogistic()
+    for labels, sizes, scores, result in recording.trained:
+        rows, arguments = expected_arguments(labels, sizes)
+        assert_same_in_float32(result, objective.gradient_hessian(y[rows], scores, **arguments))
+    for labels, sizes, scores, value in recording.evaluated:
+        rows, arguments = expected_arguments(labels, sizes)
+        expected = objective.loss(y[rows], scores, **arguments, reduction="pair_weights")
+        assert value == pytest.approx(expected, rel=1e-6)
+    training_sets = {frozenset(labels) for labels, *_ in recording.trained}
+    evaluation_sets = {frozenset(labels) for labels, *_ in recording.evaluated}
+    assert len(training_sets) == 3
+    assert {frozenset(y) - part for part in training_sets} <= evaluation_sets
 
 
 @BOOSTERS
-def test_it_is_the_training_of_each_fold(booster, problem) -> None:
+def test_the_result_is_the_mean_over_the_trainings_of_each_fold(booster, problem) -> None:
     objective = PairwiseLogistic(normalize="query")
     folds = list(GroupKFold(3).split(problem.X, groups=problem.qid))
     results = cv(params_of(booster, objective), dataset_of(booster, problem), 5, folds=folds)
@@ -89,7 +119,7 @@ def test_it_is_the_training_of_each_fold(booster, problem) -> None:
     for train, test in folds:
         sizes = [problem.sizes[np.unique(problem.qid[rows])] for rows in (train, test)]
         if booster == "lightgbm":
-            # cv makes bins of all rows.
+            # lightgbm.cv bins the features of all rows at once.
             whole = dataset_of(booster, problem).construct()
             model = lgb.train(params_of(booster, objective), whole.subset(train), 5)
             scores = model.predict(problem.X[test])
@@ -102,7 +132,7 @@ def test_it_is_the_training_of_each_fold(booster, problem) -> None:
 
 
 @BOOSTERS
-def test_metrics_of_ones_own_and_native_objectives(booster, problem) -> None:
+def test_given_metrics_and_native_objectives_are_evaluated(booster, problem) -> None:
     named = "feval" if booster == "lightgbm" else "custom_metric"
     results = cv(params_of(booster), dataset_of(booster, problem), 3, nfold=3, **{named: metrics.feval("ndcg@5")})
     assert 0.5 < last_test_value(results) <= 1
@@ -114,7 +144,7 @@ def test_metrics_of_ones_own_and_native_objectives(booster, problem) -> None:
 
 
 @BOOSTERS
-def test_our_metrics_by_name(booster, problem) -> None:
+def test_metrics_by_name_are_evaluated(booster, problem) -> None:
     key = "metric" if booster == "lightgbm" else "eval_metric"
     results = cv(params_of(booster, **{key: ["spearman", "rmse", "bpr"]}), dataset_of(booster, problem), 3, nfold=3)
     by_name = {name.partition("-")[2] if booster == "xgboost" else name.removeprefix("valid ") for name in results}
@@ -131,7 +161,7 @@ def test_our_metrics_by_name(booster, problem) -> None:
 
 
 @BOOSTERS
-def test_parameters_of_the_objective(booster, problem) -> None:
+def test_nested_parameters_reach_the_objective(booster, problem) -> None:
     dataset = dataset_of(booster, problem)
     nested = cv(params_of(booster, objective__temperature=3.0), dataset, 3, nfold=3)
     direct = cv(params_of(booster, PairwiseLogistic(temperature=3.0)), dataset, 3, nfold=3)
@@ -143,7 +173,7 @@ def test_parameters_of_the_objective(booster, problem) -> None:
         )
 
 
-def test_early_stopping_of_xgboost_knows_the_direction(problem) -> None:
+def test_early_stopping_of_xgboost_uses_the_direction_of_the_metric(problem) -> None:
     results = cv(
         params_of("xgboost", eval_metric="spearman", learning_rate=0.1),
         dataset_of("xgboost", problem),
@@ -152,11 +182,11 @@ def test_early_stopping_of_xgboost_knows_the_direction(problem) -> None:
         early_stopping_rounds=5,
     )
     curve = np.asarray(results["test-spearman-mean"])
-    assert curve.size > 2  # as a loss its first value would be the best
+    assert curve.size > 2  # if it were minimised, its first value would be the best
     assert curve[-1] == curve.max()
 
 
-def test_other_places_of_the_objective(problem) -> None:
+def test_the_objective_may_be_given_by_other_names_but_not_twice(problem) -> None:
     expected = last_test_value(cv(params_of("lightgbm"), dataset_of("lightgbm", problem), 3, nfold=3))
     params = params_of("lightgbm")
     params["application"] = params.pop("objective")
@@ -172,7 +202,7 @@ def test_other_places_of_the_objective(problem) -> None:
 
 
 @BOOSTERS
-def test_the_dataset_and_the_parameters_stay_as_they_were(booster, problem) -> None:
+def test_the_dataset_and_the_parameters_remain_unchanged(booster, problem) -> None:
     dataset, params = dataset_of(booster, problem, np.ones(problem.sizes.size)), params_of(booster)
     before = dict(params)
     first = cv(params, dataset, 3, nfold=3)
@@ -184,7 +214,7 @@ def test_the_dataset_and_the_parameters_stay_as_they_were(booster, problem) -> N
     assert values[0] == values[1]
     assert len(set(values)) == 3
     if booster == "xgboost":
-        with pytest.raises(xgb.core.XGBoostError):  # as ever, where there are groups
+        with pytest.raises(xgb.core.XGBoostError):  # XGBoost does not slice a DMatrix with groups
             dataset.slice([0])
 
 
@@ -197,12 +227,12 @@ class TestRefusals:
             cv(params_of(booster), dataset_of(booster, problem), 2, folds=list(KFold(3).split(problem.X)))
 
     @pytest.mark.parametrize("rows", [[], [0, 0], [-1], [10**6]])
-    def test_rows_that_are_none(self, booster, rows, problem) -> None:
+    def test_rows_that_are_missing_repeated_or_out_of_range(self, booster, rows, problem) -> None:
         first = np.arange(problem.sizes[0])
         with pytest.raises(ValueError, match=r"folds\[0\]: the training rows must be different ones from 0 to"):
             cv(params_of(booster), dataset_of(booster, problem), 2, folds=[(rows, first)])
 
-    def test_masks_and_no_folds(self, booster, problem) -> None:
+    def test_masks_and_an_empty_list_of_folds(self, booster, problem) -> None:
         mask = problem.qid < 10
         with pytest.raises(ValueError, match=r"folds\[0\] is a mask; it takes the numbers of rows"):
             cv(params_of(booster), dataset_of(booster, problem), 2, folds=[(mask, ~mask)])
@@ -210,15 +240,15 @@ class TestRefusals:
             cv(params_of(booster), dataset_of(booster, problem), 2, folds=[])
 
     @pytest.mark.parametrize("nfold", [1, 31, 2.5, "5"])
-    def test_too_few_or_too_many(self, booster, nfold, problem) -> None:
+    def test_too_few_or_too_many_folds(self, booster, nfold, problem) -> None:
         with pytest.raises(ValueError, match="nfold must be from 2 to the number of queries, 30"):
             cv(params_of(booster), dataset_of(booster, problem), 2, nfold=nfold)
 
-    def test_no_groups(self, booster, problem) -> None:
+    def test_a_dataset_without_groups(self, booster, problem) -> None:
         dataset = lgb.Dataset(problem.X, problem.y) if booster == "lightgbm" else xgb.DMatrix(problem.X, problem.y)
         with pytest.raises(ValueError, match="has no query groups"):
             cv(params_of(booster), dataset, 2)
 
-    def test_something_that_is_no_dataset(self, booster, problem) -> None:
+    def test_anything_but_a_dataset(self, booster, problem) -> None:
         with pytest.raises(TypeError, match="cv takes a lightgbm.Dataset or an xgboost.DMatrix, got a ndarray"):
             cv(params_of(booster), problem.X, 2)

@@ -1,4 +1,4 @@
-"""Every error says which argument, which row, and what to do."""
+"""Errors of the metrics name the argument and the row, and say what to do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_scores_and_labels_must_be_finite(name, bad):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_malformed_input(name):
+def test_arguments_that_do_not_fit_are_refused(name):
     with pytest.raises(ValueError, match="y_true has shape"):
         function(name)([1, 0, 1], [0.5, 0.1])
     with pytest.raises(ValueError, match="group and qid are both given"):
@@ -38,7 +38,7 @@ def test_malformed_input(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_query_weights(name):
+def test_bad_query_weights_are_refused(name):
     with pytest.raises(ValueError, match="query_weight has 2 entries, but there are 1 queries"):
         function(name)([1, 0], [0.5, 0.1], query_weight=[1, 2])
     with pytest.raises(ValueError, match=r"the query weight is -1\.0 at query 0"):
@@ -62,19 +62,19 @@ def test_k_may_be_a_numpy_integer():
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("empty", [0.5, True, "zero", None])
-def test_empty_has_three_values(name, empty):
+def test_empty_must_be_0_1_or_skip(name, empty):
     with pytest.raises(ValueError, match=r"empty must be one of 0\.0, 1\.0, 'skip'"):
         function(name)([1, 0], [0.5, 0.1], empty=empty)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("err", "spearman")])
-def test_unknown_ties(name):
+def test_ties_must_be_a_known_rule(name):
     other = "wrong" if name in ("pair_accuracy", "auc") else "order"
     with pytest.raises(ValueError, match=f"ties must be one of 'average', '{other}'; got 'random'"):
         function(name)([1, 0], [0.5, 0.1], ties="random")
 
 
-def test_unknown_gain():
+def test_gain_must_be_a_known_function():
     with pytest.raises(ValueError, match="gain must be one of 'exp2', 'linear'"):
         metrics.ndcg([1, 0], [0.5, 0.1], gain="log")
 
@@ -87,18 +87,18 @@ def test_relevant_must_be_a_number(name, relevant):
 
 
 @pytest.mark.parametrize("name", ["ndcg", "err"])
-def test_gains_need_labels_of_zero_or_more(name):
+def test_gains_refuse_negative_labels(name):
     with pytest.raises(ValueError, match=r"label is -1\.0 at row 2, query .*b.*; .*spearman and pair_accuracy"):
         function(name)([1, 0, -1], [3, 2, 1], qid=["a", "a", "b"])
 
 
 @pytest.mark.parametrize("name", ["ndcg", "err"])
-def test_exponential_gains_need_labels_up_to_53(name):
+def test_exponential_gains_refuse_labels_above_53(name):
     with pytest.raises(ValueError, match=r"label is 54\.0 at row 1, query 0 \(counted from 0\); .*53"):
         function(name)([1, 54], [3, 2])
 
 
-def test_large_labels_point_to_the_linear_gain():
+def test_the_error_of_a_large_label_names_the_linear_gain():
     with pytest.raises(ValueError, match='use gain="linear"'):
         metrics.ndcg([1, 54], [3, 2])
     with pytest.raises(ValueError, match=r"label is -0\.5 at row 0"):
@@ -114,25 +114,25 @@ def test_large_labels_point_to_the_linear_gain():
         ("4", "max_label must be a number above 0"),
     ],
 )
-def test_largest_grade_of_err(max_label, message):
+def test_max_label_of_err_must_fit_the_labels(max_label, message):
     with pytest.raises(ValueError, match=message):
         metrics.err([2, 0], [0.5, 0.1], max_label=max_label)
 
 
 @pytest.mark.parametrize("name", BINARY)
-def test_labels_that_never_reach_the_threshold_warn(name):
+def test_labels_that_never_reach_the_threshold_cause_a_warning(name):
     with pytest.warns(UserWarning, match=r"no label reaches relevant=1\.0.* relevant= to the smallest"):
         value = function(name)([0.9, 0.1], [0.5, 0.1], empty=0.0)
     assert value == 0.0
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_to_average(name):
+def test_input_without_a_defined_query_is_an_error(name):
     with pytest.raises(ValueError, match="nothing to average: no row takes part"):
         function(name)([], [], group=[0])
     with pytest.raises(ValueError, match="nothing to average: no row takes part"):
         function(name)([1, 0], [1, 2], mask=[False, False])
-    # A list of one label per query; for the binary metrics, one that is relevant elsewhere only.
+    # The rows that remain have equal labels; for the binary metrics, the only relevant row is masked.
     labels, mask = [0.0, 0.0, 5.0], [True, True, False]
     if name in BINARY:
         with (

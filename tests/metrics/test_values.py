@@ -1,4 +1,4 @@
-"""Every metric against independent code: scikit-learn, SciPy, ranx, ir-measures, loops over all orders of ties."""
+"""Values of every metric against independent code: scikit-learn, SciPy, ranx, ir-measures, loops over tied orders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sklearn.metrics import ndcg_score, roc_auc_score
 from gbdt_pairloss import metrics
 
 # ---------------------------------------------------------------------------------------------------------------
-# Plain definitions: relevance (or gain, or label) of the rows in the order in which they are ranked.
+# Plain definitions. Their argument is the relevance (or gain, or label) of the rows in ranked order.
 
 
 def plain_average_precision(relevance, k):
@@ -76,7 +76,7 @@ PLAIN = {
 
 
 def orders(scores):
-    """All orders of the rows by descending score, each order of tied rows once."""
+    """Yield all orders of the rows by descending score, each order of tied rows once."""
     levels = sorted(set(scores), reverse=True)
     runs = [[i for i, s in enumerate(scores) if s == level] for level in levels]
     for parts in itertools.product(*(itertools.permutations(run) for run in runs)):
@@ -90,7 +90,7 @@ def expectation(metric, values, scores):
 def random_queries(rng, n_queries, largest, n_grades, n_scores):
     sizes = rng.integers(2, largest + 1, n_queries)
     labels = rng.integers(0, n_grades, sizes.sum()).astype(float)
-    labels[np.cumsum(sizes) - sizes] = 1.0  # a relevant row each
+    labels[np.cumsum(sizes) - sizes] = 1.0  # each query has a relevant row
     labels[np.cumsum(sizes) - 1] = 0.0
     scores = rng.integers(0, n_scores, sizes.sum()).astype(float)
     return labels, scores, sizes
@@ -117,7 +117,7 @@ def test_binary_metrics_are_the_mean_over_all_orders_of_tied_rows(name, k):
 
 @pytest.mark.parametrize("name", [*PLAIN, "ndcg"])
 @pytest.mark.parametrize("k", [1, 3, None])
-def test_ties_in_row_order(name, k):
+def test_ties_may_be_broken_by_row_order(name, k):
     rng = np.random.default_rng(8)
     labels, scores, sizes = random_queries(rng, 60, 9, 4, 3)
     values = getattr(metrics, name)(labels, scores, group=sizes, k=k, ties="order", per_query=True)
@@ -130,23 +130,21 @@ def test_ties_in_row_order(name, k):
 
 
 @pytest.mark.parametrize("name", [*PLAIN, "ndcg"])
-def test_ties_average_out_what_row_order_gives(name):
-    """The expectation is the mean of ties="order" over shuffled rows, also for long runs."""
+def test_the_value_under_ties_is_the_mean_over_row_orders(name):
+    """The value is the mean of ties="order" over shuffled rows, also for long runs of tied rows."""
     rng = np.random.default_rng(9)
     labels = (rng.random(40) < 0.2).astype(float)
     scores = np.repeat([2.0, 1.0], [10, 30])
     metric = getattr(metrics, name)
-    draws = []
-    for _ in range(2000):
-        order = rng.permutation(40)
-        draws.append(metric(labels[order], scores[order], k=15, ties="order"))
+    order = np.array([rng.permutation(40) for _ in range(2000)])
+    draws = metric(labels[order], scores[order], k=15, ties="order", per_query=True)
     error = np.std(draws) / np.sqrt(len(draws))
     assert metric(labels, scores, k=15) == pytest.approx(np.mean(draws), abs=5 * error + 1e-12)
 
 
 @pytest.mark.parametrize("k", [None, 1, 2, 5, 100])
 @pytest.mark.parametrize("n_scores", [1, 3, 1000])
-def test_ndcg_is_that_of_sklearn(k, n_scores):
+def test_ndcg_agrees_with_scikit_learn(k, n_scores):
     rng = np.random.default_rng(1)
     labels, scores, sizes = random_queries(rng, 50, 30, 5, n_scores)
     exponential = metrics.ndcg(labels, scores, group=sizes, k=k, per_query=True)
@@ -156,7 +154,7 @@ def test_ndcg_is_that_of_sklearn(k, n_scores):
         assert linear[q] == pytest.approx(ndcg_score([y], [s], k=k), abs=1e-12)
 
 
-def test_ndcg_of_float_labels():
+def test_ndcg_takes_float_labels():
     labels, scores = [0.5, 2.25, 1e-3], [0.2, 0.1, 0.3]
     gains = [2**y - 1 for y in labels]
     dcg = gains[2] / math.log2(2) + gains[0] / math.log2(3) + gains[1] / math.log2(4)
@@ -164,7 +162,7 @@ def test_ndcg_of_float_labels():
     assert metrics.ndcg(labels, scores) == pytest.approx(dcg / ideal, rel=1e-14)
 
 
-def test_largest_label_of_the_exponential_gain():
+def test_ndcg_takes_labels_up_to_53_or_any_with_the_linear_gain():
     assert metrics.ndcg([53, 0], [0.1, 0.2]) == pytest.approx(1 / math.log2(3), rel=1e-15)
     assert metrics.ndcg([1e300, 0], [0.1, 0.2], gain="linear") == pytest.approx(1 / math.log2(3), rel=1e-15)
 
@@ -179,12 +177,12 @@ def test_the_ideal_order_scores_exactly_one():
     assert metrics.ndcg(labels / 7, labels, group=group, gain="linear", per_query=True).max() == 1.0
 
 
-# Figures of ranx 0.3.21 and of ir-measures 0.4.3 (pytrec_eval-terrier 0.5.11) on this input, per query.
+# Values per query by ranx 0.3.21 and by ir-measures 0.4.3 (pytrec_eval-terrier 0.5.11) on this input.
 LABELS = [*(1, 0, 2, 0, 1), *(0, 0, 0, 1), *(1, 1, 0), *(0, 0)]
 SCORES = [*(0.31, 0.92, 0.77, 0.54, 0.05), *(0.9, 0.1, 0.4, 0.3), *(0.2, 0.9, 0.4), *(0.5, 0.6)]
 GROUP = [5, 4, 3, 2]
 THIRD = 0.3333333333333333
-FIGURES = {
+VALUES = {
     # ranx: map, map@3, mrr, mrr@1, precision@3, recall@3, hit_rate@2, ndcg@3 (linear gain), ndcg_burges@3
     # ir-measures: AP, AP@3, RR, RR@2, P@3, P@10, R@3, Success@1, Success@2, nDCG@3 (linear gain)
     "map": [0.5333333333333333, THIRD, 0.8333333333333333, 0.0],
@@ -202,14 +200,14 @@ FIGURES = {
 }
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_figures_of_ranx_and_ir_measures(name):
+@pytest.mark.parametrize("name", VALUES)
+def test_values_agree_with_ranx_and_ir_measures(name):
     name, _, linear = name.partition(" ")
     base, _, cut = name.partition("@")
     options = {"gain": "linear"} if linear else {}
     options["k"] = int(cut) if cut else None
     function = metrics.METRICS[base].function
-    expected = FIGURES[f"{name} {linear}".strip()]
+    expected = VALUES[f"{name} {linear}".strip()]
     values = function(LABELS, SCORES, group=GROUP, per_query=True, **options)
     np.testing.assert_allclose(values, expected, rtol=1e-14)
     assert function(LABELS, SCORES, group=GROUP, **options) == pytest.approx(np.mean(expected), rel=1e-14)
@@ -217,7 +215,7 @@ def test_figures_of_ranx_and_ir_measures(name):
 
 @pytest.mark.parametrize("k", [None, 1, 3])
 @pytest.mark.parametrize("max_label", [None, 6])
-def test_err_is_that_of_a_plain_loop(k, max_label):
+def test_err_agrees_with_a_plain_loop(k, max_label):
     rng = np.random.default_rng(3)
     labels, scores, sizes = random_queries(rng, 50, 40, 5, 8)
     labels[::7] += 0.5
@@ -229,7 +227,7 @@ def test_err_is_that_of_a_plain_loop(k, max_label):
         assert value == pytest.approx(plain_err(ranked, k or len(y), largest), rel=1e-13)
 
 
-def test_err_of_a_worked_example():
+def test_err_agrees_with_a_worked_example():
     # Grades 3, 2, 4 of at most 4: R = 7/16, 3/16, 15/16.
     expected = 7 / 16 + (9 / 16) * (3 / 16) / 2 + (9 / 16) * (13 / 16) * (15 / 16) / 3
     assert metrics.err([3, 2, 4], [3, 2, 1]) == pytest.approx(expected, rel=1e-15)
@@ -244,7 +242,7 @@ label_lists = st.lists(
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(label_lists, min_size=1, max_size=6))
-def test_pair_accuracy_is_that_of_all_pairs(queries):
+def test_pair_accuracy_is_the_share_of_right_pairs(queries):
     labels = [y for query in queries for y, _ in query]
     scores = [s for query in queries for _, s in query]
     sizes = [len(query) for query in queries]
@@ -259,7 +257,7 @@ def test_pair_accuracy_is_that_of_all_pairs(queries):
 
 
 @pytest.mark.parametrize("n_labels", [2, 3, 7, 300, 10**9])
-def test_pair_accuracy_of_longer_lists(n_labels):
+def test_pair_accuracy_of_longer_lists_is_the_share_of_right_pairs(n_labels):
     rng = np.random.default_rng(4)
     sizes = [300, 1, 2, 150]
     labels = rng.integers(0, n_labels, sum(sizes)) * 0.1 - 1e6
@@ -272,7 +270,7 @@ def test_pair_accuracy_of_longer_lists(n_labels):
 
 @pytest.mark.parametrize("relevant", [1.0, 2, 0.5])
 @pytest.mark.parametrize("n_scores", [1, 3, 1000])
-def test_auc_is_that_of_sklearn(relevant, n_scores):
+def test_auc_agrees_with_scikit_learn(relevant, n_scores):
     rng = np.random.default_rng(5)
     labels, scores, sizes = random_queries(rng, 40, 30, 4, n_scores)
     labels[np.cumsum(sizes) - sizes] = 3.0
@@ -282,7 +280,7 @@ def test_auc_is_that_of_sklearn(relevant, n_scores):
 
 
 @pytest.mark.parametrize("n_scores", [2, 5, 10**6])
-def test_spearman_is_that_of_scipy(n_scores):
+def test_spearman_agrees_with_scipy(n_scores):
     rng = np.random.default_rng(6)
     sizes = rng.integers(5, 60, 30)
     labels = np.round(rng.normal(size=sizes.sum()), 1)
@@ -299,13 +297,13 @@ def test_spearman_of_constant_scores_is_zero():
     assert np.isnan(values[1])
 
 
-def test_a_relevant_row_is_one_that_reaches_the_threshold():
+def test_a_row_is_relevant_if_its_label_reaches_the_threshold():
     labels, scores = [0.1, 0.4, 0.3], [3, 2, 1]
     assert metrics.reciprocal_rank(labels, scores, relevant=0.4) == 1 / 2
     assert metrics.reciprocal_rank(labels, scores, relevant=0.3) == 1 / 2
     assert metrics.precision(labels, scores, relevant=0.3, k=2) == 1 / 2
     assert metrics.recall([-1, 0, 0], scores, relevant=0.0, k=2) == 1 / 2
-    # A threshold in float64 meets a label in float32 that was written the same way.
+    # A label in float32 reaches a threshold in float64 that is written with the same digits.
     assert metrics.recall(np.float32([0.1, 0.3]), np.float32([1, 2]), relevant=0.3, k=1) == 1.0
 
 
