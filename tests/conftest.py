@@ -73,6 +73,19 @@ def make() -> object:
 
 
 @pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> object:
+    """A simulated CUDA device instead of the machine's."""
+    from _support.devices import simulate_cuda
+
+    return simulate_cuda(monkeypatch)
+
+
+@pytest.fixture
+def cupy() -> object:
+    return pytest.importorskip("cupy")
+
+
+@pytest.fixture
 def environment() -> dict[str, str]:
     """For processes of their own: this package and the tests' helpers are theirs, too."""
     folders = [str(Path(__file__).parent), str(Path(gbdt_pairloss.__file__).parents[1])]
