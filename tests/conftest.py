@@ -89,6 +89,19 @@ def routing():
 
 
 @pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> object:
+    """A simulated CUDA device instead of the machine's."""
+    from _support.devices import simulate_cuda
+
+    return simulate_cuda(monkeypatch)
+
+
+@pytest.fixture
+def cupy() -> object:
+    return pytest.importorskip("cupy")
+
+
+@pytest.fixture
 def environment() -> dict[str, str]:
     """Return an environment for subprocesses that import this package and the helpers of the tests."""
     folders = [str(Path(__file__).parent), str(Path(gbdt_pairloss.__file__).parents[1])]

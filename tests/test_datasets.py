@@ -175,5 +175,5 @@ def test_group_has_the_number_of_rows_of_each_query() -> None:
     split = make_ranking(n_queries=5, query_size=7, random_state=0)
     np.testing.assert_array_equal(split.group, [7] * 5)
     scattered = split._replace(qid=split.qid[::-1].reshape(5, 7).T.ravel())
-    with pytest.raises(ValueError, match="the rows of a query do not stand together"):
+    with pytest.raises(ValueError, match="the rows of a query are not contiguous"):
         _ = scattered.group

@@ -143,7 +143,7 @@ def test_a_broken_query_file_is_refused_by_line(tmp_path, sizes, message):
         # lines that scikit-learn's reader accepts
         (b"1 1:1", "the row has no qid:, unlike the rows before it"),
         (b"1", "the row has no qid:"),
-        (b"1 qidx:3 1:1", "'qidx:3' is not qid: and a whole number of at most 64 bits"),
+        (b"1 qidx:3 1:1", "'qidx:3' is not qid: followed by a whole number of at most 64 bits"),
         (b"1 qid:1_0 1:1", "'qid:1_0' is not a number"),
         (b"1_0 qid:1 1:1", "'1_0' is not a number"),
         (b"1 qid:1 1:1_0", "'1:1_0' is not a number"),
@@ -154,7 +154,7 @@ def test_a_broken_query_file_is_refused_by_line(tmp_path, sizes, message):
         (b"1 qid:1 2:inf", r"column 1 \(counted from 0\) is infinite in float64"),
         (b"1 qid:1 1:1e999", r"column 0 \(counted from 0\) is infinite"),
         # lines for which it raises an error of another type
-        (b"1 qid:9223372036854775808 1:1", "'qid:9223372036854775808' is not qid: and a whole number of at most 64"),
+        (b"1 qid:9223372036854775808 1:1", "'qid:9223372036854775808' is not qid: followed by a whole number"),
         (b"1 qid:" + b"9" * 5000 + b" 1:1", r"'qid:9+\.\.\.' is not"),
         (b"1 qid:1 99999999999:1", "the feature index '99999999999' is not a whole number from 0 to 2147483647"),
         (b"1 qid:1 " + b"9" * 5000 + b":1", r"the feature index '9+\.\.\.' is not"),
@@ -192,10 +192,10 @@ def test_a_broken_line_is_refused_by_file_and_line(tmp_path, line, message, name
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "line 1: the file ends without a single row"),
-        (b"\n# only\n", "line 3: the file ends without a single row"),
-        (b"1 qid:1\n2 qid:1\n", "line 3: the file ends, and no row has a feature"),
-        (b"# no qid at all\n1 1:1\n", "line 2: no qid: follows the label, and there is no .*f.query"),
+        (b"", "line 1: the file has no rows"),
+        (b"\n# only\n", "line 3: the file has no rows"),
+        (b"1 qid:1\n2 qid:1\n", "line 3: no row of the file has a feature"),
+        (b"# no qid at all\n1 1:1\n", "line 2: the label is not followed by qid:, and there is no file .*f.query"),
         (b"1 qid:1 1:1\r2 qid:1 1:1\r", "line 1: '2' is not a feature"),
         (gzip.compress(VALID, mtime=0), "line 1: the label .* is not"),
         (VALID.decode("latin-1").encode("utf-16"), "line 1: the label .* is not"),

@@ -21,10 +21,10 @@ class RecordsQueries(PairwiseLogistic):
         super().__init__(**params)
         self.folder = folder
 
-    def plan(self, data):
+    def _candidates(self, data, mask):
         columns = np.column_stack([data.groups.ids, data.groups.sizes]).astype(str)
         np.save(f"{self.folder}/{os.getpid()}-{uuid.uuid4().hex}.npy", columns)
-        return super().plan(data)
+        return super()._candidates(data, mask)
 
 
 def queries_by_process(folder):

@@ -1,7 +1,7 @@
-// As much of CUDA C++ as the kernels use, for a C++ compiler: every thread of a block is a fiber, and goes on until it
-// meets the others at a barrier or a shuffle. What a compiler cannot see shows here: barriers that not all threads
-// reach, shuffles of lanes that have left, shared memory that is read before it is written (it begins as NaN), and
-// results that depend on the order of the threads (``backwards``).
+// The part of CUDA C++ that the kernels use, for a C++ compiler. Every thread of a block is a fiber, which runs until it
+// waits for the others at a barrier or a shuffle. The simulator finds errors that no compiler finds: barriers that some
+// threads do not reach, shuffles of lanes that have returned, shared memory that is read before it is written (it is
+// NaN at first), and results that depend on the order of the threads (``backwards``).
 #pragma once
 
 #include <csetjmp>
@@ -75,7 +75,7 @@ inline void resume(int number) {
     setcontext(&thread.start);
 }
 
-// Let a warp's lanes that are all at a shuffle exchange what they hold.
+// Exchange the values of a warp's lanes, if all of them are at a shuffle.
 inline bool shuffle(int first) {
     int waiting = 0;
     for (int lane = 0; lane < 32; ++lane) waiting += threads[first + lane].state == AT_SHUFFLE;
@@ -89,7 +89,7 @@ inline bool shuffle(int first) {
 }
 
 inline void run_block(int n_threads, bool backwards) {
-    // Nothing may be read of shared memory that this block has not written: it is NaN.
+    // Shared memory that the block has not written is NaN.
     std::memset(__start_shared_memory, 0xff, __stop_shared_memory - __start_shared_memory);
     for (Thread& thread : threads) {
         thread.state = RUNS;
@@ -115,7 +115,7 @@ inline void run_block(int n_threads, bool backwards) {
             vote |= thread.vote;
         }
         if (done == n_threads) return;
-        if (at_barrier < n_threads) fail("some threads wait where others never come");
+        if (at_barrier < n_threads) fail("some threads wait at a barrier that others do not reach");
         for (Thread& thread : threads) {
             thread.outcome = vote;
             thread.state = RUNS;

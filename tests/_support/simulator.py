@@ -1,4 +1,4 @@
-"""A device for tests: the kernels compiled by a C++ compiler, their threads one after another (see simulator.h)."""
+"""A simulated CUDA device: a C++ compiler compiles the kernels, whose threads run one after another (simulator.h)."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++
 
 
 class DeviceArray(np.ndarray):
-    """An array that says that it is a device's, and does not meet NumPy's in arithmetic."""
+    """An array of the simulated device; arithmetic with NumPy's arrays is a TypeError, as it is with CuPy's."""
 
     __cuda_array_interface__: ClassVar[dict[str, Any]] = {}
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         for array in inputs:
             if isinstance(array, np.ndarray) and not isinstance(array, DeviceArray) and array.ndim > 0:
-                raise TypeError("an array of the host's and one of the device's")
+                raise TypeError("arithmetic of an array on the host with one on the device")
         plain = [array.view(np.ndarray) if isinstance(array, DeviceArray) else array for array in inputs]
         if "out" in kwargs:
             kwargs["out"] = tuple(array.view(np.ndarray) for array in kwargs["out"])
@@ -43,14 +43,14 @@ class DeviceArray(np.ndarray):
 
 
 class SimulatedDevice:
-    """Runs kernels on the host.
+    """A device whose kernels run on the host.
 
     Parameters
     ----------
     backwards : bool
-        The last thread of the last block first.
+        Run the last thread of the last block first.
     flags : tuple of str
-        More options for the compiler.
+        Further options for the compiler.
     """
 
     def __init__(self, backwards: bool = False, flags: tuple[str, ...] = ()) -> None:
@@ -69,7 +69,7 @@ class SimulatedDevice:
         return array.get()
 
     def empty(self, shape: Any, dtype: Any) -> Any:
-        # What nobody has written is NaN, or a number that no index survives.
+        # Memory that is read before it is written gives NaN, or an index that is out of range.
         array = np.empty(shape, dtype)
         array.view(np.uint8)[...] = 0xFF
         return array.view(DeviceArray)
@@ -93,7 +93,7 @@ class SimulatedDevice:
 
 
 def build_usual() -> None:
-    """What most tests need."""
+    """Compile the kernels that most tests need."""
     if compiler is None:
         return
     queries = {"REAL": "float", "SCORE": "double"}
@@ -116,7 +116,7 @@ def _library(file: str, defines: tuple[tuple[str, str], ...], flags: tuple[str, 
 
 
 def build(file: str, defines: tuple[tuple[str, str], ...], flags: tuple[str, ...] = ()) -> Path:
-    """The shared library of a file's kernels; what was compiled before is used again."""
+    """Return the shared library of a file's kernels; it is compiled if there is none of the same code yet."""
     code = [f'#include "{_HEADER}"', code_of(file)]
     for name, parameters in kernels_of(file).items():
         listed = ", ".join(f"{p.type}{'*' if p.is_pointer else ''} {p.name}" for p in parameters)

@@ -55,7 +55,7 @@ class TestRefusals:
 
     def test_a_batch_whose_queries_are_scattered(self, problem, tmp_path) -> None:
         batches = Batches(problem, [0, problem.y.size], tmp_path, lambda rows: {"qid": np.arange(problem.y.size) % 3})
-        with pytest.raises(ValueError, match="batch 0: the rows of query 0 do not stand together"):
+        with pytest.raises(ValueError, match="batch 0: the rows of query 0 are not contiguous"):
             external(whole_queries(batches))
 
     def test_too_few_ids(self, problem, tmp_path) -> None:

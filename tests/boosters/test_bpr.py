@@ -129,7 +129,7 @@ def test_negative_weights_are_those_of_the_dataset_that_was_trained_on(users, bo
     objective = BPR(negative_weight=users.v)
     own, other = dataset_of_users(booster, users), dataset_of_users(booster, users)
     with pytest.raises(
-        ValueError, match="negative_weight is that of the training set's rows: give other sets their own"
+        ValueError, match="negative_weight belongs to the rows of the training set: give other sets their own"
     ):
         objective.metric(users.scores, other)
     objective(users.scores, own)

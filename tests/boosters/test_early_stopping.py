@@ -153,5 +153,5 @@ class TestHeldOutQueries:
 
     def test_a_single_query_cannot_be_divided(self, Ranker, problem) -> None:
         ranker = make_ranker(Ranker, eval_fraction=0.5)
-        with pytest.raises(ValueError, match="eval_fraction holds out whole queries, and there is one query only"):
+        with pytest.raises(ValueError, match="eval_fraction holds out whole queries, but there is only one query"):
             ranker.fit(problem.X, problem.y, group=[problem.y.size])

@@ -127,7 +127,7 @@ def test_pairs_that_all_weigh_nothing_are_refused_in_training(booster, data) -> 
     dataset = dataset_of(booster, data.X, data.zeros, data.sizes)
     attach(dataset, pairs=pairs)
     for _ in range(2):
-        with pytest.raises(ValueError, match="every pair has weight zero; look at the weights"):
+        with pytest.raises(ValueError, match="every pair has weight zero; check the weights"):
             train(booster, PairwiseLogistic(), dataset)
     with pytest.raises(ValueError, match="pairwise_logistic is undefined: .*all weights are 0"):
         PairwiseLogistic().metric(data.scores, dataset.construct() if booster == "lightgbm" else dataset)

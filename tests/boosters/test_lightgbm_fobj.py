@@ -67,5 +67,5 @@ def test_cross_validation_keeps_queries_whole(problem) -> None:
     results = cv({**PARAMS, "objective": "pairwise_logistic"}, dataset, 15, folds=folds)
     losses = results["pairwise_logistic-mean"]
     assert losses[-1] < losses[0] < np.log(2)
-    with pytest.raises(ValueError, match=r"folds\[0\] cuts query"):
+    with pytest.raises(ValueError, match=r"folds\[0\] splits query"):
         cv({**PARAMS, "objective": "pairwise_logistic"}, dataset, 2, folds=[([0], [1])])

@@ -90,5 +90,5 @@ def test_metrics_refuse_the_training_set_of_dart(metric, problem) -> None:
     same = lgb.Dataset(problem.X, problem.y, group=problem.sizes, reference=train)
     params = {"objective": PairwiseLogistic(), "boosting": "dart", "drop_rate": 0.5, "verbose": -1, "num_threads": 1}
     lgb.train(params, train, 5, valid_sets=[same], feval=metric)
-    with pytest.raises(ValueError, match="LightGBM leaves out trees for good when a metric in Python looks at"):
+    with pytest.raises(ValueError, match="LightGBM drops trees permanently when a metric in Python evaluates"):
         lgb.train(params, train, 5, valid_sets=[train], feval=metric)

@@ -175,7 +175,7 @@ class TestEvaluation:
                 ValueError,
                 "two different metrics called 'pairwise_logistic'",
             ),
-            ([metrics.ndcg], TypeError, "takes a metric of ours by name, 'ndcg'"),
+            ([metrics.ndcg], TypeError, "takes this metric by its name, 'ndcg'"),
         ],
     )
     def test_ambiguous_metrics_and_plain_functions_are_refused(self, Ranker, problem, asked, error, message) -> None:
@@ -261,7 +261,7 @@ def test_score_takes_weights_and_any_metric(Ranker, problem) -> None:
     linear = metrics.get_metric("ndcg@5", gain="linear")
     value = ranker.score(problem.X, problem.y, qid=problem.qid, metric=linear)
     assert value == pytest.approx(metrics.ndcg(problem.y, scores, group=problem.sizes, k=5, gain="linear"))
-    with pytest.raises(ValueError, match="bpr is a loss, of which less is better"):
+    with pytest.raises(ValueError, match="bpr is a loss, for which smaller is better"):
         ranker.score(problem.X, problem.y, qid=problem.qid, metric="bpr")
     with pytest.raises(TypeError, match="metric must be a name"):
         ranker.score(problem.X, problem.y, qid=problem.qid, metric=metrics.ndcg)

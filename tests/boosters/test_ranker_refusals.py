@@ -33,7 +33,7 @@ class TestRefusals:
         [
             ({"y": "nan"}, "y is nan at row 4"),
             ({"y": "negative"}, "the label is -1.0 at row 4.*ignore_negative_labels"),
-            ({"y": "huge"}, "y is 1e.39 at row 4, beyond the range"),
+            ({"y": "huge"}, "y is 1e.39 at row 4, outside the boosters' range"),
             ({"y": None}, "y is None"),
             ({"y": [1.0]}, "y has 1 entries, but there are"),
             ({"qid": [1, 2]}, "qid has 2 entries, but there are"),
@@ -47,7 +47,7 @@ class TestRefusals:
             ({"eval_set": "short"}, r"eval_set\[0\]: y has 1 entries"),
             ({"eval_qid": []}, "eval_qid has 0 entries for 1 evaluation set"),
             ({"eval_metric": "ndgc"}, "unknown metric 'ndgc' .did you mean 'ndcg'"),
-            ({"eval_metric": ["ndcg@0"]}, "'ndcg@0': what follows the @ must be a positive integer"),
+            ({"eval_metric": ["ndcg@0"]}, "'ndcg@0': the part after @ must be a positive integer"),
         ],
     )
     def test_bad_arguments_are_refused(self, Ranker, problem, change, message) -> None:
@@ -122,7 +122,10 @@ def test_parameters_of_lightgbm_that_do_not_work_are_refused(problem, params, me
     ],
 )
 def test_parameters_of_the_boosters_own_objectives_are_refused(Ranker, name, value, instead, problem) -> None:
-    with pytest.raises(ValueError, match=f"{name} belongs to the booster's own objectives; with ours {instead}"):
+    with pytest.raises(
+        ValueError,
+        match=f"{name} belongs to the booster's own objectives; with an objective of gbdt_pairloss {instead}",
+    ):
         make_ranker(Ranker, **{name: value}).fit(problem.X, problem.y, qid=problem.qid)
     native = "lambdarank" if Ranker is LGBMRanker else "rank:pairwise"
     make_ranker(Ranker, objective=native, **{name: value}).fit(problem.X, np.minimum(problem.y, 2), qid=problem.qid)
@@ -143,8 +146,8 @@ def test_parameters_of_the_boosters_own_objectives_are_refused(Ranker, name, val
             r"eval_metric takes names such as 'ndcg@10', metrics and callables, got \['ndcg'",
         ),
         ({"eval_set": "wide"}, r"eval_set\[0\]: X has 12 features, but the training set has 6"),
-        ({"sample_weight": 1e38}, "sample_weight is 1e.38 at row 0, beyond the range of the boosters' numbers"),
-        ({"start": 1e308}, "(init_score|base_margin) is 1e.308 at row 0, beyond the range of the boosters' numbers"),
+        ({"sample_weight": 1e38}, "sample_weight is 1e.38 at row 0, outside the boosters' range"),
+        ({"start": 1e308}, "(init_score|base_margin) is 1e.308 at row 0, outside the boosters' range"),
     ],
 )
 def test_arguments_that_crash_the_boosters_are_refused(Ranker, problem, arguments, message) -> None:

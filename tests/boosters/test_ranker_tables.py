@@ -116,7 +116,7 @@ def test_columns_in_another_order_are_refused(problem, make) -> None:
     frame, other = (pd.DataFrame(p.X, columns=list("abcdef")).assign(qid=p.qid) for p in (problem, make(1)))
     ranker = make_ranker(LGBMRanker).fit(frame, problem.y)
     turned = frame[["b", "a", "c", "d", "qid", "e", "f"]]
-    with pytest.raises(ValueError, match="the columns of X are not those .*'b' stands where 'a' stood"):
+    with pytest.raises(ValueError, match="the columns of X are not those .*'b' is in the position of 'a'"):
         ranker.predict(turned)
     with pytest.raises(ValueError, match=r"the columns of X are not .*unknown: \['g'\], missing: \['f'\]"):
         ranker.score(frame.rename(columns={"f": "g"}), problem.y)
@@ -129,7 +129,7 @@ def test_categories_that_crash_lightgbm_are_refused(kind, problem) -> None:
     package = pytest.importorskip(kind)
     frame = pd.DataFrame({"a": problem.X[:, 0], "colour": pd.Categorical(np.where(problem.X[:, 1] > 0, "x", "y"))})
     table = package.from_pandas(frame) if kind == "polars" else package.Table.from_pandas(frame)
-    with pytest.raises(TypeError, match="LightGBM reads no categories of polars or Arrow .column 'colour'"):
+    with pytest.raises(TypeError, match="LightGBM does not support categories of polars or Arrow .column 'colour'"):
         make_ranker(LGBMRanker).fit(table, problem.y, qid=problem.qid)
 
 
@@ -163,8 +163,8 @@ def test_columns_of_text_and_dates_are_refused(Ranker, problem, library) -> None
         (lambda X: X.astype(str), "X has dtype <U.*; it must be real numbers"),
         (lambda X: X.astype("M8[s]"), "X has dtype datetime64.*; it must be real numbers"),
         (lambda X: [[1.0], *X.tolist()[1:]], "X is a ragged list of lists"),
-        (lambda X: np.where(X > 0, X, "red").astype(object), "X has dtype object, and values that are no real numbers"),
-        (lambda X: np.where(X > 0, X.astype(object), 10**400), "X has dtype object, and values that are no real"),
+        (lambda X: np.where(X > 0, X, "red").astype(object), "X has dtype object and values that are not real numbers"),
+        (lambda X: np.where(X > 0, X.astype(object), 10**400), "X has dtype object and values that are not real"),
         (lambda X: pd.DataFrame(X).assign(day=pd.Timestamp(0)), "column 'day' of X has dtype datetime64"),
         (lambda X: None, "X must be an array, a sparse matrix or a table, got a NoneType"),
         (lambda X: (row for row in X), "X must be an array, a sparse matrix or a table, got a generator"),

@@ -153,7 +153,7 @@ def test_other_evaluation_sets_need_weights_of_their_own(users, Ranker) -> None:
     arguments = {"eval_set": [(test.X, test.y)], "eval_qid": [test.qid], "eval_metric": "bpr"}
     with pytest.raises(
         ValueError,
-        match=r"eval_set\[0\]: negative_weight is that of the training set's rows: "
+        match=r"eval_set\[0\]: negative_weight belongs to the rows of the training set: "
         r"give other sets their own, as attach\(loser_weight=\) or fit\(eval_loser_weight=\)",
     ):
         ranker.fit(users.X, users.y, qid=users.qid, **arguments)

@@ -110,7 +110,7 @@ def test_score_counts_given_pairs(data, Ranker) -> None:
     assert ranker.score(data.X, None, pairs=data.pairs, metric="pair_accuracy") == pytest.approx(
         metrics.pair_accuracy(data.zeros, ranker.predict(data.X), pairs=data.pairs)
     )
-    with pytest.raises(ValueError, match="ndcg@5 knows nothing of pairs: with pairs= the metric is 'pair_accuracy'"):
+    with pytest.raises(ValueError, match="ndcg@5 does not support pairs: with pairs= the metric is 'pair_accuracy'"):
         ranker.score(data.X, None, qid=data.qid, pairs=data.pairs, metric="ndcg@5")
 
 
@@ -150,7 +150,7 @@ def test_objectives_that_make_or_weigh_pairs_take_no_explicit_pairs(Ranker, para
 @BOTH
 def test_native_objectives_do_not_support_pairs(Ranker, data) -> None:
     ranker = make_ranker(Ranker, objective="lambdarank" if Ranker is LGBMRanker else "rank:ndcg")
-    message = "pairs needs an objective of gbdt_pairloss: the booster's own knows nothing of it"
+    message = "pairs needs an objective of gbdt_pairloss: the booster's own does not support it"
     with pytest.raises(ValueError, match=f"^{message}"):
         ranker.fit(data.X, data.zeros, qid=data.qid, pairs=data.pairs)
     evaluation = {"eval_set": [(data.X, data.zeros)], "eval_qid": [data.qid], "eval_pairs": [data.pairs]}
@@ -163,7 +163,7 @@ def test_native_objectives_do_not_support_pairs(Ranker, data) -> None:
 def test_pairs_that_all_weigh_nothing_are_refused(Ranker, data) -> None:
     pairs = *data.pairs[:2], np.zeros(data.pairs[0].size)
     ranker = make_ranker(Ranker)
-    with pytest.raises(ValueError, match="every pair has weight zero; look at the weights"):
+    with pytest.raises(ValueError, match="every pair has weight zero; check the weights"):
         ranker.fit(data.X, None, qid=data.qid, pairs=pairs)
     assert not ranker.__sklearn_is_fitted__()
 

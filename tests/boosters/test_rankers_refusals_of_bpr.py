@@ -87,7 +87,7 @@ def test_more_draws_than_a_user_has_negatives(Ranker, order) -> None:
     ranker = make_ranker(Ranker, objective=BPR(negatives=2))
     with pytest.raises(
         ValueError,
-        match="2 negatives are to be drawn for each positive, but query bob has 1 of weight above 0: draw fewer",
+        match="2 negatives are to be drawn for each positive, but query bob has only 1 with a weight above 0",
     ):
         ranker.fit(np.arange(8.0)[rows, None], y[rows], qid=qid[rows])
     assert not ranker.__sklearn_is_fitted__()

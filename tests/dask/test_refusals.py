@@ -55,7 +55,7 @@ class TestRefusals:
 
     def test_a_tree_learner_that_needs_all_rows_is_refused(self, Ranker, rows, client) -> None:
         if Ranker is DaskLGBMRanker:
-            with pytest.raises(ValueError, match="tree_learner='feature' does not suit rows that lie on several"):
+            with pytest.raises(ValueError, match="tree_learner='feature' does not support rows on several workers"):
                 make_ranker(Ranker, tree_learner="feature").fit(*on_cluster(rows))
             make_ranker(Ranker, tree_learner="voting").fit(*on_cluster(rows))
 

@@ -1,4 +1,4 @@
-"""Every kernel compiles for every architecture that the compilers of CUDA 12 and 13 know of those we name."""
+"""Every kernel compiles without a warning, for architectures that the compilers of CUDA 12 and 13 support."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gbdt_pairloss.engine.cuda.launch import code_of, files, kernels_of
 
 pytestmark = pytest.mark.slow
 
-#: Ours, and what CuPy adds.
+#: The options of the package, and those that CuPy adds.
 CUPY = ["-std=c++14", "-ftz=true", "--device-as-default-execution-space"]
 
-#: CUDA 13 does not know sm_70 any more.
+#: CUDA 13 does not support sm_70.
 ARCHITECTURES = {12: ["sm_70", "sm_75", "sm_80", "sm_90"], 13: ["sm_75", "sm_80", "sm_90"]}
 
 REALS = ["float", "double"]
@@ -34,7 +34,7 @@ VARIANTS = {
 
 
 def library(version: int) -> ctypes.CDLL:
-    """NVRTC of a CUDA version, from NVIDIA's packages."""
+    """Load NVRTC of a CUDA version from NVIDIA's packages."""
     for folder in site.getsitepackages():
         for path in Path(folder).glob(f"nvidia/*/lib/libnvrtc.so.{version}"):
             return ctypes.CDLL(str(path))
@@ -42,7 +42,7 @@ def library(version: int) -> ctypes.CDLL:
 
 
 def compile_kernels(nvrtc: ctypes.CDLL, file: str, options: list[str]) -> tuple[bytes, str]:
-    """What becomes of a file, and what the compiler says to it."""
+    """Compile a file; return the binary and the compiler's messages."""
     program, size = ctypes.c_void_p(), ctypes.c_size_t()
     text = code_of(file).encode()
     assert nvrtc.nvrtcCreateProgram(ctypes.byref(program), text, file.encode(), 0, None, None) == 0
@@ -51,13 +51,13 @@ def compile_kernels(nvrtc: ctypes.CDLL, file: str, options: list[str]) -> tuple[
     nvrtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
     log = ctypes.create_string_buffer(size.value)
     nvrtc.nvrtcGetProgramLog(program, log)
-    said = log.value.decode()
-    assert status == 0, said
+    messages = log.value.decode()
+    assert status == 0, messages
     assert nvrtc.nvrtcGetCUBINSize(program, ctypes.byref(size)) == 0
     binary = ctypes.create_string_buffer(size.value)
     assert nvrtc.nvrtcGetCUBIN(program, binary) == 0
     nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
-    return binary.raw, said
+    return binary.raw, messages
 
 
 def test_every_file_is_compiled() -> None:
@@ -70,8 +70,9 @@ def test_kernels_compile(version, architecture, file) -> None:
     nvrtc = library(version)
     for defines in VARIANTS[file]:
         options = [*CUPY, f"--gpu-architecture={architecture}", *(f"-D{n}={v}" for n, v in defines.items())]
-        binary, said = compile_kernels(nvrtc, file, options)
-        said = "\n".join(line for line in said.splitlines() if "are deprecated" not in line)  # of sm_70
-        assert said.strip("\n\0 ") == "", f"{defines}: {said}"
+        binary, messages = compile_kernels(nvrtc, file, options)
+        # NVRTC says of sm_70 that it is deprecated.
+        messages = "\n".join(line for line in messages.splitlines() if "are deprecated" not in line)
+        assert messages.strip("\n\0 ") == "", f"{defines}: {messages}"
         for name in kernels_of(file):
             assert name.encode() in binary

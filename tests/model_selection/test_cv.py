@@ -222,7 +222,7 @@ def test_the_dataset_and_the_parameters_remain_unchanged(booster, problem) -> No
 class TestRefusals:
     def test_folds_that_cut_a_query(self, booster, problem) -> None:
         with pytest.raises(
-            ValueError, match=r"folds\[0\] cuts query \d+ \(counted from 0\): \d+ of its \d+ rows are in"
+            ValueError, match=r"folds\[0\] splits query \d+ \(counted from 0\): \d+ of its \d+ rows are in"
         ):
             cv(params_of(booster), dataset_of(booster, problem), 2, folds=list(KFold(3).split(problem.X)))
 

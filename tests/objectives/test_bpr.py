@@ -169,7 +169,7 @@ def test_a_random_state_must_be_a_whole_number(state) -> None:
 
 @pytest.mark.parametrize("pair_weight", ["label_diff", "gain_diff", "ndcg", "lambdarank", max])
 def test_drawn_negatives_have_no_other_pair_weight(pair_weight) -> None:
-    message = 'pair_weight=.* does not go with drawn negatives.*take negatives="all"'
+    message = 'pair_weight=.* does not apply to drawn negatives.*use negatives="all"'
     with pytest.raises(ValueError, match=message):
         BPR(negatives=2, pair_weight=pair_weight)
     BPR(pair_weight=pair_weight)

@@ -1,4 +1,4 @@
-"""LightGBM's own lambdarank gradients, read back through its trees."""
+"""Gradients with |delta NDCG| are those of LightGBM's lambdarank, which its trees reveal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gbdt_pairloss import PairwiseLogistic
 
 
 def native_leaves(problem, scores, **params):
-    """Each row's leaf after one round of lambdarank, and the leaves' sums of gradients and of Hessians."""
+    """Return each row's leaf after one round of lambdarank, and the leaves' sums of gradients and of Hessians."""
     dataset = lgb.Dataset(
         np.arange(scores.size, dtype=float)[:, None], problem.y, group=problem.sizes, init_score=scores
     )
@@ -41,7 +41,7 @@ def native_leaves(problem, scores, **params):
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize(
-    ("native", "ours"),
+    ("native", "parameters"),
     [
         ({}, {"pair_weight": "lambdarank", "truncation": 30, "normalize": "log"}),
         ({"lambdarank_truncation_level": 3}, {"pair_weight": "lambdarank", "truncation": 3, "normalize": "log"}),
@@ -60,15 +60,15 @@ def native_leaves(problem, scores, **params):
         ),
     ],
 )
-def test_gradients_are_lightgbms(native, ours, ties, make) -> None:
+def test_gradients_are_those_of_lightgbm(native, parameters, ties, make) -> None:
     problem = make(3, mean_size=40)
     scores = np.round(problem.scores, 1) if ties else problem.scores
     leaf, gradient, hessian = native_leaves(problem, scores, **native)
-    objective = PairwiseLogistic(**ours)
-    mine = objective.gradient_hessian(problem.y, scores, group=problem.sizes)
+    objective = PairwiseLogistic(**parameters)
+    results = objective.gradient_hessian(problem.y, scores, group=problem.sizes)
     assert np.unique(leaf).size > 100
-    for theirs, array in zip((gradient, hessian), mine, strict=True):
-        # LightGBM looks sigma up in a table of 2^20 steps over 50 / sigmoid, with float32 sums.
+    for expected, array in zip((gradient, hessian), results, strict=True):
+        # LightGBM reads sigma from a table of 2^20 steps over 50 / sigmoid, and its sums are float32.
         sums = np.bincount(leaf, array)
-        np.testing.assert_allclose(sums, theirs, rtol=1e-3, atol=1e-4 * np.abs(theirs).max())
-    assert np.abs(np.bincount(leaf, mine[0]) - gradient).max() < 2e-5 * np.abs(gradient).max()
+        np.testing.assert_allclose(sums, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+    assert np.abs(np.bincount(leaf, results[0]) - gradient).max() < 2e-5 * np.abs(gradient).max()

@@ -77,7 +77,7 @@ def test_a_cut_through_a_pair_is_refused(booster, data) -> None:
     dataset = constructed(booster, data.X, data.zeros, data.sizes)
     attach(dataset, pairs=([0, 25], [1, 30]))
     rows = [*range(20), *range(20, 28)]
-    message = r"takes one row of pairs\[1\], rows 25 and 30, and leaves the other .1 such pairs.: cut between queries"
+    message = r"contains only one row of pairs\[1\], rows 25 and 30 .pairs split like this: 1.: keep queries whole"
     with pytest.raises(ValueError, match=message):  # noqa: PT012  # at the cut, or at the first use of what was cut
         part = dataset.subset(rows).construct() if booster == "lightgbm" else dataset.slice(rows, allow_groups=True)
         PairwiseLogistic()(np.zeros(28), part)
@@ -86,7 +86,7 @@ def test_a_cut_through_a_pair_is_refused(booster, data) -> None:
 def test_a_cut_that_repeats_the_rows_of_a_pair_is_refused(data) -> None:
     dataset = xgb.DMatrix(data.X, data.zeros, nthread=1)
     attach(dataset, pairs=([0, 25], [1, 30]))
-    with pytest.raises(ValueError, match="takes rows more than once, and there is no telling which"):
+    with pytest.raises(ValueError, match="contains a row of a pair more than once, so the pair is ambiguous"):
         dataset.slice([0, 1, 0])
     attach(dataset.slice([0, 1, 2, 2]), mask=np.ones(4, dtype=bool))  # row 2 is in no pair
 
@@ -143,7 +143,7 @@ def test_pairs_across_queries_are_found_at_the_first_use(booster, data) -> None:
     """Groups may be set after the pairs are attached."""
     dataset = dataset_of(booster, data.X, data.zeros, data.sizes)
     attach(dataset, pairs=([0, 25], [1, 41]))
-    message = r"pairs\[1\] crosses .* row 25, is in query 1 .counted from 0., its loser, row 41, in query 2 .*1 such"
+    message = r"pairs\[1\] crosses .* row 25, is in query 1 .counted from 0., its loser, row 41, in query 2 .*1 of 2"
     with pytest.raises(ValueError, match=message):
         train(booster, PairwiseLogistic(), dataset)
 

@@ -145,14 +145,14 @@ def test_more_draws_than_a_user_has_negatives_are_refused() -> None:
     objective, s = BPR(negatives=2), np.zeros(8)
     with pytest.raises(
         ValueError,
-        match="2 negatives are to be drawn for each positive, but query bob has 1 of weight above 0: draw fewer",
+        match="2 negatives are to be drawn for each positive, but query bob has only 1 with a weight above 0",
     ):
         objective.gradient_hessian(y, s, qid=qid)
-    with pytest.raises(ValueError, match=r"but query 1 \(counted from 0\) has 1 of weight above 0"):
+    with pytest.raises(ValueError, match=r"but query 1 \(counted from 0\) has only 1 with a weight above 0"):
         objective.gradient_hessian(y, s, group=[3, 2, 3])
-    message = r"but query ann has 1 of weight above 0 \(2 queries have too few\)"
+    message = r"but query ann has only 1 with a weight above 0 \(2 queries have too few\)"
     with pytest.raises(ValueError, match=message):
         objective.gradient_hessian(y, s, qid=qid, loser_weight=[1, 0, 1, 1, 1, 1, 1, 1])
-    with pytest.raises(ValueError, match="but query eve has 1 of weight above 0"):
+    with pytest.raises(ValueError, match="but query eve has only 1 with a weight above 0"):
         objective.gradient_hessian(y[5:], s[5:], qid=qid[5:], item_id=["a", "a", "b"])
     objective.gradient_hessian(y[5:], s[5:], qid=qid[5:])

@@ -63,12 +63,12 @@ def test_pairs_across_queries_are_refused_with_the_names_of_both() -> None:
     qid = ["x", "y", "x", "y", "z", "z"]
     message = (
         r"pairs\[1\] crosses two queries: its winner, row 2, is in query x, its loser, row 5, in query z; "
-        r"rows are compared within a query only .1 such of 3"
+        r"both rows of a pair must be in the same query .invalid: 1 of 3 pairs"
     )
     for call in (PairwiseLogistic().gradient_hessian, metrics.pair_accuracy):
         with pytest.raises(ValueError, match=message):
             call(zeros, scores, qid=qid, pairs=pairs)
-    by_size = r"pairs\[0\] crosses .* row 0, is in query 0 .counted from 0., its loser, row 2, in query 1 .*3 such of 3"
+    by_size = r"pairs\[0\] crosses .* row 0, is in query 0 .counted from 0., its loser, row 2, in query 1 .*3 of 3"
     with pytest.raises(ValueError, match=by_size):
         PairwiseLogistic().loss(zeros, scores, group=[2, 2, 2], pairs=pairs)
     with pytest.raises(ValueError, match=by_size):

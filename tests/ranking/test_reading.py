@@ -58,7 +58,7 @@ def test_a_masked_row_may_hold_anything() -> None:
         ({"y_true": ["1", 0, 2, None]}, "y_true has dtype object; it must be real numbers"),
         ({"y_true": np.array([1, 0, 2, "1"], dtype=object)}, "y_true has dtype object; it must be real numbers"),
         ({"y_true": np.array([1, 0, 2, np.complex128(1j)], dtype=object)}, "y_true has dtype object"),
-        ({"y_true": [1, 0, 2, 10**400]}, "y_true has a number beyond the range of float64"),
+        ({"y_true": [1, 0, 2, 10**400]}, "y_true has a number outside the range of float64"),
         ({"y_true": np.full(4, np.longdouble("1e4000"))}, "y_true is inf at row 0"),
         ({"y_true": np.zeros(4, dtype=[("label", float)])}, "y_true has dtype .*label.*; it must be real numbers"),
         ({"y_true": [1, -1, 0, 0]}, "the label is -1.0 at row 1.*ignore_negative_labels=True"),

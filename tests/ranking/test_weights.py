@@ -90,7 +90,7 @@ def test_popularity_weights_of_no_rows() -> None:
         ({"item_id": ["a", None]}, "item_id is missing at row 1"),
         ({"item_id": [1.0, 2.0, np.nan]}, "item_id is missing at row 2"),
         ({"item_id": [["a", "b"]]}, r"item_id has shape \(1, 2\)"),
-        ({"alpha": -0.5}, "alpha must be a number from 0, got -0.5"),
+        ({"alpha": -0.5}, "alpha must be at least 0, got -0.5"),
         ({"alpha": np.nan}, "alpha must be a finite number, got nan"),
         ({"alpha": "1"}, "alpha must be a finite number, got '1'"),
         ({"interactions": [8, 9]}, "no row's item has an interaction: all weights would be 0"),
@@ -134,7 +134,7 @@ def test_propensities_are_inverted() -> None:
 @pytest.mark.parametrize(
     ("position", "arguments", "message"),
     [
-        ([1, 0], {}, "position is 0 at row 1; positions are whole numbers from 1, at the top"),
+        ([1, 0], {}, "position is 0 at row 1; positions are whole numbers from 1 .the top."),
         ([-2], {}, "position is -2 at row 0"),
         ([2, 1.5], {}, "position is 1.5 at row 1"),
         ([1, 1, np.nan], {}, "position is nan at row 2"),
@@ -144,12 +144,12 @@ def test_propensities_are_inverted() -> None:
         (
             [1, 4, 2],
             {"propensities": [1, 0.5]},
-            "position is 4 at row 1, but there are propensities of 2 positions",
+            "position is 4 at row 1, but propensities has 2 entries",
         ),
-        ([1], {"propensities": [1, 0.0]}, r"propensities\[1\] is 0.0; a chance must be above 0 and at most 1"),
-        ([1], {"propensities": [1.1]}, r"propensities\[0\] is 1.1; a chance must be above 0 and at most 1"),
-        ([1], {"propensities": [-0.1]}, r"propensities\[0\] is -0.1; a chance"),
-        ([1], {"propensities": [0.5, np.nan]}, r"propensities\[1\] is nan; a chance"),
+        ([1], {"propensities": [1, 0.0]}, r"propensities\[1\] is 0.0; a propensity must be above 0 and at most 1"),
+        ([1], {"propensities": [1.1]}, r"propensities\[0\] is 1.1; a propensity must be above 0 and at most 1"),
+        ([1], {"propensities": [-0.1]}, r"propensities\[0\] is -0.1; a propensity"),
+        ([1], {"propensities": [0.5, np.nan]}, r"propensities\[1\] is nan; a propensity"),
         ([1], {"propensities": [1], "eta": 0.5}, "eta and propensities are both given: give one of them"),
     ],
 )

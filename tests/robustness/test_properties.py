@@ -1,4 +1,7 @@
-"""What holds for any problem, ordinary or hostile, and any objective: thousands of examples, the same on every run."""
+"""Properties of every objective and metric on any problem, ordinary or hostile: thousands of examples.
+
+The examples are the same in every run.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import itertools
 
 import numpy as np
 import pytest
-from _support.engines import BOUNDS, assert_matches, plan_of, share_of_largest, spec_of
+from _support.engines import BOUNDS, assert_matches, cpu_engine, plan_of, reference_engine, share_of_largest, spec_of
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -20,8 +23,6 @@ from gbdt_pairloss import (
     PairwiseSquared,
     metrics,
 )
-from gbdt_pairloss.engine.reference import ReferenceEngine
-from gbdt_pairloss.engine.select import select_engine
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +80,7 @@ def objectives(draw, kinds=(PairwiseLogistic, BPR, PairwiseHinge, PairwiseSquare
 
 @st.composite
 def problems(draw, sizes=SMALL | LARGE, scores=tuple(SCORES), labels=tuple(LABELS), weights=tuple(WEIGHTS)):
-    """Labels, scores, and the arguments of ``gradient_hessian``; the rows of a query may stand anywhere."""
+    """Draw labels, scores, and the arguments of ``gradient_hessian``; a query's rows need not be adjacent."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     sizes = np.array(draw(sizes))
     n = int(sizes.sum())
@@ -99,7 +100,7 @@ def problems(draw, sizes=SMALL | LARGE, scores=tuple(SCORES), labels=tuple(LABEL
     return y, s, arguments, codes, rng
 
 
-# The sum of the weights that a row wins has the rounding of its query's largest weight: weights of one size here.
+# The sum of the weights that a row wins has the rounding of its query's largest weight: so weights are of one size.
 EVEN = ["none", "some zero"]
 
 
@@ -107,23 +108,23 @@ EVEN = ["none", "some zero"]
 @given(problems(weights=EVEN), objectives(), st.sampled_from([np.float32, np.float64]))
 def test_the_fast_engine_agrees_with_the_definition(problem, objective, dtype) -> None:
     y, s, arguments, *_ = problem
-    plan, pairs = plan_of(objective, y, s, **arguments), spec_of(objective)
+    plan, spec = plan_of(objective, y, s, **arguments), spec_of(objective)
     # The hinge's loss, not its slope, has the rounding of the query's mean score.
-    loss = pairs.pair_loss.name != "hinge" or np.ptp(s) < 100
-    assert_matches(ReferenceEngine(), select_engine("cpu", 2, plan, pairs), objective, plan, s, dtype, loss)
+    loss = objective.pair_loss.name != "hinge" or np.ptp(s) < 100
+    assert_matches(reference_engine(), cpu_engine(plan, spec, 2), objective, plan, s, dtype, loss)
 
 
 @examples(200)
 @given(problems(scores=TAME, weights=EVEN), objectives(kinds=[PairwiseExponential]))
 def test_the_exponential_loss_agrees_with_the_definition(problem, objective) -> None:
     y, s, arguments, *_ = problem
-    plan, pairs = plan_of(objective, y, s, **arguments), spec_of(objective)
-    assert_matches(ReferenceEngine(), select_engine("cpu", 2, plan, pairs), objective, plan, s, np.float64)
+    plan, spec = plan_of(objective, y, s, **arguments), spec_of(objective)
+    assert_matches(reference_engine(), cpu_engine(plan, spec, 2), objective, plan, s, np.float64)
 
 
 @examples(400)
 @given(problems(), objectives())
-def test_what_one_row_gains_another_loses(problem, objective) -> None:
+def test_the_gradients_of_a_query_sum_to_0_and_hessians_are_not_negative(problem, objective) -> None:
     y, s, arguments, codes, _ = problem
     gradient, hessian = objective.gradient_hessian(y, s, **arguments)
     assert (hessian >= 0).all()
@@ -139,8 +140,8 @@ def test_the_order_of_rows_and_queries_does_not_matter(problem, objective) -> No
     order = rng.permutation(y.size)
     moved = {name: None if arguments[name] is None else arguments[name][order] for name in ("sample_weight", "mask")}
     moved["loser_weight"] = None if arguments["loser_weight"] is None else arguments["loser_weight"][order]
-    ours = objective.gradient_hessian(y[order], s[order], qid=codes[order], **moved)
-    for array, exact, bound in zip(ours, expected, BOUNDS[np.float64], strict=False):
+    results = objective.gradient_hessian(y[order], s[order], qid=codes[order], **moved)
+    for array, exact, bound in zip(results, expected, BOUNDS[np.float64], strict=False):
         assert share_of_largest(array - exact[order], exact[order], codes[order], 1e-300) <= 2 * bound
 
 
@@ -151,8 +152,8 @@ def test_the_level_of_a_querys_scores_does_not_matter(problem, objective, shift)
     s = np.round(s * 64) / 64  # whose sums with whole numbers are exact
     level = rng.integers(-1000, 1000, codes.max() + 1)
     expected = objective.gradient_hessian(y, s, **arguments)
-    ours = objective.gradient_hessian(y, s + level[codes] + shift, **arguments)
-    for array, exact, bound in zip(ours, expected, BOUNDS[np.float64], strict=False):
+    results = objective.gradient_hessian(y, s + level[codes] + shift, **arguments)
+    for array, exact, bound in zip(results, expected, BOUNDS[np.float64], strict=False):
         assert share_of_largest(array - exact, exact, codes, 1e-300) <= 2 * bound
 
 
@@ -190,7 +191,7 @@ def test_the_gradient_is_the_finite_difference_of_the_loss(problem, objective) -
 # --- metrics ---------------------------------------------------------------------------------------------------------
 
 NAMES = sorted({definition.name for definition in metrics.METRICS.values()})
-TIED = [name for name in NAMES if name not in ("err", "spearman")]  # ERR goes by row, ranks are averaged themselves
+TIED = [name for name in NAMES if name not in ("err", "spearman")]  # these have ties of their own
 
 
 def values_of(name, y, s, **arguments):
@@ -200,16 +201,16 @@ def values_of(name, y, s, **arguments):
 @pytest.mark.filterwarnings("ignore:no label reaches relevant")
 @examples(600)
 @given(problems(labels=["grades", "binary", "distinct", "equal"]), st.sampled_from(NAMES))
-def test_a_metric_has_its_bounds_and_sees_the_order_alone(problem, name) -> None:
+def test_a_metric_is_within_its_bounds_and_depends_on_the_order_alone(problem, name) -> None:
     y, s, arguments, *_ = problem
-    own = {key: arguments.get(key) for key in ("group", "qid", "mask")}
-    values = values_of(name, y, s, **own)
+    arguments = {key: arguments.get(key) for key in ("group", "qid", "mask")}
+    values = values_of(name, y, s, **arguments)
     low = -1.0 if name == "spearman" else 0.0
     defined = values[~np.isnan(values)]
     assert ((defined >= low - 1e-12) & (defined <= 1 + 1e-12)).all()
     distinct = np.unique(s)
     for monotone in (np.searchsorted(distinct, s), 3.0 * np.searchsorted(distinct, s) ** 3 - 1e6):
-        np.testing.assert_allclose(values_of(name, y, monotone, **own), values, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(values_of(name, y, monotone, **arguments), values, rtol=0, atol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:no label reaches relevant")

@@ -1,0 +1,158 @@
+"""The CPU engine where it differs from others: large queries that threads share, processes, and compiled code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from _support.engines import cpu_engine, plan_of, spec_of
+
+from gbdt_pairloss import PairwiseLogistic
+
+
+def test_a_large_query_is_the_definition() -> None:
+    rng = np.random.default_rng(5)
+    n = 70_000
+    y, scores = (rng.random(n) < 0.002).astype(float), rng.standard_normal(n)
+    for pair_weight in ("uniform", "gain_diff"):
+        objective = PairwiseLogistic(pair_weight=pair_weight)
+        y = y * rng.integers(1, 4, n)
+        plan, spec = plan_of(objective, y, scores), spec_of(objective)
+        engine = cpu_engine(plan, spec, n_threads=None)
+        gradient, hessian = engine.gradient_hessian(plan, scores, spec, np.float32)
+        loss, _ = engine.winner_loss(plan, scores, spec, np.float32)
+        d = scores[:, None] - scores[y > 0]  # loser minus winner
+        gain = 2.0**y
+        phi = np.maximum(gain[y > 0] - gain[:, None], 0) if pair_weight == "gain_diff" else y[y > 0] > y[:, None]
+        wrong = phi / (1 + np.exp(-d))
+        strength = 2 * wrong.sum()
+        factor = np.log1p(strength) / np.log(2) / strength
+        expected = wrong.sum(axis=1)
+        expected[y > 0] -= wrong.sum(axis=0)
+        np.testing.assert_allclose(gradient, factor * expected, rtol=0, atol=1e-6 * factor * np.abs(expected).max())
+        slope = wrong / (1 + np.exp(d))
+        curvature = slope.sum(axis=1)
+        curvature[y > 0] += slope.sum(axis=0)
+        np.testing.assert_allclose(hessian, factor * curvature, rtol=0, atol=1e-5 * factor * curvature.max())
+        losses = (phi * np.logaddexp(0, d)).sum(axis=0)
+        np.testing.assert_allclose(loss[y > 0], factor * losses, rtol=0, atol=1e-6 * factor * losses.max())
+
+
+@pytest.mark.parametrize("normalize", ["log", "query"])
+def test_a_large_query_weighted_by_delta_ndcg_is_the_definition(normalize) -> None:
+    rng = np.random.default_rng(7)
+    n = 70_000
+    y, scores = np.zeros(n), rng.standard_normal(n).round(3)  # with ties
+    winners = rng.choice(n, 120, replace=False)
+    y[winners] = rng.integers(1, 4, 120)
+    weight = rng.random(n) + 0.5
+    objective = PairwiseLogistic(pair_weight="ndcg", normalize=normalize)
+    plan, spec = plan_of(objective, y, scores, sample_weight=weight), spec_of(objective)
+    engine = cpu_engine(plan, spec, n_threads=3)
+    gradient, hessian = engine.gradient_hessian(plan, scores, spec, np.float32)
+    loss, won = engine.winner_loss(plan, scores, spec, np.float32)
+
+    rank = np.empty(n)
+    rank[np.lexsort((np.arange(n), -scores))] = np.arange(n)
+    discount, gain = 1 / np.log2(rank + 2), 2.0**y - 1
+    ideal = (np.sort(gain)[::-1] / np.log2(np.arange(n) + 2)).sum()
+    d = scores[winners] - scores[:, None]
+    phi = np.maximum(gain[winners] - gain[:, None], 0) * np.abs(discount[winners] - discount[:, None]) / ideal
+    strength = 2 * (phi / (1 + np.exp(d))).sum()
+    phi *= (np.log1p(strength) / np.log(2) / strength if normalize == "log" else n / phi.sum()) * weight[winners]
+    wrong = phi / (1 + np.exp(d))
+    for result, sums, bound in (
+        (gradient, (wrong.sum(axis=1), -wrong.sum(axis=0)), 1e-6),
+        (hessian, [(wrong / (1 + np.exp(-d))).sum(axis=axis) for axis in (1, 0)], 1e-5),
+        (loss, (np.zeros(n), (phi * np.logaddexp(0, -d)).sum(axis=0)), 1e-6),
+        (won, (np.zeros(n), phi.sum(axis=0)), 1e-6),
+    ):
+        expected = sums[0]
+        expected[winners] += sums[1]
+        np.testing.assert_allclose(result, expected, rtol=0, atol=bound * np.abs(expected).max())
+
+
+def test_all_pairs_of_a_large_query_with_delta_ndcg() -> None:
+    rng = np.random.default_rng(10)
+    n = 200_000
+    y, scores = rng.integers(0, 5, n), rng.standard_normal(n)
+    for objective in (PairwiseLogistic(pair_weight="ndcg"), PairwiseLogistic(pair_weight="ndcg", truncation=10)):
+        gradient, hessian = objective.gradient_hessian(y, scores.astype(np.float32))
+        assert abs(gradient.sum(dtype=float)) < 1e-5 * np.abs(gradient).sum(dtype=float)
+        assert hessian.min() >= 0
+    # The pairs of the row on top have a simple sum.
+    top = np.argmax(scores)
+    y[top] = 0
+    plain = PairwiseLogistic(pair_weight="ndcg", normalize="none")
+    gradient, _ = plain.gradient_hessian(y, scores)
+    discount = np.empty(n)
+    discount[np.argsort(-scores, kind="stable")] = 1 / np.log2(np.arange(n) + 2)
+    gain = 2.0**y - 1
+    ideal = np.sort(gain)[::-1] @ (1 / np.log2(np.arange(n) + 2))
+    expected = (gain * (1 - discount) / (1 + np.exp(scores - scores[top]))).sum() / ideal
+    assert gradient[top] == pytest.approx(expected, rel=1e-10)
+
+
+def test_one_winner_in_a_million() -> None:
+    n = 1_000_000
+    scores = np.random.default_rng(6).standard_normal(n)
+    scores[777] = 3e30  # an outlier takes one panel
+    y = np.zeros(n)
+    y[5] = 1.0
+    gradient, hessian = PairwiseLogistic(normalize="none").gradient_hessian(y, scores.astype(np.float32))
+    d = scores.astype(np.float32).astype(float) - float(np.float32(scores[5]))
+    with np.errstate(over="ignore"):
+        wrong = 1 / (1 + np.exp(-d))
+    wrong[5] = 0
+    assert gradient[5] == pytest.approx(-wrong.sum(), rel=1e-6)
+    assert hessian[5] == pytest.approx((wrong * (1 - wrong)).sum(), rel=1e-5)
+    np.testing.assert_allclose(np.delete(gradient, 5), np.delete(wrong, 5), atol=1e-6)
+
+
+def test_scores_on_the_bounds_of_panels() -> None:
+    rng = np.random.default_rng(9)
+    n = 70_000
+    y, scores = (rng.random(n) < 0.001).astype(float), rng.integers(-6, 7, n) / 10
+    gradient, _ = PairwiseLogistic(temperature=0.1, normalize="none").gradient_hessian(y, scores)
+    d = (scores[y > 0] - scores[:, None]) / 0.1
+    wrong = (y[:, None] == 0) / (1 + np.exp(d)) / 0.1
+    expected = wrong.sum(axis=1)
+    expected[y > 0] -= wrong.sum(axis=0)
+    np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
+@pytest.mark.slow
+def test_threads_after_a_fork() -> None:
+    program = (
+        "import multiprocessing, numpy as np\n"
+        "from gbdt_pairloss import PairwiseLogistic\n"
+        "rng = np.random.default_rng(0)\n"
+        "y, s = rng.integers(0, 3, 300_000), rng.standard_normal(300_000)\n"
+        "def work(_): return PairwiseLogistic(n_threads=2).gradient_hessian(y, s, group=[100] * 3000)[0].sum()\n"
+        "here = work(0)\n"
+        "with multiprocessing.get_context('fork').Pool(2) as pool:\n"
+        "    assert pool.map(work, range(4)) == [here] * 4\n"
+        "print('same')\n"
+    )
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork here")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "same", done.stderr
+
+
+def test_kernels_are_cached_on_disk(tmp_path) -> None:
+    program = (
+        "import numpy as np\n"
+        "from gbdt_pairloss.engine.cpu.query_sums import read_scores as kernel\n"  # a small one
+        "kernel(0, 2, np.ones(2), np.arange(2), np.empty(2))\n"
+        "print(sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values()))\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    runs = [
+        subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert [run.stdout.split() for run in runs] == [["0", "1"], ["1", "0"]]
