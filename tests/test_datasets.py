@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from gbdt_pairloss import datasets
-from gbdt_pairloss.datasets import RankingSplit, make_digits_ranking, make_ranking
+from gbdt_pairloss.datasets import RankingSplit, _digits, make_digits_ranking, make_ranking
 
 
 def mean_ndcg(split: RankingSplit, scores: np.ndarray, k: int = 10) -> float:
@@ -51,7 +50,7 @@ def test_digits_train_and_test_share_no_image(monkeypatch):
         seen.append((query.tobytes(), [image.tobytes() for image in candidates]))
         return np.zeros((len(candidates), 1))
 
-    monkeypatch.setattr(datasets, "_pair_features", record)
+    monkeypatch.setattr(_digits, "_pair_features", record)
     make_digits_ranking(n_train_queries=30, n_test_queries=20, n_candidates=50)
     assert len({query for query, _ in seen}) == 50
     for query, candidates in seen:
@@ -64,13 +63,13 @@ def test_digits_train_and_test_share_no_image(monkeypatch):
 def test_digits_features_compare_the_query_with_the_candidate():
     rng = np.random.default_rng(0)
     query, candidates = rng.random((8, 8)), rng.random((3, 8, 8))
-    features = datasets._pair_features(query, candidates)
+    features = _digits._pair_features(query, candidates)
     assert features[1, 0] == pytest.approx(abs((query - candidates[1])[:2, :2].mean()))
     assert features[1, 16 + 2] == pytest.approx(abs((query - candidates[1])[2].mean()))
     assert features[1, 24 + 3] == pytest.approx(abs((query - candidates[1])[:, 3].mean()))
     assert features[1, 32] == pytest.approx(abs((query - candidates[1]).mean()))
     assert features[1, 33] == pytest.approx(np.sqrt(((query - candidates[1]) ** 2).sum()))
-    np.testing.assert_allclose(datasets._pair_features(query, query[None])[0], [0] * 34 + [1], atol=1e-12)
+    np.testing.assert_allclose(_digits._pair_features(query, query[None])[0], [0] * 34 + [1], atol=1e-12)
 
 
 @pytest.mark.parametrize("random_state", [0, 1])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..objectives import NESTED, get_objective, objective_names
+from ..objectives._registry import NESTED, get_objective, objective_names
 
 #: Parameters of our rankers that the boosters' rankers do not have, or have with another default.
 OWN_PARAMETERS: dict[str, Any] = {"objective": "pairwise_logistic", "eval_fraction": None}

@@ -13,8 +13,8 @@ from scipy import sparse
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_features
 
-from ..objectives import negative_label_rule
 from ..objectives._evaluator import ObjectiveEvaluator
+from ..objectives._registry import negative_label_rule
 from ..ranking._data import RankingData
 from ..ranking._features import check_features, rows_of, take_qid_column, widened
 from ..ranking._reading import Extras, check_largest, read_rows

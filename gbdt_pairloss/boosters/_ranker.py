@@ -12,15 +12,10 @@ from sklearn.base import BaseEstimator, clone
 from .._docstrings import TEXT, documented_with
 from ..metrics import Metric
 from ..metrics._names import as_metric
-from ..objectives import (
-    NESTED,
-    PairwiseObjective,
-    as_pairwise,
-    negative_label_rule,
-    objective_names,
-)
+from ..objectives import PairwiseObjective
 from ..objectives._diagnostics import TrainingWatch, warn_without_split
 from ..objectives._evaluator import ObjectiveEvaluator, evaluator_of
+from ..objectives._registry import NESTED, as_pairwise, negative_label_rule, objective_names
 from ..ranking._features import take_qid_column
 from ..ranking._plan import Plan
 from ..ranking._reading import Extras, read_rows

@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.base import clone
 
 from ..metrics._names import as_metric
-from ..objectives import negative_label_rule, objective_names
 from ..objectives._evaluator import evaluator_of
+from ..objectives._registry import negative_label_rule, objective_names
 from ..ranking._features import qid_column
 from ..ranking._reading import read_rows
 from ._cluster import assign_partitions, gather, gather_training, one_worker_per_process, submit

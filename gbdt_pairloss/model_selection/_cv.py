@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from ..metrics import METRICS, Feval, Metric, feval
-from ..objectives import NESTED, PairwiseObjective, as_pairwise, get_objective, objective_names
+from ..objectives import PairwiseObjective
+from ..objectives._registry import NESTED, as_pairwise, get_objective, objective_names
 from ..ranking._adapter import Adapter, adapter_of
 from ..ranking._groups import Groups, IntArray
 from ..ranking._validation import as_list

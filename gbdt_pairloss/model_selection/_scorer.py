@@ -11,7 +11,8 @@ from sklearn.utils.metadata_routing import MetadataRequest
 
 from .._docstrings import TEXT, documented_with
 from ..metrics import Metric, get_metric
-from ..objectives import PairwiseObjective, negative_label_rule
+from ..objectives import PairwiseObjective
+from ..objectives._registry import negative_label_rule
 from ..ranking._data import RankingData
 from ..ranking._features import take_qid_column
 from ..ranking._reading import read_rows

@@ -21,11 +21,10 @@ from ._pairwise import (
     PairwiseSoftZeroOne,
     PairwiseSquared,
 )
-from ._registry import NESTED, as_pairwise, get_objective, negative_label_rule, objective_names
+from ._registry import as_pairwise, get_objective, objective_names
 
 __all__ = [
     "BPR",
-    "NESTED",
     "PairwiseCustom",
     "PairwiseExponential",
     "PairwiseHinge",
@@ -35,6 +34,5 @@ __all__ = [
     "PairwiseSquared",
     "as_pairwise",
     "get_objective",
-    "negative_label_rule",
     "objective_names",
 ]

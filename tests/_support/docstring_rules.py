@@ -20,24 +20,7 @@ from gbdt_pairloss import datasets, metrics, model_selection, objectives
 from gbdt_pairloss.objectives import PairwiseObjective
 
 #: Methods that the package calls itself, with plans and data of its own. Their docstrings need a summary and errors.
-MACHINERY = frozenset(
-    (
-        "boost",
-        "check_learnable",
-        "check_native_data",
-        "check_plan",
-        "mean_pair_loss",
-        "on_booster_device",
-        "on_threads",
-        "pair_loss",
-        "plan",
-        "plan_key",
-        "prepare",
-        "row_parameter",
-        "rows_taking_part",
-        "seeded",
-    )
-)
+MACHINERY = frozenset(("check_native_data", "pair_loss"))
 
 #: Functions and classes that take parameters and raise no errors of their own.
 CANNOT_FAIL = frozenset(("RankingDisplay", "RankerMixin.get_params", "main"))
@@ -113,11 +96,7 @@ def public() -> list[Entry]:
 
     found = [(name, getattr(gbdt_pairloss, name)) for name in gbdt_pairloss.__all__]
     found += [(f"metrics.{name}", getattr(metrics, name)) for name in metrics.__all__]
-    found += [
-        (f"datasets.{name}", value)
-        for name, value in vars(datasets).items()
-        if not name.startswith("_") and getattr(value, "__module__", "") == datasets.__name__
-    ]
+    found += [(f"datasets.{name}", getattr(datasets, name)) for name in datasets.__all__]
     found += [(name, getattr(on_clusters, name)) for name in on_clusters.__all__]
     found += [(f"objectives.{name}", getattr(objectives, name)) for name in objectives.__all__]
     found += [("RankingScorer", model_selection.RankingScorer), ("main", __main__.main)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import lightgbm as lgb
 import numpy as np
 import pytest
@@ -185,3 +188,14 @@ def test_the_ranker_of_lightgbm_is_refused_and_the_error_names_that_of_this_pack
     ranker = lgb.LGBMRanker(objective=PairwiseLogistic(), n_estimators=2, n_jobs=1, verbose=-1)
     with pytest.raises(TypeError, match=r"gbdt_pairloss\.LGBMRanker"):
         ranker.fit(problem.X, problem.y, group=problem.sizes)
+
+
+@BOTH_BOOSTERS
+def test_an_objective_keeps_no_dataset_alive(booster, problem) -> None:
+    objective, dataset = PairwiseLogistic(), dataset_of(booster, problem)
+    objective(problem.scores, dataset)
+    objective.metric(problem.scores, dataset)
+    alive = weakref.ref(dataset)
+    del dataset
+    gc.collect()
+    assert alive() is None

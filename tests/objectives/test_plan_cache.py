@@ -1,37 +1,33 @@
-"""Plans are kept beside a dataset as long as nothing that they depend on has changed."""
+"""Plans are kept as long as nothing that they depend on has changed."""
 
 from __future__ import annotations
-
-import gc
-import weakref
 
 import numpy as np
 import pytest
 
-from gbdt_pairloss.objectives._plan_cache import cached_plan
+from gbdt_pairloss.objectives._plan_cache import PlanCache
 from gbdt_pairloss.ranking._data import RankingData
 from gbdt_pairloss.ranking._groups import Groups
 from gbdt_pairloss.ranking._plan import build_plan
-
-
-class Dataset:
-    """A booster's dataset as far as the cache is concerned: an object that can be referred to weakly."""
 
 
 def data_of(**changes) -> RankingData:
     return RankingData(**{"labels": np.array([1.0, 0.0, 2.0]), "groups": Groups.from_sizes([3], 3), **changes})
 
 
-def plan_of(dataset, data, key="key"):
-    return cached_plan(dataset, lambda: data, key, lambda data: build_plan(data, data.labels, data.mask, "winner"))
+def plan_of(cache, data, key="key", **version):
+    return cache.plan(
+        key, read=lambda: data, build=lambda data: build_plan(data, data.labels, data.mask, "winner"), **version
+    )
 
 
 def test_there_is_one_plan_as_long_as_nothing_changes() -> None:
-    dataset = Dataset()
-    first = plan_of(dataset, data_of())
-    assert plan_of(dataset, data_of()) is first
-    assert plan_of(dataset, data_of(), key="another objective") is not first
-    assert plan_of(Dataset(), data_of()) is not first
+    cache = PlanCache()
+    first = plan_of(cache, data_of())
+    assert plan_of(cache, data_of()) is first
+    assert plan_of(cache, data_of(), key="another objective") is not first
+    assert plan_of(cache, data_of()) is first
+    assert plan_of(PlanCache(), data_of()) is not first
 
 
 @pytest.mark.parametrize(
@@ -47,23 +43,22 @@ def test_there_is_one_plan_as_long_as_nothing_changes() -> None:
     ],
 )
 def test_a_change_makes_a_new_plan(changes) -> None:
-    dataset = Dataset()
-    first = plan_of(dataset, data_of())
-    assert plan_of(dataset, data_of(**changes)) is not first
+    cache = PlanCache()
+    first = plan_of(cache, data_of())
+    assert plan_of(cache, data_of(**changes)) is not first
 
 
 def test_a_buffer_that_changes_in_place_is_noticed() -> None:
-    dataset, labels = Dataset(), np.array([1.0, 0.0, 2.0])
-    first = plan_of(dataset, data_of(labels=labels))
+    cache, labels = PlanCache(), np.array([1.0, 0.0, 2.0])
+    first = plan_of(cache, data_of(labels=labels))
     labels[0] = 5.0
-    again = plan_of(dataset, data_of(labels=labels))
+    again = plan_of(cache, data_of(labels=labels))
     assert again is not first
-    assert again.plan.labels[0] == 5.0
+    assert again.labels[0] == 5.0
 
 
-def test_the_cache_keeps_no_dataset_alive() -> None:
-    dataset = Dataset()
-    plan = weakref.ref(plan_of(dataset, data_of()))
-    del dataset
-    gc.collect()
-    assert plan() is None
+def test_a_dataset_is_not_read_again_while_its_version_is_the_same() -> None:
+    cache, changed = PlanCache(), data_of(labels=np.array([1.0, 0.0, 3.0]))
+    first = plan_of(cache, data_of(), version=1)
+    assert plan_of(cache, changed, version=1) is first
+    assert plan_of(cache, changed, version=2) is not first

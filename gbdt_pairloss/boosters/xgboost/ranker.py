@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..._docstrings import documented_with
-from ...objectives import NESTED, objective_names
+from ...objectives._registry import NESTED, objective_names
 from ...ranking._features import check_column_types, take_qid_column
 from ...ranking._reading import Extras
 from ...ranking._validation import as_list
