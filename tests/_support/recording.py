@@ -1,50 +1,36 @@
-"""Records of what the package does inside a training, for the tests of trainings on clusters, threads and plans.
-
-These are the only helpers of the booster tests that reach into the package.
-"""
+"""Records of what happens inside a training: the threads of its engines, and the rows that each process trains on."""
 
 from __future__ import annotations
 
 import os
-import uuid
 
-import numpy as np
-
-from gbdt_pairloss import PairwiseLogistic
 from gbdt_pairloss.engine.cpu.engine import CPUEngine
 
 
-class RecordsQueries(PairwiseLogistic):
-    """An objective that saves which queries each process trains on, with their numbers of rows."""
+class RecordsLabels:
+    """A pair weight of 1 that saves the labels of the pairs that each process forms."""
 
-    def __init__(self, *, folder, **params) -> None:
-        super().__init__(**params)
-        self.folder = folder
+    def __init__(self, folder) -> None:
+        self.folder = str(folder)
+        self.seen = set()
 
-    def _candidates(self, data, mask):
-        columns = np.column_stack([data.groups.ids, data.groups.sizes]).astype(str)
-        np.save(f"{self.folder}/{os.getpid()}-{uuid.uuid4().hex}.npy", columns)
-        return super()._candidates(data, mask)
-
-
-def queries_by_process(folder):
-    """Return the sets of (query id, number of rows) that the processes saved, one set a process."""
-    seen = {}
-    for path in folder.iterdir():
-        seen.setdefault(path.name.partition("-")[0], set()).update(map(tuple, np.load(path)))
-    return list(seen.values())
+    def __call__(self, winner, loser):
+        for label in {winner, loser} - self.seen:
+            self.seen.add(label)
+            with open(f"{self.folder}/{os.getpid()}", "a") as file:
+                file.write(f"{label}\n")
+        return 1.0
 
 
-def record_plans(monkeypatch):
-    """Return a list that gets an entry for each plan that is built."""
-    built, candidates = [], PairwiseLogistic._candidates  # which every plan of labels asks for once
-    recorded = lambda self, *arguments: built.append(self) or candidates(self, *arguments)  # noqa: E731
-    monkeypatch.setattr(PairwiseLogistic, "_candidates", recorded)
-    return built
+def labels_by_process(folder):
+    """Return the sets of labels that the processes saved, one set a process."""
+    return [set(map(float, path.read_text().split())) for path in folder.iterdir()]
 
 
 def record_threads(monkeypatch):
     """Return a list that gets the number of threads of each engine that is made."""
     used, init = [], CPUEngine.__init__
-    monkeypatch.setattr(CPUEngine, "__init__", lambda self, n: (used.append(n), init(self, n))[1])
+    monkeypatch.setattr(
+        CPUEngine, "__init__", lambda self, n_threads=None: (used.append(n_threads), init(self, n_threads))[1]
+    )
     return used

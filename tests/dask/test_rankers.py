@@ -49,16 +49,19 @@ def test_a_cluster_trains_the_model_of_one_machine(Ranker, rows, client) -> None
 @BOTH
 @pytest.mark.parametrize("form", ["frame", "array"])
 def test_no_query_is_split_between_workers(Ranker, form, rows, client, tmp_path) -> None:
-    X, y, qid = rows
-    ranker = make_ranker(Ranker, objective=recording.RecordsQueries(folder=str(tmp_path)), n_estimators=2)
+    X, _, qid = rows
+    y = np.arange(len(X), dtype=float)  # the label of a row is its number
+    objective = PairwiseLogistic(pair_weight=recording.RecordsLabels(tmp_path))
+    ranker = make_ranker(Ranker, objective=objective, n_estimators=2)
     if form == "frame":
-        ranker.fit(*on_cluster(rows, 7))
+        ranker.fit(*on_cluster((X, y, qid), 7))
     else:  # with different chunks
-        X, y, ids = (da.from_array(values, chunks=n) for values, n in ((X.to_numpy(), 400), (y, 700), (qid, 900)))
-        ranker.fit(X, y, qid=ids)
-    first, second = recording.queries_by_process(tmp_path)
-    names, sizes = np.unique(qid, return_counts=True)
-    assert first | second == set(zip(names, sizes.astype(str), strict=True))
+        chunked = (da.from_array(values, chunks=n) for values, n in ((X.to_numpy(), 400), (y, 700), (qid, 900)))
+        X, labels, ids = chunked
+        ranker.fit(X, labels, qid=ids)
+    first, second = recording.labels_by_process(tmp_path)
+    assert first | second == set(y)  # all rows of all queries
+    first, second = (set(qid[np.array(sorted(labels), dtype=int)]) for labels in (first, second))
     assert not first & second
     assert first
     assert second
