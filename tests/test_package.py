@@ -116,7 +116,7 @@ def test_help_lists_every_public_name_with_a_description(name) -> None:
     """Each name begins a line of a table or a list in the docstring of the package, and a description follows."""
     line = re.compile(
         rf"^ *(?:[-*] +|\| *)?(?::\w+:)?`{{0,2}}~?(?:gbdt_pairloss\.)?{name}\b`{{0,2}}(?:\([^)\n]*\))?"
-        r"(?: {2,}| *[:|-] *|\n +)(?=\S*[A-Za-z]{2}).+$",
+        r"(?: {2,}| *[:|-] *|\n +)(?=.*[A-Za-z]{2}).+$",
         re.MULTILINE,
     )
     listed = line.search(gbdt_pairloss.__doc__)
