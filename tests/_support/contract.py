@@ -149,6 +149,23 @@ class Bound:
         """Return the loss, of other scores or with other arguments if given."""
         return self.objective.loss(self.y, self.s if s is None else s, **{**self.arguments, **changes})
 
+    def of_many(self, scores):
+        """Return losses of rows and the gradient, of scores of shape (n, n_rows), by n copies of the problem."""
+        n, n_rows = scores.shape
+        tiled = {
+            name: None if value is None else np.tile(value, n)
+            for name, value in self.arguments.items()
+            if name != "pairs"
+        }
+        if "pairs" in self.arguments:
+            winner, loser, weight = self.arguments["pairs"]
+            first = np.repeat(np.arange(n) * n_rows, winner.size)
+            tiled["pairs"] = np.tile(winner, n) + first, np.tile(loser, n) + first, np.tile(weight, n)
+        y, flat = np.tile(self.y, n), scores.ravel()
+        losses = self.objective.loss(y, flat, reduction="none", **tiled)
+        gradient, _ = self.objective.gradient_hessian(y, flat, **tiled)
+        return losses.reshape(scores.shape), gradient.reshape(scores.shape)
+
 
 def _subjects() -> dict[str, Subject]:
     unbounded = ("squared", "exponential", "custom")

@@ -87,7 +87,6 @@ def test_a_masked_row_may_hold_anything() -> None:
         ({"sample_weight": [1, np.nan], "group": [2, 2]}, "sample_weight is nan at query 1"),
         ({"mask": [True, False]}, r"mask has shape \(2,\)"),
         ({"mask": [[True], [True, False]]}, "mask is a ragged list of lists"),
-        ({"pairs": ([[0], [1, 2]], [1, 2])}, "the winner of pairs is a ragged list of lists"),
         ({"mask": [0.5, 1, 1, 1]}, "mask must be boolean"),
     ],
 )
