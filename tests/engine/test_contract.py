@@ -60,7 +60,11 @@ def mixed_labels(n, rng):
 
 
 @on_every_engine(
-    {"labels": ["grades", "distinct"], "normalize": ["log"]}, labels=LABELS, normalize=NORMALIZE, dtype=DTYPES
+    {"labels": ["grades", "distinct"], "normalize": ["log"]},
+    usual_on_cpu={"normalize": ["log", "none"]},
+    labels=LABELS,
+    normalize=NORMALIZE,
+    dtype=DTYPES,
 )
 def test_queries_of_every_size(engine, labels, normalize, dtype) -> None:
     rng = np.random.default_rng(0)
@@ -166,6 +170,7 @@ def test_explicit_pairs(engine, normalize, weighted, scale, dtype) -> None:
 
 @on_every_engine(
     {"scores": ["ties", "1000 apart", "far outlier"], "labels": ["grades", "distinct"]},
+    usual_on_cpu={"scores": [kind for kind in SCORES if kind not in ("30 apart", "outlier")]},
     scores=SCORES,
     labels=LABELS,
     dtype=DTYPES,
@@ -181,6 +186,7 @@ def test_hostile_scores(engine, scores, labels, dtype) -> None:
 
 @on_every_engine(
     {"delta": [{"pair_weight": "ndcg"}], "scores": ["1000 apart"], "labels": ["distinct"]},
+    usual_on_cpu={"scores": ["equal", "30 apart", "1000 apart", "far outlier", "huge"]},
     delta=[{"pair_weight": "ndcg"}, {"pair_weight": "lambdarank", "truncation": 5}],
     scores=SCORES,
     labels=["grades", "distinct"],
