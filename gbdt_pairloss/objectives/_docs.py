@@ -1,4 +1,4 @@
-"""Parameters that all objectives share, described once: ``%(shared)s`` stands for them in the class docstrings."""
+"""Texts that the docstrings of the objectives share; ``%(shared)s`` in a docstring is replaced by the parameters."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def propensity_weights(
     position : array of shape (n_rows,)
         Position at which the row was shown, counted from 1 at the top.
     eta : float, default=1.0
-        Exponent, at least 0. The probability of examination is position^-eta; 0 is no bias.
+        Exponent, at least 0. The probability of examination is position^-eta; 0: without bias.
     propensities : array of shape (n_positions,), optional
         Probability of examination of positions 1, 2, ..., each above 0 and at most 1. It is used instead of ``eta``.
 

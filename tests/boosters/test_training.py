@@ -192,7 +192,7 @@ def test_the_ranker_of_lightgbm_is_refused_and_the_error_names_that_of_this_pack
 
 @BOTH_BOOSTERS
 def test_an_objective_keeps_no_dataset_alive(booster, problem) -> None:
-    objective, dataset = PairwiseLogistic(), dataset_of(booster, problem)
+    objective, dataset = PairwiseLogistic(), constructed(dataset_of(booster, problem))
     objective(problem.scores, dataset)
     objective.metric(problem.scores, dataset)
     alive = weakref.ref(dataset)
