@@ -1,4 +1,4 @@
-"""The compiled steps of ``listed.py``; but for ``logistic`` none of them knows a loss."""
+"""The compiled steps of ``pair_by_pair.py``; but for ``logistic`` none of them knows a loss."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def hash_of(scores, seed):
 
 @exact_kernel
 def draw(number, winner, n, seed, rows, run_end, end, weight, total, loser):
-    """Draw the losers of winners: draw ``number % n`` of each, see ``listed._Drawn``.
+    """Draw the losers of winners: draw ``number % n`` of each, see ``pair_by_pair._DrawnPairs``.
 
     ``total[p]`` is the weight of all positions before p, ``end`` where the winners' queries end.
     """
