@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._device import is_on_device, like
-from .._docstrings import TEXT, documented_with
+from .._docstrings import documented_with
 from ..ranking._plan import Plan
 from ..ranking._reading import RankingInput, read_arrays
 from ..ranking._validation import check_choice
@@ -82,8 +82,10 @@ class PairwiseObjective(ObjectiveParameters):
 
         Parameters
         ----------
-        preds, dataset
-            As in :meth:`__call__`.
+        preds : array of shape (n_rows,)
+            Raw scores.
+        dataset : lightgbm.Dataset or xgboost.DMatrix (or a subclass)
+            A dataset with groups.
 
         Returns
         -------
@@ -107,7 +109,7 @@ class PairwiseObjective(ObjectiveParameters):
 
     # Array API
 
-    @documented_with(TEXT)
+    @documented_with(OBJECTIVE_TEXT)
     def gradient_hessian(
         self,
         y_true: ArrayLike | dict[str, Any],
@@ -125,17 +127,7 @@ class PairwiseObjective(ObjectiveParameters):
 
         Parameters
         ----------
-        %(arrays)s
-        sample_weight : array of the shape of ``y_pred``, or of shape (n_queries,) or (n_lists, 1), optional
-            One per row: item weights. One per query, with ``group`` (or 2-D, as a column): query weights.
-        %(mask)s
-        loser_weight : array of the shape of ``y_pred``, optional
-            Weight of a row as the loser of its pairs.
-        item_id : array of the shape of ``y_pred``, optional
-            Id of each row's item, of any dtype; for :class:`gbdt_pairloss.BPR` only.
-        pairs : (winner, loser) or (winner, loser, weight), optional
-            Arrays of shape (n_pairs,): sum over these pairs of rows instead of those that the labels make; see
-            :func:`gbdt_pairloss.attach`. Rows of 2-D arrays are counted list by list.
+        %(data)s
 
         Returns
         -------
@@ -145,13 +137,7 @@ class PairwiseObjective(ObjectiveParameters):
 
         Raises
         ------
-        ValueError
-            If shapes, groups or pairs do not fit, if a label, score or weight is NaN, infinite or negative where it
-            must not be, if a gradient leaves the range of its type, or if ``device="cuda"`` does not support the sum.
-        TypeError
-            If ``pairs`` are not a tuple.
-        RuntimeError
-            For ``device="cuda"``, if there is no device.
+        %(data_raises)s
         """
         rows = {"mask": mask, "sample_weight": sample_weight, "loser_weight": loser_weight, "item_id": item_id}
         evaluator, given, plan = self._read_arrays(y_true, y_pred, group=group, qid=qid, pairs=pairs, **rows)
@@ -159,6 +145,7 @@ class PairwiseObjective(ObjectiveParameters):
         gradient, hessian = evaluator.gradient_hessian(plan, scores, given.scores.dtype)
         return gradient.reshape(given.shape), hessian.reshape(given.shape)
 
+    @documented_with(OBJECTIVE_TEXT)
     def loss(
         self,
         y_true: ArrayLike | dict[str, Any],
@@ -177,8 +164,7 @@ class PairwiseObjective(ObjectiveParameters):
 
         Parameters
         ----------
-        y_true, y_pred, group, qid, sample_weight, mask, loser_weight, item_id, pairs
-            As in :meth:`gradient_hessian`.
+        %(data)s
         reduction : str, default="sum"
             How the weighted losses of the pairs (normaliser included) are reduced:
 
@@ -198,10 +184,7 @@ class PairwiseObjective(ObjectiveParameters):
 
         Raises
         ------
-        ValueError
-            As :meth:`gradient_hessian`, and for an unknown reduction.
-        TypeError, RuntimeError
-            As :meth:`gradient_hessian`.
+        %(data_raises)s
 
         Notes
         -----

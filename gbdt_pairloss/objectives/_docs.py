@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .._docstrings import TEXT
+
 _TEMPERATURE = """\
 temperature : float, default=1.0
     T > 0. Newton boosting is scale-free: T alone rescales the scores (leaf values are proportional to T) and ranks
@@ -66,9 +68,32 @@ device : {"auto", "cpu", "cuda"}, default="auto"
     RuntimeError if there is none, a ValueError if the CUDA engine does not support the sum. Results are where the
     scores are: CuPy in, CuPy out."""
 
+_WEIGHT = """\
+sample_weight : array of the shape of ``y_pred``, or of shape (n_queries,) or (n_lists, 1), optional
+    One per row: item weights. One per query, with ``group`` (or 2-D, as a column): query weights."""
+
+_MORE = """\
+loser_weight : array of the shape of ``y_pred``, optional
+    Weight of a row as the loser of its pairs.
+item_id : array of the shape of ``y_pred``, optional
+    Id of each row's item, of any dtype; for :class:`gbdt_pairloss.BPR` only.
+pairs : (winner, loser) or (winner, loser, weight), optional
+    Arrays of shape (n_pairs,): sum over these pairs of rows instead of those that the labels make; see
+    :func:`gbdt_pairloss.attach`. Rows of 2-D arrays are counted list by list."""
+
 #: For :func:`gbdt_pairloss._docstrings.documented_with`.
 OBJECTIVE_TEXT = {
     "shared": "\n".join((_TEMPERATURE, _PAIR_WEIGHT, _REST)),
+    "data": "\n".join((TEXT["arrays"], _WEIGHT, TEXT["mask"], _MORE)),
+    "data_raises": """\
+ValueError
+    If shapes, groups or pairs do not fit, if a label, score or weight is NaN, infinite or negative where it
+    must not be, if a result leaves the range of its type, if a parameter has an unknown value, or if
+    ``device="cuda"`` does not support the sum.
+TypeError
+    If ``pairs`` are not a tuple.
+RuntimeError
+    For ``device="cuda"``, if there is no device.""",
     "invalid": """\
 ValueError
     If the value of a parameter is not allowed.""",
