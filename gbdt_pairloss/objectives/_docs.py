@@ -88,7 +88,7 @@ OBJECTIVE_TEXT = {
     "data_raises": """\
 ValueError
     If shapes, groups or pairs do not fit, if a label, score or weight is NaN, infinite or negative where it
-    must not be, if a result leaves the range of its type, if a parameter has an unknown value, or if
+    must not be, if a result leaves the range of its type, if an argument has an unknown value, or if
     ``device="cuda"`` does not support the sum.
 TypeError
     If ``pairs`` are not a tuple.
