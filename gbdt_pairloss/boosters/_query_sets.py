@@ -234,17 +234,18 @@ def read_evaluation_sets(
     n = len(given_sets)
     qids, groups = one_per_set(eval_qid, "eval_qid", n), one_per_set(eval_group, "eval_group", n)
     weights = one_per_set(eval_weight, weight_name, n)
-    columns = [
-        one_per_set(eval_loser_weight, "eval_loser_weight", n),
-        one_per_set(eval_item_id, "eval_item_id", n),
-        one_per_set(eval_pairs, "eval_pairs", n),
-    ]
+    extras_of_sets = {
+        "loser_weight": one_per_set(eval_loser_weight, "eval_loser_weight", n),
+        "item_id": one_per_set(eval_item_id, "eval_item_id", n),
+        "pairs": one_per_set(eval_pairs, "eval_pairs", n),
+    }
     sets = []
-    for i, (X_and_y, *own) in enumerate(zip(given_sets, *columns, strict=True)):
+    for i, X_and_y in enumerate(given_sets):
         if not isinstance(X_and_y, (tuple, list)) or len(X_and_y) != 2:
             raise ValueError(f"eval_set[{i}] must be a pair (X, y)")
         X, y = X_and_y
-        qid, group, extras = qids[i], groups[i], Extras(*own)
+        qid, group = qids[i], groups[i]
+        extras = Extras(**{name: values[i] for name, values in extras_of_sets.items()})
         check_extras(extras, evaluator, "eval_")
         same = X is given["X"] and y is given["y"]
         if same and qid is None and group is None:

@@ -112,7 +112,7 @@ def _pack_partition(
             )
         others[name] = column_or_1d(np.asarray(values))
     if len(frame):
-        extras = Extras(others.get("loser_weight"), others.get("item_id"))
+        extras = Extras(loser_weight=others.get("loser_weight"), item_id=others.get("item_id"))
         check_extras(extras, evaluator_of(objective))
         with errors_of(f"partition {number}"):
             read_rows(

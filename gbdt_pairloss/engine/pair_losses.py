@@ -1,8 +1,8 @@
 """The losses of one pair, as functions of d = (s_winner - s_loser) / T: the value and two derivatives.
 
-To add a loss takes three edits: here a function of an array d and the :class:`~gbdt_pairloss.engine.spec.PairLoss` made
-of it, in ``objectives`` a class whose property ``pair_loss`` returns that, and this class in ``objectives.__init__``.
-Engines sum any loss pair by pair. A faster engine finds the losses that it has a kernel for by their names.
+To add a loss, write a function of an array d and the :class:`~gbdt_pairloss.engine.spec.PairLoss` made of it here, and
+in ``objectives/_pairwise.py`` a class whose ``pair_loss`` is that; CONTRIBUTING.md lists where the class is named.
+``PairByPairEngine`` sums any loss. A faster engine finds the losses that it has a kernel for by their names.
 
 The second derivative is the divisor of Newton steps. It must not be negative, and not 0 where there is a gradient. Two
 losses violate this: l'' of the hinge is 0, and l'' of the soft zero-one loss is below 0 for pairs in the wrong order.

@@ -6,7 +6,8 @@ For every pair (i, j) of one query with y_i > y_j, both taking part, and d_ij = 
     gradient  : winner += omega_ij l'(d_ij) / T     loser -= omega_ij l'(d_ij) / T
     Hessian   : both   += omega_ij l''(d_ij) / T^2                     (its diagonal)
 
-To add one: the loss of a pair in ``engine/pair_losses.py``, a class in ``_pairwise.py``, and its name here.
+To add one: the loss of a pair in ``engine/pair_losses.py``, a class in ``_pairwise.py``, and its name here; see
+CONTRIBUTING.md.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar, TypeVar
 
@@ -17,6 +18,12 @@ from ..ranking._gains import GAINS
 from ..ranking._pair_weights import DELTA_WEIGHTS, PAIR_WEIGHTS
 from ..ranking._plan import Plan
 from ..ranking._validation import check_choice, check_positive
+
+# The spec of each of DELTA_WEIGHTS, as a function of the truncation.
+_DELTAS: dict[Any, Callable[[int | None], DeltaNDCG]] = {
+    "ndcg": partial(DeltaNDCG, by_distance=False),
+    "lambdarank": partial(DeltaNDCG, by_distance=True),
+}
 
 Self = TypeVar("Self", bound="ObjectiveParameters")
 
@@ -136,9 +143,7 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
 
     def _spec(self, random_state: Any = None) -> PairSum:
         """Return what an engine is asked to sum; ``random_state`` is the ranker's seed."""
-        delta = None
-        if self.pair_weight in DELTA_WEIGHTS:
-            delta = DeltaNDCG(self.truncation, by_distance=self.pair_weight == "lambdarank")
+        delta = _DELTAS[self.pair_weight](self.truncation) if self.pair_weight in DELTA_WEIGHTS else None
         return PairSum(self.pair_loss, float(self.temperature), self.normalize, float(self.hessian_scale), delta)
 
     def _plan_key(self) -> Hashable:

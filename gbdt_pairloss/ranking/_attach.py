@@ -40,11 +40,14 @@ class Attachment:
             If the subset contains only one row of a pair.
         """
         index = np.asarray(rows, dtype=np.int64)
-        arrays: dict[str, Any] = {}
-        for name in ("item_weight", "loser_weight", "mask", "item_id"):
-            array = getattr(self, name)
-            arrays[name] = None if array is None else array[index]
-        return Attachment(**arrays, pairs=None if self.pairs is None else self.pairs.take(index, n_rows))
+        taken: dict[str, Any] = {}
+        for name, values in self.given().items():
+            taken[name] = values.take(index, n_rows) if name == "pairs" else values[index]
+        return Attachment(**taken)
+
+    def given(self) -> dict[str, Any]:
+        """Return what was attached, by the names of :class:`RankingData`."""
+        return {name: values for name, values in vars(self).items() if values is not None}
 
 
 #: Name of the dataset's attribute. As an attribute, the attachment is part of the dataset's copies and pickles.

@@ -48,9 +48,9 @@ def value_function(pair_weight: Any, gain: str) -> Callable[[Float64Array], Floa
     """Return the function from labels to the values whose differences are phi; None if phi is not a difference."""
     if pair_weight == "label_diff":
         return lambda labels: labels
-    if pair_weight == "uniform" or callable(pair_weight):
-        return None
-    return partial(checked_gains, gain=gain, for_ndcg=pair_weight != "gain_diff")
+    if pair_weight == "gain_diff" or pair_weight in DELTA_WEIGHTS:
+        return partial(checked_gains, gain=gain, for_ndcg=pair_weight != "gain_diff")
+    return None
 
 
 @dataclass(frozen=True, eq=False)

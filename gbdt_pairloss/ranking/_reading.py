@@ -83,7 +83,7 @@ def read_arrays(
     return RankingInput(data, scores.ravel(), shape, total)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Extras:
     """Row data that ``fit`` accepts for the objectives of this package only: loser weights, item ids and pairs."""
 
@@ -98,8 +98,7 @@ class Extras:
 
     def completed(self, other: Extras) -> Extras:
         """Return a copy in which attributes that are None are taken from another object."""
-        values = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
-        return Extras(*(mine if mine is not None else theirs for mine, theirs in values))
+        return Extras(**{**vars(other), **{name: getattr(self, name) for name in self.given}})
 
 
 def read_rows(

@@ -138,7 +138,7 @@ def test_weights_of_pairs_by_a_callable(engine, normalize, weighted, dtype) -> N
     assert_matches_reference(ENGINES[engine], objective, y, scores, dtype, **given)
 
 
-# On the CPU they are summed pair by pair; tests/objectives/test_pairs.py has their definition by hand.
+# On the CPU they are summed pair by pair; tests/objectives/test_explicit_pairs.py has their definition by hand.
 @on_every_engine(
     {"normalize": ["log"]},
     CUDA,

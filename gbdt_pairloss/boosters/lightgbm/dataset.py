@@ -51,18 +51,12 @@ def read_dataset(dataset: Any) -> RankingData:
     the ranker checks for them before.
     """
     labels, groups = read_groups(dataset)
-    weight, attached = dataset.get_weight(), _attachment_of(dataset) or Attachment()
-    if weight is not None and attached.item_weight is not None:
-        raise ValueError("item weights are given twice: as the Dataset's weight and attached")
-    return RankingData(
-        labels,
-        groups,
-        item_weight=attached.item_weight if weight is None else _finite_field(weight, "the Dataset's weight"),
-        loser_weight=attached.loser_weight,
-        mask=attached.mask,
-        item_id=attached.item_id,
-        pairs=attached.pairs,
-    )
+    weight, attached = dataset.get_weight(), (_attachment_of(dataset) or Attachment()).given()
+    if weight is not None:
+        if "item_weight" in attached:
+            raise ValueError("item weights are given twice: as the Dataset's weight and attached")
+        attached["item_weight"] = _finite_field(weight, "the Dataset's weight")
+    return RankingData(labels, groups, **attached)
 
 
 def read_groups(dataset: Any) -> tuple[NDArray[Any], Groups]:

@@ -170,7 +170,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         train, sets, n_queries = self._read_sets(
             evaluator,
             {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
-            Extras(loser_weight, item_id, pairs),
+            Extras(loser_weight=loser_weight, item_id=item_id, pairs=pairs),
             as_eval_set(eval_set, eval_X, eval_y),
             "eval_sample_weight",
             by_data_alone=evaluator is None,  # like LightGBM

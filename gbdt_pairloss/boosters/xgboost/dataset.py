@@ -44,23 +44,15 @@ def read_dataset(dataset: Any) -> RankingData:
         If it has no groups or no labels, or if its weights are not one per query.
     """
     labels, groups = read_groups(dataset)
-    attached = get_attachment(dataset) or Attachment()
+    attached = (get_attachment(dataset) or Attachment()).given()
     weight = dataset.get_weight()
     if weight.size not in (0, groups.n_queries):
         raise ValueError(
             f"the DMatrix has {weight.size} weights for {groups.n_queries} queries: XGBoost's weights are query "
             "weights; give weights of rows as attach(dataset, item_weight=)"
         )
-    return RankingData(
-        labels,
-        groups,
-        item_weight=attached.item_weight,
-        loser_weight=attached.loser_weight,
-        query_weight=as_vector(weight, "the DMatrix's weight") if weight.size else None,
-        mask=attached.mask,
-        item_id=attached.item_id,
-        pairs=attached.pairs,
-    )
+    query_weight = as_vector(weight, "the DMatrix's weight") if weight.size else None
+    return RankingData(labels, groups, query_weight=query_weight, **attached)
 
 
 def version(dataset: Any) -> tuple[int, Attachment | None]:
