@@ -40,7 +40,7 @@ def cupy_that(**functions):
         (cupy_that(is_hip=True), "this CuPy is for ROCm"),
     ],
 )
-def test_the_reason_is_given(cupy, reason, problem, monkeypatch) -> None:
+def test_the_error_gives_the_reason_why_there_is_no_device(cupy, reason, problem, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     cuda._connected.cache_clear()
     try:
@@ -53,6 +53,6 @@ def test_the_reason_is_given(cupy, reason, problem, monkeypatch) -> None:
 
 
 @pytest.mark.skipif(has_device(), reason="there is a CUDA device")
-def test_this_machine_has_none(problem) -> None:
+def test_without_a_device_its_absence_is_reported(problem) -> None:
     with pytest.raises(RuntimeError, match="there is no CUDA device to compute on: "):
         PairwiseLogistic(device="cuda").gradient_hessian(problem.y, problem.scores, group=problem.sizes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations, product
 from typing import Any
@@ -13,7 +14,7 @@ def covering(axes: Sequence[Sequence[Any]], strength: int = 2) -> list[tuple[int
     """Choose combinations so that any values of any ``strength`` axes meet in one of them.
 
     With a strength of 1 every value occurs, with 2 every pair of values of two axes does (a covering array). The choice
-    is greedy: the combination that adds most comes first, and the first of all of these.
+    is greedy: the combination that adds most comes first; of several, the one whose values have been chosen least.
 
     Parameters
     ----------
@@ -31,11 +32,13 @@ def covering(axes: Sequence[Sequence[Any]], strength: int = 2) -> list[tuple[int
     together = list(combinations(range(len(axes)), min(strength, len(axes))))
     met = {row: {(chosen, tuple(row[axis] for axis in chosen)) for chosen in together} for row in rows}
     missing = set().union(*met.values())
-    found = []
+    found: list[tuple[int, ...]] = []
+    chosen_before: Counter[tuple[int, int]] = Counter()
     while missing:
-        best = max(rows, key=lambda row: len(met[row] & missing))
+        best = max(rows, key=lambda row: (len(met[row] & missing), -sum(chosen_before[own] for own in enumerate(row))))
         missing -= met[best]
         found.append(best)
+        chosen_before.update(enumerate(best))
     return found
 
 

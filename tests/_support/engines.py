@@ -147,12 +147,12 @@ def on_engines(*names, slow=()):
     )
 
 
-def on_every_engine(usual_on_cuda=None, engines=("cpu", *CUDA), usual_on_cpu=None, slow_strength=2, **axes):
+def on_every_engine(usual_on_cuda=None, engines=("cpu", *CUDA), usual_on_cpu=None, slow_strength=3, **axes):
     """Run a test on engines and combinations of parameters.
 
     On the CPU all usual values of any two parameters meet in the default run, and all other combinations are slow
-    tests. On CUDA each usual value occurs in the default run, and all values of any two parameters meet in the slow
-    tests.
+    tests. On CUDA each usual value occurs in the default run, and all values of any three parameters meet in the slow
+    tests: a kernel is compiled for the kind of pair weight, for weights or none, and for the type.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def on_every_engine(usual_on_cuda=None, engines=("cpu", *CUDA), usual_on_cpu=Non
     engines : sequence of str
     usual_on_cpu : dict, optional
         The values that the default run takes on the CPU.
-    slow_strength : int, default=2
+    slow_strength : int, default=3
         The number of parameters whose values all meet in the slow tests on CUDA.
     **axes : sequences
         The values of each parameter.

@@ -97,7 +97,7 @@ def test_missing_item_ids_are_refused_when_attached(users, booster) -> None:
 @BOOSTERS
 @pytest.mark.parametrize("negatives", ["all", 3])
 def test_the_negative_weight_is_the_loser_weight(users, negatives, booster) -> None:
-    """The plan that is kept beside the dataset is that of one set of weights."""
+    """Another objective on the same dataset does not get these weights."""
     weighted, plain = BPR(negatives=negatives, negative_weight=users.v), BPR(negatives=negatives)
     bare, attached = dataset_of_users(booster, users), dataset_of_users(booster, users)
     attach(attached, loser_weight=users.v)

@@ -107,15 +107,18 @@ def test_labels_are_read_again_when_they_change(device, on_cuda, problem, monkey
         assert_close(found, expected)
 
 
-def test_a_training_may_continue_where_other_scores_are(device, problem) -> None:
+def test_scores_may_move_between_host_and_device_during_a_training(device, problem) -> None:
     import xgboost as xgb
 
     train = xgb.DMatrix(problem.X, problem.y, group=problem.sizes)
     objective, scores = PairwiseLogistic(), problem.scores.astype(np.float32)
-    objective(scores, train)
-    objective(device.upload(2 * scores), train)
-    objective(device.upload(scores), train)
-    objective(2 * scores, train)
+    for given in (scores, device.upload(2 * scores), device.upload(scores), 2 * scores):
+        on_host = given.get() if is_on_device(given) else given
+        expected = PairwiseLogistic(device="cpu").gradient_hessian(problem.y, on_host, group=problem.sizes)
+        for array, exact in zip(objective(given, train), expected, strict=True):
+            assert is_on_device(array) == is_on_device(given)
+            own = array.get() if is_on_device(array) else array
+            np.testing.assert_allclose(own, exact, rtol=0, atol=1e-6 * np.abs(exact).max())
 
 
 def test_explicit_pairs_of_a_dataset_are_summed_on_the_device(device, on_cuda, problem) -> None:

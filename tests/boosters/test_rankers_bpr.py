@@ -47,7 +47,7 @@ def test_a_model_of_few_draws_ranks_about_as_well_as_one_of_all(Ranker) -> None:
 
 
 @BOTH
-def test_a_rankers_seed_is_that_of_its_draws(users, Ranker) -> None:
+def test_random_state_of_a_ranker_seeds_the_draws(users, Ranker) -> None:
     def scores(objective, **params):
         ranker = make_ranker(Ranker, objective=objective, **params).fit(users.X, users.y, qid=users.qid)
         return ranker.predict(users.X)

@@ -74,7 +74,7 @@ def test_bad_weights(users, Ranker, value, message) -> None:
 
 
 @BOTH
-def test_explicit_pairs_are_not_drawn(users, Ranker) -> None:
+def test_drawn_negatives_refuse_explicit_pairs(users, Ranker) -> None:
     with pytest.raises(ValueError, match='explicit pairs are not drawn: give BPR negatives="all" with them'):
         make_ranker(Ranker, objective=BPR(negatives=2)).fit(users.X, users.y, qid=users.qid, pairs=([0], [1]))
 
@@ -87,7 +87,8 @@ def test_more_draws_than_a_user_has_negatives(Ranker, order) -> None:
     ranker = make_ranker(Ranker, objective=BPR(negatives=2))
     with pytest.raises(
         ValueError,
-        match="2 negatives are to be drawn for each positive, but query bob has only 1 with a weight above 0",
+        match="2 negatives are to be drawn for each positive, but query bob has only 1 with a weight above 0: "
+        "draw fewer, or use all negatives",
     ):
         ranker.fit(np.arange(8.0)[rows, None], y[rows], qid=qid[rows])
     assert not ranker.__sklearn_is_fitted__()

@@ -13,6 +13,7 @@ from _support.boosters import BOTH_BOOSTERS, LGB, LIGHTGBM, XGB, XGBOOST, constr
 from _support.recording import record_threads
 
 from gbdt_pairloss import BPR, PairwiseLogistic, attach
+from gbdt_pairloss.ranking._plan import Plan
 
 
 @BOTH_BOOSTERS
@@ -191,11 +192,17 @@ def test_the_ranker_of_lightgbm_is_refused_and_the_error_names_that_of_this_pack
 
 
 @BOTH_BOOSTERS
-def test_an_objective_keeps_no_dataset_alive(booster, problem) -> None:
+def test_datasets_and_their_plans_are_freed(booster, problem) -> None:
+    def n_plans():
+        gc.collect()
+        return sum(isinstance(one, Plan) for one in gc.get_objects())
+
+    before = n_plans()
     objective, dataset = PairwiseLogistic(), constructed(dataset_of(booster, problem))
     objective(problem.scores, dataset)
     objective.metric(problem.scores, dataset)
+    assert n_plans() > before
     alive = weakref.ref(dataset)
     del dataset
-    gc.collect()
+    assert n_plans() == before
     assert alive() is None

@@ -76,7 +76,6 @@ def test_queries_of_every_size(engine, labels, normalize, dtype) -> None:
 
 @on_every_engine(
     {"pair_weight": ["uniform", "label_diff"], "weights": ["none", "both"]},
-    slow_strength=3,  # a CUDA kernel is compiled for the kind of pair weight, for weights or none, and for the type
     pair_weight=["uniform", "label_diff", "gain_diff"],
     normalize=NORMALIZE,
     weights=["none", "winner", "both"],

@@ -13,7 +13,7 @@ from _support.engines import cpu_engine, plan_of, spec_of
 from gbdt_pairloss import PairwiseLogistic
 
 
-def test_a_large_query_is_the_definition() -> None:
+def test_a_large_query_agrees_with_the_definition() -> None:
     rng = np.random.default_rng(5)
     n = 70_000
     y, scores = (rng.random(n) < 0.002).astype(float), rng.standard_normal(n)

@@ -11,7 +11,7 @@ from gbdt_pairloss import BPR, PairwiseHinge, PairwiseLogistic
 from gbdt_pairloss._device import is_on_device
 
 
-def test_auto_takes_the_host_for_long_queries_whose_pairs_are_summed_one_by_one(device) -> None:
+def test_auto_sums_long_queries_with_ndcg_weights_on_the_host(device) -> None:
     y, scores = np.arange(20_000) % 3, np.linspace(0, 1, 20_000)
     objective = PairwiseLogistic(pair_weight="ndcg", truncation=5)
     assert is_on_device(objective.gradient_hessian(y, device.upload(scores))[0])

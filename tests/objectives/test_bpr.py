@@ -156,7 +156,7 @@ def test_negatives_must_be_all_or_a_number_of_draws(negatives) -> None:
     assert objective.negatives == 3
 
 
-def test_negatives_have_no_other_name() -> None:
+def test_negatives_accepts_no_string_but_all() -> None:
     with pytest.raises(ValueError, match="negatives must be .*, got 'some'"):
         BPR(negatives="some")
 
@@ -197,6 +197,6 @@ def test_other_objectives_refuse_item_ids(users, objective) -> None:
         users.gradients(get_objective(objective), item_id=users.item)
 
 
-def test_explicit_pairs_are_not_drawn(users) -> None:
+def test_drawn_negatives_refuse_explicit_pairs(users) -> None:
     with pytest.raises(ValueError, match='explicit pairs are not drawn: give BPR negatives="all" with them'):
         users.gradients(BPR(negatives=2), pairs=([0], [1]))

@@ -13,11 +13,12 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from _support.contract import ALL, SUBJECTS, fixed_problem, those, weighted_problems
-from _support.objectives import NORMALIZERS, assert_close
+from _support.contract import ALL, SUBJECTS, Subject, fixed_problem, those, weighted_problems
+from _support.objectives import LOSSES, NORMALIZERS, PAIR_WEIGHTS, SURROGATES, assert_close
 from hypothesis import given, settings
 from sklearn.base import clone
 
+from gbdt_pairloss import PairwiseHinge, PairwiseLogistic, PairwiseSoftZeroOne
 from gbdt_pairloss.objectives import objective_names
 
 # Derivatives.
@@ -58,6 +59,19 @@ def assert_sums_to_zero(subject, p) -> None:
 @given(p=weighted_problems(scales=(0.1, 0.3, 1.0)))
 def test_the_gradient_is_the_derivative_of_the_loss_and_the_hessian_that_of_the_gradient(subject, p) -> None:
     assert_derivatives(subject, p)
+
+
+@those(differentiable=True)
+@pytest.mark.parametrize("normalize", NORMALIZERS)
+def test_derivatives_with_all_weights_and_every_normaliser(subject, normalize) -> None:
+    assert_derivatives(subject, fixed_problem(normalize=normalize, both=True, mask=np.arange(33) % 8 != 3))
+
+
+@pytest.mark.parametrize("pair_weight", PAIR_WEIGHTS)
+@pytest.mark.parametrize("name", LOSSES)
+def test_derivatives_of_every_loss_with_every_pair_weight(name, pair_weight) -> None:
+    objective = clone(LOSSES[name][0]).set_params(pair_weight=PAIR_WEIGHTS[pair_weight][0])
+    assert_derivatives(Subject(objective, exact_hessian=name not in SURROGATES), fixed_problem(normalize="query"))
 
 
 @ALL
@@ -211,6 +225,19 @@ def test_a_scalar_weight_is_that_of_every_row(subject) -> None:
     assert mean == pytest.approx(plain)  # KerasRS divides by the scalar
 
 
+def test_a_scalar_weight_of_lists_is_that_of_every_row() -> None:
+    objective, lists = PairwiseLogistic(normalize="none"), ([[1, 0], [0, 2]], [[0.2, 0.5], [0.1, 0.4]])
+    plain = objective.loss(*lists)
+    assert objective.loss(*lists, sample_weight=2.0) == pytest.approx(2 * plain)
+    assert objective.loss(*lists, sample_weight=2.0, reduction="mean_with_sample_weight") == pytest.approx(plain)
+
+
+@those(explicit=False)
+def test_queries_of_one_row_have_gradients_of_zero(subject) -> None:
+    for gradient in subject.objective.gradient_hessian([1, 0], [0.1, 0.2], group=[1, 1]):
+        np.testing.assert_array_equal(gradient, [0, 0])
+
+
 @ALL
 @pytest.mark.parametrize("normalize", ["query", "log"])
 def test_normalisers_do_not_depend_on_weights(subject, normalize) -> None:
@@ -343,7 +370,9 @@ def test_any_finite_scores_have_a_finite_gradient(subject, normalize) -> None:
 
 @ALL
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_results_have_the_dtype_of_the_scores_in_whatever_memory_the_arrays_are(subject, dtype, tmp_path) -> None:
+def test_results_do_not_depend_on_the_memory_of_the_arguments_and_have_the_dtype_of_the_scores(
+    subject, dtype, tmp_path
+) -> None:
     """Read-only, not contiguous, mapped from a file, or lists; the arguments are not changed."""
     p = fixed_problem(s=fixed_problem().s.astype(np.float32).astype(float))
     bound = subject.on(p)
@@ -371,14 +400,15 @@ def test_results_have_the_dtype_of_the_scores_in_whatever_memory_the_arrays_are(
             arguments["pairs"] = tuple(form(array) for array in p.pairs)
         y, scores = form(bound.y.astype(dtype)), form(p.s.astype(dtype))
         scores = np.array(scores, dtype=dtype) if isinstance(scores, list) else scores  # a list has no dtype
+        before = copy.deepcopy((y, scores, arguments))
         actual = bound.objective.gradient_hessian(y, scores, **arguments)
         np.testing.assert_array_equal(actual, expected)
-        np.testing.assert_array_equal(y, bound.y)
+        np.testing.assert_equal((y, scores, arguments), before)
 
 
 @ALL
 def test_results_do_not_depend_on_the_number_of_threads(subject) -> None:
-    """Not in a bit, on enough queries for several tasks."""
+    """Not in a bit; :func:`test_sums_by_several_tasks_have_the_same_bits` has sizes that are shared by threads."""
     rng = np.random.default_rng(1)
     # The sums of the losses that have no test of their own in tests/engine are of more pairs.
     large = subject in [SUBJECTS[name] for name in ("hinge", "squared", "exponential", "soft zero-one", "custom")]
@@ -391,6 +421,34 @@ def test_results_do_not_depend_on_the_number_of_threads(subject) -> None:
         bound.objective.set_params(n_threads=n_threads)
         np.testing.assert_array_equal(bound.gradient_hessian(), expected)
     assert bound.loss() == loss
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        PairwiseSoftZeroOne(),
+        PairwiseHinge(pair_weight="label_diff"),
+        PairwiseLogistic(pair_weight="lambdarank", truncation=30),
+    ],
+    ids=repr,
+)
+def test_sums_by_several_tasks_have_the_same_bits(objective) -> None:
+    rng = np.random.default_rng(1)
+    sizes = [4000] * 12 + [1, 30]
+    y, s = rng.integers(0, 5, sum(sizes)).astype(float), rng.standard_normal(sum(sizes))
+    one, *others = (clone(objective).set_params(n_threads=k).gradient_hessian(y, s, group=sizes) for k in (1, 2, 3, 7))
+    for several in others:
+        np.testing.assert_array_equal(several, one)
+
+
+def test_sums_of_many_explicit_pairs_have_the_same_bits() -> None:
+    rng = np.random.default_rng(2)
+    winner, loser = rng.integers(0, 3000, (2, 600_000))
+    pairs = (winner[winner != loser], loser[winner != loser])
+    s = rng.standard_normal(3000)
+    one, *others = (PairwiseHinge(n_threads=k).gradient_hessian(np.zeros(3000), s, pairs=pairs) for k in (1, 2, 7))
+    for several in others:
+        np.testing.assert_array_equal(several, one)
 
 
 # The object.

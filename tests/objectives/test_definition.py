@@ -36,6 +36,10 @@ def assert_agrees(name: str, pair_weight: str, p: WeightedProblem) -> None:
     np.testing.assert_allclose(gradient, expected.gradient, rtol=1e-9, atol=max(atol, 1e-15))
     np.testing.assert_allclose(hessian, expected.hessian, rtol=1e-9, atol=max(atol, 1e-15))
     assert objective.loss(p.y, p.s, **p.arguments) == pytest.approx(expected.loss, rel=1e-9, abs=max(atol, 1e-15))
+    # The losers of a query gain what its winners lose.
+    total, magnitude = (np.bincount(p.codes, values, len(p.sizes)) for values in (gradient, np.abs(gradient)))
+    assert (np.abs(total) <= 1e-12 * magnitude).all()
+    assert (hessian >= 0).all()
 
 
 @settings(max_examples=150, deadline=None)

@@ -34,7 +34,7 @@ def test_the_mean_over_pairs_is_catboosts_pair_logit() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(cases())
-def test_the_pairs_of_the_labels_when_listed_sum_to_the_same(case) -> None:
+def test_listing_the_pairs_of_the_labels_gives_the_same_sums(case) -> None:
     """Gradient, Hessian, and the loss in every reduction."""
     pairs = case.pairs_of_labels()
     assume(pairs[0].size)
@@ -84,7 +84,7 @@ def test_a_pair_of_weight_zero_contributes_nothing(normalize) -> None:
         np.testing.assert_array_equal((gradient, hessian), expected)
 
 
-def test_no_weights_are_weights_of_one() -> None:
+def test_pairs_without_weights_have_weight_1() -> None:
     case = Case(2, "logistic", "log", [8, 6])
     winner, loser, _ = case.any_pairs(20)
     expected = case.objective.gradient_hessian(case.y, case.s, group=case.sizes, pairs=(winner, loser))

@@ -14,12 +14,12 @@ from gbdt_pairloss import PairwiseLogistic
         ({"pair_weight": "gain_diff"}, [5000, 0], 'gain="exp2" overflows for the label 5000'),
     ],
 )
-def test_labels_without_a_gain(parameters, labels, message) -> None:
+def test_labels_without_a_gain_are_refused(parameters, labels, message) -> None:
     with pytest.raises(ValueError, match=message):
         PairwiseLogistic(**parameters).gradient_hessian(labels, [0.1, 0.2])
 
 
-def test_a_truncation_without_ranks() -> None:
+def test_truncation_needs_a_pair_weight_with_ranks() -> None:
     with pytest.raises(ValueError, match='truncation belongs to pair_weight="ndcg"'):
         PairwiseLogistic(truncation=10)
     with pytest.raises(ValueError, match="truncation must be a whole number above 0"):

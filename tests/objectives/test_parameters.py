@@ -51,7 +51,7 @@ def test_a_pair_weight_is_a_name_or_a_callable(value) -> None:
         PairwiseLogistic(pair_weight=value)
 
 
-def test_a_flag_from_an_array_is_a_flag() -> None:
+def test_ignore_negative_labels_accepts_numpy_booleans() -> None:
     y, s = [1.0, -1.0, 0.0, 2.0], [0.1, 0.2, 0.3, 0.4]
     for flag in (True, False):
         from_array = PairwiseLogistic(ignore_negative_labels=np.array([flag])[0]).gradient_hessian(y, s)

@@ -145,7 +145,8 @@ def test_more_draws_than_a_user_has_negatives_are_refused() -> None:
     objective, s = BPR(negatives=2), np.zeros(8)
     with pytest.raises(
         ValueError,
-        match="2 negatives are to be drawn for each positive, but query bob has only 1 with a weight above 0",
+        match="2 negatives are to be drawn for each positive, but query bob has only 1 with a weight above 0: "
+        "draw fewer, or use all negatives",
     ):
         objective.gradient_hessian(y, s, qid=qid)
     with pytest.raises(ValueError, match=r"but query 1 \(counted from 0\) has only 1 with a weight above 0"):
