@@ -57,7 +57,7 @@ class LossMetric:
         # The device and the number of threads do not change the value.
         values = theirs.get_params()
         differ = {name for name, value in mine.get_params().items() if not np.array_equal(values[name], value)}
-        return differ <= {"n_threads", "device"}
+        return differ <= {"n_threads", "device", "random_state"}
 
     def __call__(self, data: RankingData, scores: NDArray[Any]) -> float:
         if data not in self._plans:

@@ -204,8 +204,8 @@ class BPR(PairwiseObjective):
         spec = super()._spec(random_state)
         if self.negatives == "all":
             return spec
-        seeds = [int(seed) for seed in (self.random_state, random_state) if _is_whole(seed, 0)]  # type: ignore[arg-type]
-        return replace(spec, negatives=Negatives(int(self.negatives), seeds[0] if seeds else 0))
+        seed: Any = random_state if self.random_state is None else self.random_state
+        return replace(spec, negatives=Negatives(int(self.negatives), int(seed) if _is_whole(seed, 0) else 0))
 
     def _check_params(self) -> None:
         super()._check_params()

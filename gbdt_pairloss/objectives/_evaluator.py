@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from .. import _device
-from .._device import beside, is_on_device, like, to_device, to_host
 from ..engine.select import select_engine, unsupported_on_cuda
 from ..engine.spec import PairSum
 from ..ranking._data import RankingData
@@ -28,24 +27,33 @@ from ._parameters import ObjectiveParameters
 
 
 class ObjectiveEvaluator:
-    """Evaluate an objective on plans.
+    """Evaluation of an objective on plans, with the parameters that the objective has at each call.
 
     Parameters
     ----------
     objective : PairwiseObjective
     n_threads : object, optional
-        Threads that the booster is told to use; they count if the objective has no number of its own. Anything other
-        than a whole number above 0 says nothing.
+        Number of threads that the booster is told to use. It applies if it is a whole number above 0, and the
+        objective has no ``n_threads``.
     random_state : object, optional
-        Seed of the ranker; it counts if the objective draws at random and has no seed of its own.
+        Seed of the ranker. It applies if the objective draws at random and has no ``random_state``.
     """
 
     def __init__(self, objective: ObjectiveParameters, *, n_threads: Any = None, random_state: Any = None) -> None:
         self.objective = objective
-        self.spec: PairSum = objective._spec(random_state)
-        self.n_threads: int | None = objective.n_threads
-        if self.n_threads is None and isinstance(n_threads, Integral) and int(n_threads) >= 1:
-            self.n_threads = int(n_threads)
+        is_number = isinstance(n_threads, Integral) and n_threads >= 1  # type: ignore[operator]
+        self._booster_threads = int(n_threads) if is_number else None
+        self._random_state = random_state
+
+    @property
+    def spec(self) -> PairSum:
+        """The sum that an engine is asked for. It is made anew: a callback may change the objective's parameters."""
+        return self.objective._spec(self._random_state)
+
+    @property
+    def n_threads(self) -> int | None:
+        """Number of threads to compute with; None: all cores."""
+        return self._booster_threads if self.objective.n_threads is None else self.objective.n_threads
 
     @property
     def reads_item_id(self) -> bool:
@@ -124,13 +132,17 @@ class ObjectiveEvaluator:
             Returns the number of the CUDA device that the booster trains on and takes gradients from, or None. It is
             called only where that may matter.
         """
-        if not is_on_device(scores):
+        if not _device.is_on_device(scores):
             scores = np.asarray(scores)
         device = self.objective.device
-        if device == "cpu" or (device == "auto" and unsupported_on_cuda(self.spec) is not None):
+        if device == "cpu" or not _device.may_have_device():
             return scores
-        ordinal = training_device() if _device.may_have_device() else None
-        return to_device(scores, ordinal) if ordinal is not None and _device.has_device() else scores
+        if device == "auto" and unsupported_on_cuda(self.spec) is not None:
+            return scores
+        ordinal = training_device()
+        if ordinal is None or not _device.has_device():
+            return scores
+        return _device.to_device(scores, ordinal)
 
     def boost(self, plan: Plan, scores: Any, watch: TrainingWatch | None) -> tuple[Any, Any]:
         """Compute gradient and Hessian as a booster takes them: float32, where the scores are, under a watch.
@@ -138,10 +150,11 @@ class ObjectiveEvaluator:
         ``watch`` is None for a part of the training set, from which nothing follows for the whole.
         """
         _check_shape(plan, scores)
-        gradient, hessian = self.gradient_hessian(plan, scores, np.float32)
+        spec = self.spec
+        gradient, hessian = self._engine_results("gradient_hessian", plan, scores, spec, np.float32)
         if plan.has_weighted_pair and watch is not None:
-            with beside(scores):
-                watch.look(scores, gradient, hessian, self.spec.pair_loss.smooth)
+            with _device.beside(scores):
+                watch.look(scores, gradient, hessian, spec.pair_loss.smooth)
         return gradient, hessian
 
     def mean_pair_loss(self, plan: Plan, scores: Any) -> float:
@@ -172,9 +185,9 @@ class ObjectiveEvaluator:
 
     def _engine_results(self, method: str, plan: Plan, scores: Any, spec: PairSum, dtype: Any) -> tuple[Any, Any]:
         engine = select_engine(self.objective.device, self.n_threads, plan, spec, scores)
-        given = scores if engine.takes_device_arrays else to_host(scores)
+        given = scores if engine.takes_device_arrays else _device.to_host(scores)
         with np.errstate(over="ignore", invalid="ignore"):  # engines or callers check the results
-            first, second = like(scores, *getattr(engine, method)(plan, given, spec, dtype))
+            first, second = _device.like(scores, *getattr(engine, method)(plan, given, spec, dtype))
         return first, second
 
 
@@ -193,7 +206,7 @@ def _check_shape(plan: Plan, scores: Any) -> None:
 
 def sums_of(scores: Any, *arrays: Any) -> tuple[float, ...]:
     """Return the sums of arrays that are where the scores are; a ValueError if one leaves the range of float64."""
-    with beside(scores), np.errstate(over="ignore"):
+    with _device.beside(scores), np.errstate(over="ignore"):
         totals = tuple(float(array.sum()) for array in arrays)
     _check_finite(np.isfinite(totals).all())
     return totals
@@ -201,7 +214,7 @@ def sums_of(scores: Any, *arrays: Any) -> tuple[float, ...]:
 
 def check_losses(scores: Any, losses: Any) -> None:
     """Raise a ValueError if a loss, where the scores are, leaves the range of float64."""
-    with beside(scores):
+    with _device.beside(scores):
         _check_finite(bool((losses < np.inf).all()))
 
 

@@ -335,3 +335,22 @@ class TestCallbacksOfXGBoost:
         last = pickle.loads(pickle.dumps(kept[-1]))
         assert type(last) is xgb.Booster
         np.testing.assert_array_equal(last.inplace_predict(problem.X), ranker.predict(problem.X))
+
+
+def test_an_objective_that_a_callback_changes_trains_with_its_new_parameters(problem) -> None:
+    class Anneals(xgb.callback.TrainingCallback):
+        def after_iteration(self, model, epoch, evals_log):
+            objective.set_params(temperature=1.0 + epoch)
+            return False
+
+    objective = PairwiseLogistic()
+    ranker = make_ranker(XGBRanker, objective=objective, reg_lambda=5.0, n_jobs=None)
+    annealed = ranker.fit(problem.X, problem.y, qid=problem.qid, callbacks=[Anneals()]).predict(problem.X)
+    dmatrix = xgb.DMatrix(problem.X, problem.y, group=problem.sizes)
+    objective.set_params(temperature=1.0)
+    params = {**ranker.get_xgb_params(), "base_score": 0.0}
+    model = xgb.train(params, dmatrix, ranker.n_estimators, obj=objective, callbacks=[Anneals()])
+    np.testing.assert_array_equal(model.predict(dmatrix, output_margin=True), annealed)
+    objective.set_params(temperature=1.0)
+    constant = ranker.fit(problem.X, problem.y, qid=problem.qid).predict(problem.X)
+    assert not np.allclose(constant, annealed)

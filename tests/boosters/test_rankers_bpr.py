@@ -221,3 +221,13 @@ def test_an_evaluation_set_may_have_fewer_negatives_than_draws(users, Ranker) ->
         test.y[keep], ranker.predict(test.X[keep]).astype(float), qid=test.qid[keep], reduction="pair_weights"
     )
     assert history_of(ranker)["bpr"][-1] == pytest.approx(loss, rel=1e-5)
+
+
+@BOTH
+def test_the_loss_as_a_metric_does_not_depend_on_the_seed_of_the_draws(users, Ranker) -> None:
+    ranker = make_ranker(Ranker, objective=BPR(negatives=1))
+    metrics = ["bpr", BPR(negatives=1, random_state=3)]
+    ranker.fit(
+        users.X, users.y, qid=users.qid, eval_set=[(users.X, users.y)], eval_qid=[users.qid], eval_metric=metrics
+    )
+    assert list(history_of(ranker)) == ["bpr"]
