@@ -35,10 +35,11 @@ qid : array of shape (n_rows,), optional
     Query id of each row, of any dtype and in any order. Not needed if X has a column ``qid``.""",
     "test_weight": """\
 sample_weight : array of shape (n_rows,) or (n_queries,), optional
-    Weight of each query, or of each row; then a query's weight is the mean of its rows' weights.""",
+    Weight of each query, or of each row. The weight of a query is then the mean of the weights of its rows.""",
     "estimator": """\
 estimator : estimator
-    Any fitted object with a method ``predict``, such as a ranker, a regressor or a pipeline. It gets X unchanged.""",
+    Any fitted object with a method ``predict``, such as a ranker, a regressor or a pipeline. X is passed to it
+    unchanged.""",
 }
 
 

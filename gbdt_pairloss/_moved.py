@@ -11,7 +11,8 @@ from typing import Any
 
 _PACKAGE = __package__ or "gbdt_pairloss"
 
-#: Current module of the public names, and of the classes of pickled objects, of each module of version 0.1.0.
+#: For each old module name: the module that has replaced it, and the names (public ones, classes of pickled objects)
+#: that can still be imported from the old one.
 MOVED = {
     "attachments": ("ranking._attach", ("Attachment", "attach")),
     "boosters.lightgbm_ranker": ("boosters.lightgbm.ranker", ("LGBMRanker",)),

@@ -19,7 +19,8 @@ from ..ranking._data import RankingData
 from ..ranking._plan import Plan
 from ._query_sets import QuerySet
 
-# The largest label that the NDCG of both boosters supports. With larger labels NDCG is not the default metric.
+# The largest label for which NDCG is the default metric. It is the largest one that XGBoost's NDCG supports with
+# exponential gains.
 _LARGEST_GRADE = 31
 
 
@@ -39,7 +40,7 @@ class Evaluation(Protocol):
 
 
 class LossMetric:
-    """The mean pair loss of an objective, as an evaluation."""
+    """The mean loss of a pair of an objective, as an evaluation."""
 
     maximize = False
 
@@ -68,7 +69,7 @@ class LossMetric:
 class QueryFunction:
     """A user's function of one query, ``f(y_true, y_pred)``, as an evaluation: the weighted mean over queries.
 
-    XGBoost's own decorator of such functions weights queries by their size, and ignores their weights.
+    XGBoost's decorator of such functions weights queries by their size, and ignores their weights.
     """
 
     maximize = None
@@ -108,24 +109,24 @@ def sort_metrics(
 ) -> tuple[list[Evaluation], list[Any]]:
     """Separate the metrics that this package computes from those that the booster computes: ``(evaluations, native)``.
 
-    If both have a metric of a name, this package computes it with one of our objectives, and the booster with one of
-    its own.
+    If both have a metric of the same name, this package computes it with an objective of this package, and the booster
+    computes it with a native objective.
 
     Parameters
     ----------
     asked : sequence
         Names, Metric objects, results of ``feval``, objectives or their ``metric``, and callables.
     default : sequence of str
-        Names of the metrics to use if ``asked`` is empty and the ranker has one of our objectives. If the labels of a
-        set do not suit NDCG, the loss of the objective is used instead.
+        Names of the metrics to use if ``asked`` is empty and the ranker has an objective of this package. If the
+        labels of a set do not suit NDCG, the loss of the objective is used instead.
     evaluator : ObjectiveEvaluator or None
-        Evaluator of our objective; None for a native objective of the booster.
+        Evaluator of the objective; None for a native objective.
     sets : iterable of QuerySet
         Evaluation sets.
     is_native : callable
         ``is_native(name)`` returns whether the booster has a metric of this name.
     wrap : callable, optional
-        Makes an evaluation from a user's callable; None: callables are passed to the booster.
+        A function that makes an evaluation from a user's callable; None: callables are passed to the booster.
 
     Raises
     ------
@@ -168,7 +169,7 @@ def check_evaluations(evaluations: Sequence[Evaluation], sets: Iterable[QuerySet
 
 
 def _unwrapped(entries: Sequence[Any]) -> list[Any]:
-    """Return the metrics that entries hold, and the losses of objectives among them; other entries are unchanged."""
+    """Return the entries with results of ``feval`` replaced by their metrics, and objectives by their losses."""
     functions = {definition.function: name for name, definition in METRICS.items()}
     result: list[Any] = []
     for entry in entries:
@@ -219,7 +220,7 @@ def _named(name: str, evaluator: ObjectiveEvaluator | None) -> Evaluation:
 
 
 def _labels_suit_ndcg(data: RankingData) -> bool:
-    """Return whether NDCG with exponential gains supports the labels: from 0 to 31, and no explicit pairs."""
+    """Return whether NDCG can be the default metric: all labels are from 0 to 31, and there are no explicit pairs."""
     if data.pairs is not None:
         return False
     labels = data.labels if data.mask is None else data.labels[data.mask]

@@ -1,4 +1,4 @@
-"""Parameters of the rankers: those of this package beside those of the booster's ranker."""
+"""Parameters of the rankers: those that this package adds to the native ranker's."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy as np
 
 from ..objectives._registry import NESTED, get_objective, objective_names
 
-#: Parameters of our rankers that the boosters' rankers do not have, or have with another default.
+#: Parameters of the rankers of this package that native rankers do not have, or have with another default.
 OWN_PARAMETERS: dict[str, Any] = {"objective": "pairwise_logistic", "eval_fraction": None}
 
 
 def keyword_signature(native_init: Any, **own: Any) -> inspect.Signature:
-    """Return the signature of a native ranker's ``__init__`` with our parameters, all of them keyword-only.
+    """Return the signature of a native ranker's ``__init__`` with further parameters, all of them keyword-only.
 
-    Help and completion show it, and scikit-learn reads parameters and their defaults from it.
+    Help and completion show the signature, and scikit-learn reads parameters and their defaults from it.
 
     Parameters
     ----------
     native_init : callable
         ``__init__`` of the native ranker.
     **own
-        Our parameters with their defaults, which replace native ones.
+        The further parameters with their defaults. They replace native ones of the same name.
     """
     native = inspect.signature(native_init).parameters
     first = [p for p in native.values() if p.name == "self"]
@@ -43,7 +43,7 @@ def refuse_unprefixed(params: dict[str, Any]) -> None:
 
     The message says how to write the parameter.
     """
-    shared = {"device", "n_threads", "random_state"}  # boosters have parameters of these names, too
+    shared = {"device", "n_threads", "random_state"}  # boosters also have parameters of these names
     known = {name for objective in objective_names() for name in get_objective(objective).get_params()} - shared
     for name in params:
         if name in known:
@@ -51,14 +51,14 @@ def refuse_unprefixed(params: dict[str, Any]) -> None:
 
 
 def refuse_ignored(params: dict[str, Any], instead: dict[str, str]) -> None:
-    """Raise a ValueError for a parameter of the booster's own ranking objectives, which our objectives would ignore.
+    """Raise a ValueError if a parameter is set that only native ranking objectives read.
 
     Parameters
     ----------
     params : dict
         The ranker's parameters.
     instead : dict of str to str
-        For each parameter of the booster's objectives, what to write instead. The message contains it.
+        For each parameter of native objectives, what to write instead. The message contains it.
     """
     for name, remedy in instead.items():
         if params.get(name) is not None:

@@ -48,7 +48,7 @@ class QuerySet:
 
     @cached_property
     def labels(self) -> NDArray[np.float32]:
-        """Labels in float32, as boosters store them; our objectives use them without rounding."""
+        """Labels in float32, as boosters store them; the objectives of this package use the unrounded ones."""
         return self.data.labels.astype(np.float32)
 
     @property
@@ -121,7 +121,7 @@ class QuerySet:
 def check_extras(extras: Extras, evaluator: ObjectiveEvaluator | None, prefix: str = "") -> None:
     """Raise a ValueError for loser weights, item ids or pairs that the objective does not use.
 
-    ``prefix``: the beginning of the argument's name, ``"eval_"`` for an evaluation set.
+    ``prefix`` is the beginning of the argument's name, ``"eval_"`` for an evaluation set.
     """
     if evaluator is None and extras.given:
         raise ValueError(
@@ -151,7 +151,7 @@ def read_query_set(
     X, y, qid, group, sample_weight
         The arguments of ``fit``.
     evaluator : ObjectiveEvaluator or None
-        Evaluator of our objective, whose rule for negative labels applies; None for a native objective of the booster.
+        Evaluator of the objective, whose rule for negative labels applies; None for a native objective.
     extras : Extras
         Loser weights, item ids and pairs.
     name : str, default=""
@@ -211,14 +211,14 @@ def read_evaluation_sets(
     eval_set, eval_qid, eval_group, eval_weight, eval_loser_weight, eval_item_id, eval_pairs
         The arguments of ``fit``.
     train : QuerySet
-        The training set. It is returned itself for an evaluation set that is equal to it.
+        The training set. For an evaluation set that is equal to it, this object is returned.
     given : dict
-        X, y, qid, group and extras of the training set, as ``fit`` got them. An evaluation set of the same two objects
-        X and y takes its queries and extras from here if it is given none.
+        X, y, qid, group, sample_weight and extras of the training set, as ``fit`` got them. An evaluation set of the
+        same two objects X and y takes its queries and extras from here if it is given none.
     weight_name : str
         Name of ``eval_weight`` in messages.
     evaluator : ObjectiveEvaluator or None
-        Evaluator of our objective; None for a native objective of the booster.
+        Evaluator of the objective; None for a native objective.
     by_data_alone : bool, default=False
         Treat a set of the same two objects X and y as the training set, whatever its queries and weights are.
 
@@ -279,7 +279,7 @@ def read_evaluation_sets(
 def initial_scores_of(sets: list[QuerySet], start: Any, starts: Any) -> Any:
     """Return the initial scores of the evaluation sets.
 
-    Queries that were held out of the training set have the scores of the training set.
+    For queries that were held out of the training set, these are the scores of the training set.
 
     Parameters
     ----------

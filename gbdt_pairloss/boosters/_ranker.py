@@ -24,13 +24,13 @@ from ._query_sets import QuerySet, check_extras, read_evaluation_sets, read_quer
 
 
 class RankerMixin:
-    """A mixin with the parameters, the objective and ``score``; it precedes the booster's own ranker in the bases."""
+    """A mixin with the parameters, the objective and ``score``; it precedes the native ranker in the bases."""
 
     # The default of scikit-learn's metadata routing.
     __metadata_request__fit = {"qid": True, "sample_weight": True}  # noqa: RUF012
     __metadata_request__score = {"qid": True, "sample_weight": True}  # noqa: RUF012
 
-    #: The class of the booster's own ranker.
+    #: The class of the booster's ranker.
     _native_ranker: Any
     objective: Any
     eval_fraction: float | None
@@ -41,7 +41,7 @@ class RankerMixin:
     _has_part_of_queries = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # The pickle of an older version may lack one of our parameters.
+        # The pickle of an older version may lack one of these parameters.
         super().__setstate__({**OWN_PARAMETERS, **state})  # type: ignore[misc]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -50,16 +50,16 @@ class RankerMixin:
         Parameters
         ----------
         deep : bool, default=True
-            Whether to include the parameters of the objective, as ``objective__NAME``, if it is an object of this
-            package.
+            Whether to include the parameters of the objective, as ``objective__NAME``, if ``objective`` is an object of
+            this package.
 
         Returns
         -------
         params : dict
             Values by name.
         """
-        # Both boosters collect parameters by a walk from a class to its bases, which differs between versions. An
-        # object of the booster's own class is safe to ask.
+        # Both boosters collect parameters by a walk from a class to its bases, which differs between versions. For an
+        # object of the native class the result is right in all of them.
         native = self._native_ranker.__new__(self._native_ranker)
         native.__dict__.update(self.__dict__)
         own = {name: getattr(self, name) for name in OWN_PARAMETERS}  # a subclass need not name them
@@ -71,7 +71,7 @@ class RankerMixin:
         Parameters
         ----------
         **params
-            Names and values. The booster's ranker passes names that it does not have on to the booster.
+            Names and values. The native ranker passes names that it does not have on to the booster.
 
         Returns
         -------
@@ -81,7 +81,7 @@ class RankerMixin:
         Raises
         ------
         ValueError
-            If the objective does not have such a parameter, does not allow the value, or is the booster's own; or if a
+            If the objective does not have such a parameter, does not allow the value, or is a native one; or if a
             parameter of the objective is given without ``objective__``. Nothing is set then.
         """
         nested = {name[len(NESTED) :]: value for name, value in params.items() if name.startswith(NESTED)}
@@ -102,7 +102,7 @@ class RankerMixin:
         return self
 
     def pairwise_objective(self) -> PairwiseObjective | None:
-        """Return the objective if this package has it; None if it is the booster's own.
+        """Return the ranker's objective if it is one of this package; None if it is a native one.
 
         Returns
         -------
@@ -131,7 +131,7 @@ class RankerMixin:
         Parameters
         ----------
         evaluator : ObjectiveEvaluator or None
-            Evaluator of our objective; None for a native objective.
+            Evaluator of the objective; None for a native objective.
         given : dict
             X, y, qid, group and sample_weight as ``fit`` got them.
         extras : Extras
@@ -157,11 +157,11 @@ class RankerMixin:
         return train, sets, n_queries
 
     def _evaluator(self, n_threads: Any) -> ObjectiveEvaluator | None:
-        """Return the evaluator of our objective, with the ranker's threads and seed; None for a native objective."""
+        """Return the evaluator of the objective, with the ranker's threads and seed; None for a native objective."""
         return evaluator_of(self.pairwise_objective(), n_threads=n_threads, random_state=self.random_state)
 
     def _plan(self, evaluator: ObjectiveEvaluator | None, train: QuerySet) -> Plan | None:
-        """Return the checked plan that our objective trains on; None for a native objective."""
+        """Return the checked plan that the objective trains on; None for a native objective."""
         if evaluator is None:
             return None
         plan = evaluator.plan(train.data)
@@ -171,7 +171,7 @@ class RankerMixin:
         return plan
 
     def _watch(self, min_child_hessian: float) -> TrainingWatch | None:
-        """Return the watch over a training with our objective; None if ``fit`` has only a part of the queries."""
+        """Return the watch over a training; None if ``fit`` has only a part of the queries."""
         return None if self._has_part_of_queries else TrainingWatch(min_child_hessian)
 
     @contextmanager
@@ -191,14 +191,14 @@ class RankerMixin:
         raise NotImplementedError
 
     def check_native_data(self, train: QuerySet) -> None:
-        """Raise a ValueError if the ranker uses the booster's own objective, and that does not support the data."""
+        """Raise a ValueError if the objective is a native one and does not support the data."""
 
     def _n_splits(self) -> float | None:
         """Return the number of splits in all trees of the fitted model; None if it has no tree."""
         raise NotImplementedError
 
     def _warn_without_split(self, continued: bool) -> None:
-        """Warn if no tree has a split; not if the training continues a model, which has splits of its own."""
+        """Warn if no tree has a split, unless the training continues a model, whose trees have splits already."""
         n_splits = None if continued else self._n_splits()
         if n_splits is not None:
             warn_without_split(n_splits)
@@ -224,10 +224,10 @@ class RankerMixin:
             Number of rows of each query, in order, instead of ``qid``.
         %(test_weight)s
         pairs : (winner, loser) or (winner, loser, weight), optional
-            Arrays of shape (n_pairs,): the pairs of which "pair_accuracy" is computed, instead of the pairs that the
-            labels make. No other metric supports pairs. ``y`` may then be None.
+            Arrays of shape (n_pairs,): the pairs of which "pair_accuracy" is computed, instead of the pairs that follow
+            from the labels. No other metric supports pairs. ``y`` may then be None.
         metric : str or Metric, optional
-            Default: "ndcg"; "pair_accuracy" with ``pairs``. A name such as ``"ndcg@10"``, ``"map"`` or ``"spearman"``,
+            Default: "ndcg", or "pair_accuracy" with ``pairs``. A name such as ``"ndcg@10"``, ``"map"`` or ``"spearman"``,
             or ``metrics.get_metric(name, ...)`` with options such as ``gain="linear"``. NDCG does not accept negative
             labels.
 
