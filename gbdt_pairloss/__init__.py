@@ -13,11 +13,11 @@ PairwiseSoftZeroOne      pairwise soft zero-one loss, for labels that may be wro
 PairwiseCustom           a user-defined pairwise loss
 get_objective            an objective by name
 
-Rankers of scikit-learn's kind:
+Rankers with scikit-learn's interface, cross-validation, a scorer and a plot:
 
 LGBMRanker               LightGBM's ranker with these objectives and metrics
 XGBRanker                XGBoost's ranker with these objectives and metrics
-cv                       a booster's own cross-validation, on folds of whole queries
+cv                       a booster's cross-validation, on folds of whole queries
 make_ranking_scorer      a scorer for scikit-learn's searches and cross-validation
 RankingDisplay           a plot of a metric at each rank, or of its distribution over the queries
 

@@ -323,7 +323,7 @@ def _evaluate(result: Result, test: RankingSplit, scores: Any) -> None:
 def _legend(options: Options, train: RankingSplit, test: RankingSplit) -> str:
     """Return the explanation below the table, with a warning if both files contain the same query ids."""
     held_out = "None of the test queries is in the training data."
-    # Queries have no ids if their sizes are in a .query file: they are merely numbered.
+    # If the sizes of queries are in a .query file, queries have no ids but numbers, which files may share.
     numbered = any(path is None or os.path.exists(f"{path}.query") for path in (options.train, options.test))
     shared = 0 if numbered else np.intersect1d(train.qid, test.qid).size
     if shared:

@@ -38,7 +38,7 @@ pairs : (winner, loser) or (winner, loser, weight), optional
     not split them along with X.""",
     "eval_set": """\
 eval_set : list of (X, y), optional
-    Sets to evaluate after every round, in the form of X and y. A single tuple (X, y) is one set. Each list below has
+    Sets to evaluate after every round, of the shapes of X and y. A single tuple (X, y) is one set. Each list below has
     one entry per set, in the form of the argument of the same name without ``eval``. An entry may be None.
 eval_qid : list of arrays of shape (n_rows,), optional
     Query id of each row.

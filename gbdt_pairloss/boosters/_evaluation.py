@@ -40,7 +40,7 @@ class Evaluation(Protocol):
 
 
 class LossMetric:
-    """The mean loss of a pair of an objective, as an evaluation."""
+    """The mean pair loss of an objective, as an evaluation."""
 
     maximize = False
 

@@ -227,9 +227,9 @@ class RankerMixin:
             Arrays of shape (n_pairs,): the pairs of which "pair_accuracy" is computed, instead of the pairs that follow
             from the labels. No other metric supports pairs. ``y`` may then be None.
         metric : str or Metric, optional
-            Default: "ndcg", or "pair_accuracy" with ``pairs``. A name such as ``"ndcg@10"``, ``"map"`` or ``"spearman"``,
-            or ``metrics.get_metric(name, ...)`` with options such as ``gain="linear"``. NDCG does not accept negative
-            labels.
+            A name such as ``"ndcg@10"``, ``"map"`` or ``"spearman"``, or ``metrics.get_metric(name, ...)`` with options
+            such as ``gain="linear"``. NDCG does not accept negative labels. Default: "ndcg", or "pair_accuracy" with
+            ``pairs``.
 
         Returns
         -------

@@ -4,7 +4,7 @@
 - ``DaskXGBRanker``: XGBoost's ranker on a Dask cluster.
 
 ``fit`` shuffles the rows once, so that all rows of a query are on one worker. Then each worker that holds rows runs the
-local ranker on them, inside the booster's own network: LightGBM's data-parallel learner, or XGBoost's collective. Every
+local ranker on them, inside the booster's network: LightGBM's data-parallel learner, or XGBoost's collective. Every
 worker gets all evaluation sets, so that all workers see the same metrics and stop in the same round.
 """
 

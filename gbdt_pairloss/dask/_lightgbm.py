@@ -83,7 +83,10 @@ class LightGBMNetwork(Network):
 
     @contextmanager
     def joined(self, ranker: Any, rank: int) -> Iterator[None]:
-        """Leave the network in the end, even after an error: a process has one, which the next training needs."""
+        """Return a context at whose end this process leaves the network, even after an error.
+
+        LightGBM has one network per process, which the next training needs.
+        """
         try:
             yield
         finally:
@@ -103,7 +106,7 @@ class DaskLGBMRanker(DaskRankerMixin, LGBMRanker):  # type: ignore[misc]
         The client of the cluster. None: the current client of this process.
     objective : str or PairwiseObjective or callable, default="pairwise_logistic"
         A name that ``get_objective`` takes, an objective of this package, or any objective of
-        ``lightgbm.LGBMRanker``, such as "lambdarank". None: LightGBM's default. It must be possible to pickle it.
+        ``lightgbm.LGBMRanker``, such as "lambdarank". None: LightGBM's default. The objective must be picklable.
     **kwargs
         The other parameters of :class:`gbdt_pairloss.LGBMRanker`. ``tree_learner`` may be "data", the default, or
         "voting". ``eval_fraction`` is not supported.

@@ -84,8 +84,8 @@ class DaskRankerMixin:
         Warns
         -----
         UserWarning
-            If nothing can be learned, or no tree has a split. If the training failed, and workers were restarted that
-            would have waited for the others forever.
+            If nothing can be learned, or no tree has a split; if the training failed, and workers that would have
+            waited for the others forever were restarted, or have to be.
 
         See Also
         --------
@@ -162,7 +162,7 @@ class DaskRankerMixin:
 
         Notes
         -----
-        One number per row is supported. For predictions with several numbers per row, such as ``pred_contrib``, use
+        Only one number per row is supported. For several numbers per row, as with ``pred_contrib``, use
         ``X.map_partitions(ranker.to_local().predict, ...)``.
         """
         local = self.to_local()

@@ -50,7 +50,7 @@ class Features:
 
     @classmethod
     def of(cls, X: Any) -> Features:
-        """Make it from a Dask collection."""
+        """Return the form of the features of a Dask collection."""
         return cls([name for name in X.columns if name != qid_column(X)] if isinstance(X, dd.DataFrame) else None)
 
     def pack(self, X: Any) -> Any:

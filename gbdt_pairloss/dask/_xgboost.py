@@ -62,7 +62,7 @@ class DaskXGBRanker(DaskRankerMixin, XGBRanker):  # type: ignore[misc]
         The client of the cluster. None: the current client of this process.
     objective : str or PairwiseObjective, default="pairwise_logistic"
         A name that ``get_objective`` takes, an objective of this package, or any objective of ``xgboost.XGBRanker``,
-        such as "rank:ndcg". It must be possible to pickle it.
+        such as "rank:ndcg". The objective must be picklable.
     **kwargs
         The other parameters of :class:`gbdt_pairloss.XGBRanker`. ``eval_fraction`` is not supported.
 

@@ -28,7 +28,7 @@ def make_digits_ranking(
     n_candidates : int, default=60
         Number of candidates of each query, from 2 to 897.
     random_state : int, default=0
-        Seed of the draws of queries and candidates. Equal seeds give equal data.
+        Seed of the draws of queries and candidates, at least 0. Equal seeds give equal data.
 
     Returns
     -------

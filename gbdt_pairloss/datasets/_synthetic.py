@@ -35,7 +35,8 @@ def make_ranking(
         Number of rows of each query. With ``max_query_size``, the mean number of rows, before clipping.
     max_query_size : int, optional
         If given, the sizes are drawn from a log-normal distribution and clipped to the range from 1 to
-        ``max_query_size``. In MSLR-WEB30K, the mean is 119 and the maximum 1,251.
+        ``max_query_size``, which must be at least ``query_size``. In MSLR-WEB30K, the mean is 119 and the maximum
+        1,251.
     n_features : int, default=20
         Number of features, at least 1.
     labels : {"grades", "binary", "float"}, default="grades"
@@ -45,7 +46,7 @@ def make_ranking(
         Standard deviation of the noise in the latent relevance, at least 0. With 0, the label is a function of the
         features.
     random_state : int, default=0
-        Seed of all draws. Equal seeds give equal data.
+        Seed of all draws, at least 0. Equal seeds give equal data.
 
     Returns
     -------

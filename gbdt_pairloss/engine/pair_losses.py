@@ -1,8 +1,8 @@
 """The losses of one pair, as functions of d = (s_winner - s_loser) / T: the value and two derivatives.
 
-To add a loss, write a function of an array d and the :class:`~gbdt_pairloss.engine.spec.PairLoss` made of it here, and
-in ``objectives/_pairwise.py`` a class whose ``pair_loss`` is that; CONTRIBUTING.md lists where the class is named.
-``PairByPairEngine`` sums any loss. A faster engine finds the losses that it has a kernel for by their names.
+To add a loss, write here a function of an array d, and make a :class:`~gbdt_pairloss.engine.spec.PairLoss` of it. In
+``objectives/_pairwise.py``, add a class whose ``pair_loss`` is this PairLoss. CONTRIBUTING.md lists where to name the
+class. ``PairByPairEngine`` sums any loss. A faster engine recognises the losses that it has kernels for by their names.
 
 The second derivative is the divisor of Newton steps. It must not be negative, and not 0 where there is a gradient. Two
 losses violate this: l'' of the hinge is 0, and l'' of the soft zero-one loss is below 0 for pairs in the wrong order.
@@ -81,7 +81,8 @@ def custom_loss(function: Callable[[Float64Array], Any], name: str) -> PairLoss:
     Parameters
     ----------
     function : callable
-        An array d to the loss and its first and second derivative, three arrays of the shape of d.
+        A function of an array d that returns the loss and its first and second derivative, three arrays of the shape
+        of d.
     name : str
         The name of the function in error messages.
 

@@ -8,10 +8,11 @@ For a pair (i, j) of one query with y_i > y_j and d_ij = (s_i - s_j) / T::
     omega_ij  = query weight * winner weight_i * loser weight_j * phi_ij * normaliser of the query
     phi_ij    = 1, or the difference of the rows' values (labels or gains), or the entry of a table for their labels,
                 or |delta NDCG|:
-                (gain_i - gain_j) |1 / log2(rank_i + 1) - 1 / log2(rank_j + 1)| / ideal DCG
+                (gain_i - gain_j) |1 / log2(rank_i + 1) - 1 / log2(rank_j + 1)| / ideal DCG,
+                which :class:`~gbdt_pairloss.engine.spec.DeltaNDCG` may truncate, or divide by the distance of scores
 
-The definition stands on its own. It finds pairs by comparing labels and does not rely on the order of a plan's rows,
-and it has a normaliser formula of its own. The other engines, and the plans, are tested against it.
+The definition does not depend on the code that is tested against it, which is the other engines and the plans. It finds
+pairs by comparing labels, does not rely on the order of a plan's rows, and repeats the formula of the normaliser.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def select_engine(device: str, n_threads: int | None, plan: Plan, spec: PairSum,
         "auto" is "cuda" if the scores are on a CUDA device, the CUDA engine supports the sum, and it is expected to be
         faster than the CPU. Otherwise it is "cpu".
     n_threads : int or None
-        Threads of an engine on the CPU. None: all cores.
+        Threads of an engine on the CPU. None: as many as this process may use.
     plan : Plan
     spec : PairSum
     scores : array, optional

@@ -37,7 +37,7 @@ class PairLoss:
         The parameters of ``derivatives``, such as a margin, for the kernels.
     smooth : bool
         True if l' is constant on no interval. An unchanged gradient then means that no difference of scores has
-        changed, which a training is diagnosed by.
+        changed: the diagnosis of trainings uses this.
     """
 
     name: str
@@ -54,7 +54,7 @@ SMALLEST_DISTANCE = 0.01
 class DeltaNDCG:
     """The choice of |delta NDCG| as the weight phi of a pair.
 
-    |delta NDCG| is the change of NDCG if the two rows exchanged their places in the current ranking.
+    |delta NDCG| is the magnitude of the change of NDCG if the two rows exchanged their places in the current ranking.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class DeltaNDCG:
         Only pairs with at least one row among this many first ranks count, and the ideal DCG is cut at this rank.
         None: all pairs count.
     by_distance : bool
-        True: phi is divided by 0.01 + |s_i - s_j|. Queries whose scores are all equal are excepted.
+        True: phi is divided by 0.01 + |s_i - s_j|, except in queries whose scores are all equal.
     """
 
     truncation: int | None

@@ -1,4 +1,4 @@
-"""Metrics of scores on a CUDA device; each function returns None if the host is faster."""
+"""Metrics of scores on a CUDA device; each function returns None if the host is expected to be faster."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def dcg_on_device(
 
 
 def pairs_on_device(data: RankingData, scores: Any, tied: float) -> tuple[Float64Array, Float64Array] | None:
-    """Return how many pairs of each query are in the right order (equal scores count ``tied``), and all its pairs."""
+    """Return the number of pairs of each query in the right order (equal scores count ``tied``), and of all pairs."""
     from ..engine.cuda.metrics import MOST_ROWS, pairs_in_order
 
     if rows_per_query(data).max(initial=0) > MOST_ROWS:

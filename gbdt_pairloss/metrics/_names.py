@@ -20,7 +20,7 @@ from ._registry import METRICS, check_scores
 class Metric:
     """A metric with its options, made by :func:`get_metric`.
 
-    It can be pickled and copied, and two of them are equal if all their attributes are.
+    It can be pickled and copied. Two of these objects are equal if all their attributes are.
 
     Attributes
     ----------
@@ -176,7 +176,7 @@ class Feval:
         TypeError
             If ``dataset`` is not a booster's dataset.
         ValueError
-            If the dataset has no groups, a metric does not accept the labels, a prediction is not finite (the message
+            If the dataset has no groups, a metric does not accept the labels, a score is not finite (the message
             names the row), or LightGBM trains on the dataset with DART.
         """
         adapter = adapter_of(dataset)
@@ -199,7 +199,7 @@ def as_metric(metric: Any, losses: Collection[str] = ()) -> Metric:
     metric : str, Metric or Feval
         A name, or an object that is or holds one metric. Anything else is an error.
     losses : collection of str, default=()
-        Names of losses. A loss is not a score, since smaller is better; its name gets an error message of its own.
+        Names of losses, which get a separate error message: a loss is not a score, since smaller is better.
 
     Returns
     -------

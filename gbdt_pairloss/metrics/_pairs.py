@@ -87,8 +87,8 @@ def pair_accuracy(
     ----------
     %(input)s
     pairs : (winner, loser) or (winner, loser, weight), optional
-        Arrays of shape (n_pairs,): explicit pairs of row numbers, counted by weight instead of the pairs that the
-        labels make. Rows of 2-D arrays are numbered list by list.
+        Arrays of shape (n_pairs,): explicit pairs of row numbers, counted by weight instead of the pairs that follow
+        from the labels. Rows of 2-D arrays are numbered list by list.
     ties : {"average", "wrong"}, default="average"
         Value of a pair of equal scores: 1/2, or 0.
     %(empty_skip)s

@@ -53,7 +53,7 @@ def rank_rows(data: RankingData, key: NDArray[Any], ties: str = "average") -> Ra
 
 
 def rows_per_query(data: RankingData) -> IntArray:
-    """Return how many rows of each query take part."""
+    """Return the number of rows of each query that take part."""
     if data.mask is None:
         return data.groups.sizes
     return np.bincount(data.groups.codes[data.mask], minlength=data.groups.n_queries)
@@ -67,7 +67,7 @@ def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Float64Array:
 
 
 def ranks_within(k: int | None, ranking: Ranking) -> int:
-    """Return how many ranks of a query count, for a kernel; k=None: all of them."""
+    """Return the number of first ranks that count, in the form that kernels take; k=None: all ranks count."""
     n = ranking.row.size
     return n if k is None else min(int(k), n)
 

@@ -113,7 +113,7 @@ def register(
     choices: Mapping[str, tuple[str, ...]] | None = None,
     device_kernel: Callable[..., Float64Array | None] | None = None,
 ) -> Callable[[Function], Function]:
-    """Decorate a public function to enter it into ``METRICS``, by its own name and by ``names``.
+    """Decorate a public function to register it in ``METRICS``, by the function's name and by ``names``.
 
     The keyword arguments that do not hold data become the metric's options. The other parameters are those of
     :class:`MetricDefinition`. Placeholders such as ``%(input)s`` in the docstring are replaced by the texts that all

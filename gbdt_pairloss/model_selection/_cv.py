@@ -33,17 +33,17 @@ def cv(
     seed: int = 0,
     **kwargs: Any,
 ) -> Any:
-    """Run the booster's own ``cv`` on folds of whole queries.
+    """Run the booster's ``cv`` on folds of whole queries.
 
-    With a callable objective, ``lightgbm.cv`` splits queries; ``xgboost.cv`` loses the weights of queries. This
-    function does neither, and each fold has its part of what is attached to the dataset. Our metrics are given by name,
-    like the booster's own, and early stopping uses their direction.
+    With a callable objective, ``lightgbm.cv`` splits queries, and ``xgboost.cv`` loses the weights of queries. This
+    function does neither, and each fold has its part of the dataset's attachment. Metrics of this package are given by
+    name, like native ones, and early stopping uses their direction.
 
     Parameters
     ----------
     params : dict
-        The booster's parameters. For both boosters, ``"objective"`` may be one of our objectives or its name, with
-        parameters such as ``"objective__temperature"``.
+        The booster's parameters. For both boosters, ``"objective"`` may be an objective of this package or its name,
+        with parameters such as ``"objective__temperature"``.
     dataset : lightgbm.Dataset or xgboost.DMatrix
         A dataset with groups. XGBoost cannot slice a QuantileDMatrix.
     num_boost_round : int, default=100
@@ -55,7 +55,7 @@ def cv(
     shuffle : bool, default=True
         Whether to draw the queries of each fold at random. False: in the order of the dataset.
     seed : int, default=0
-        Seed of the draw.
+        Seed of the draw, used if ``shuffle`` is True.
     **kwargs
         Other arguments of the booster's ``cv``, such as ``feval=``, ``callbacks=``, ``return_cvbooster=`` of
         ``lightgbm.cv``; ``obj=``, ``custom_metric=``, ``early_stopping_rounds=``, ``maximize=`` of ``xgboost.cv``.
@@ -72,7 +72,7 @@ def cv(
         does not have such an argument.
     ValueError
         If the dataset has no groups, there are fewer queries than folds, a given fold splits a query, the objective is
-        given twice, or a parameter ``objective__...`` is given with an objective of the booster.
+        given twice, or a parameter ``objective__...`` is given with a native objective.
 
     See Also
     --------
@@ -83,8 +83,8 @@ def cv(
     Notes
     -----
     If the objective is one of this package and no metric is given, the loss of the objective is evaluated. If the
-    booster and this package have a metric of the same name, the booster computes it with an objective of its own, and
-    this package with one of our objectives.
+    booster and this package have a metric of the same name, this package computes it with an objective of this package,
+    and the booster computes it with a native objective.
     """
     adapter = adapter_of(dataset)
     if adapter is None:
@@ -122,7 +122,7 @@ def _take_objective(adapter: Adapter, params: dict[str, Any], kwargs: dict[str, 
 def _take_metrics(
     adapter: Adapter, params: dict[str, Any], kwargs: dict[str, Any], objective: PairwiseObjective | None
 ) -> tuple[list[Any], list[Any]]:
-    """Remove the metrics from the arguments; return the booster's own, and callables ``(predictions, dataset)``."""
+    """Remove the metrics from the arguments; return the native ones, and callables ``(predictions, dataset)``."""
     asked = [metric for name in adapter.METRIC_NAMES for metric in as_list(params.pop(name, None))]
     if kwargs.get("metrics") is not None:
         asked += as_list(kwargs.pop("metrics"))

@@ -22,7 +22,7 @@ _TEXT = {
     **TEXT,
     "metric": """\
 metric : str or Metric, default="ndcg@20"
-    A curve needs a rank ``@k``, and is drawn over the ranks up to k.
+    A name, or the result of ``metrics.get_metric``. A curve needs a rank ``@k``, and is drawn over the ranks up to k.
 kind, ax, **kwargs
     As in :meth:`plot`.""",
     "raises": """\

@@ -86,7 +86,7 @@ class RankingScorer:
 def make_ranking_scorer(metric: str | Metric = "ndcg", **options: Any) -> RankingScorer:
     """Make a scorer of rankings, for ``scoring=`` of scikit-learn's searches and cross-validation.
 
-    The scorer requests ``qid`` and ``sample_weight`` itself. Nothing but metadata routing has to be set up::
+    The scorer requests ``qid`` and ``sample_weight`` itself. Only metadata routing has to be enabled::
 
         sklearn.set_config(enable_metadata_routing=True)
         search = GridSearchCV(pipeline, grid, scoring=make_ranking_scorer("ndcg@10"), cv=GroupKFold(5))
@@ -109,13 +109,13 @@ def make_ranking_scorer(metric: str | Metric = "ndcg", **options: Any) -> Rankin
     ValueError
         If the metric is unknown, or the value of an option is not allowed.
     TypeError
-        If the metric does not have such an option, or options are given with a Metric, which has its own.
+        If the metric does not have such an option, or options are given with a Metric, which already has options.
 
     See Also
     --------
     LGBMRanker.score, XGBRanker.score : The score of a ranker, without a scorer.
     RankingDisplay : Plot a metric of a test set.
-    cv : Run the booster's own cross-validation on folds of whole queries.
+    cv : Run the booster's cross-validation on folds of whole queries.
     gbdt_pairloss.metrics.get_metric : Make a metric by name.
 
     Notes
@@ -140,7 +140,7 @@ def predictions(
     Raises
     ------
     ValueError
-        With the message ``without_qid``, if there are no query ids; or if the data are malformed.
+        If there are no query ids, with the message ``without_qid``; or if the data are malformed.
     """
     _, ids = take_qid_column(X, qid)
     if ids is None:

@@ -1,13 +1,13 @@
 """Pairwise objectives: each is a name, the loss of one pair, and its parameters.
 
-For every pair (i, j) of one query with y_i > y_j, both taking part, and d_ij = (s_i - s_j) / T::
+For every pair (i, j) of rows of one query that take part, with y_i > y_j, and d_ij = (s_i - s_j) / T::
 
     loss      = sum_pairs  omega_ij  l(d_ij)
     gradient  : winner += omega_ij l'(d_ij) / T     loser -= omega_ij l'(d_ij) / T
     Hessian   : both   += omega_ij l''(d_ij) / T^2                     (its diagonal)
 
-To add one: the loss of a pair in ``engine/pair_losses.py``, a class in ``_pairwise.py``, and its name here; see
-CONTRIBUTING.md.
+To add an objective, write the loss of a pair in ``engine/pair_losses.py`` and a class in ``_pairwise.py``, and add its
+name here. CONTRIBUTING.md has the complete list.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The calls that every pairwise objective answers: boosters' callbacks, gradients and losses of arrays, the metric."""
+"""The base class of all pairwise objectives: callbacks of the boosters, gradients and losses of arrays, the metric."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class PairwiseObjective(ObjectiveParameters):
         Warns
         -----
         UserWarning
-            If nothing can be learned, because there is no pair or because the Hessians are too small for a split; or
-            if the first tree has no split.
+            If nothing can be learned, because there is no pair or the Hessians are too small for a split; if the first
+            tree has no split.
         """
         state = self._state(dataset)
         state.adapter.check_trainable(dataset)
@@ -166,7 +166,7 @@ class PairwiseObjective(ObjectiveParameters):
         ----------
         %(data)s
         reduction : str, default="sum"
-            How the weighted losses of the pairs (normaliser included) are reduced:
+            Reduction of the losses of the pairs, which are weighted and multiplied by the normaliser:
 
             - ``"sum"``: their sum, which :meth:`gradient_hessian` differentiates;
             - ``"mean"`` or ``"sum_over_batch_size"``: sum / number of array cells, including ignored ones (KerasRS);
@@ -229,7 +229,7 @@ class PairwiseObjective(ObjectiveParameters):
     def _read_dataset(
         self, state: DatasetState, preds: Any, dataset: Any, is_own: bool
     ) -> tuple[ObjectiveEvaluator, Any, Plan]:
-        """Return an evaluator with the dataset's threads, the scores where it computes, and the dataset's plan."""
+        """Return an evaluator, the scores on the device that it computes on, and the dataset's plan."""
         adapter = state.adapter
         evaluator = ObjectiveEvaluator(self, n_threads=adapter.number_of_threads(dataset))
         scores = evaluator.placed(preds, adapter.training_device)
@@ -237,7 +237,7 @@ class PairwiseObjective(ObjectiveParameters):
             self._plan_key(),
             read=lambda: adapter.read_dataset(dataset),
             build=lambda data: evaluator.plan(evaluator.prepare(data, is_own)),
-            # The host can afford to read the dataset anew every time.
+            # On the host, reading the dataset takes little time compared with the sums.
             version=adapter.version(dataset) if is_on_device(scores) else None,
         )
         return evaluator, scores, plan

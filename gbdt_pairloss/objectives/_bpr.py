@@ -44,20 +44,21 @@ class BPR(PairwiseObjective):
         A row is a positive if its label is above it.
     negatives : "all" or int, default="all"
         Negatives that each positive is compared with. A number n: n negatives are drawn for each positive, anew in
-        every iteration, in proportion to their weight, one from each n-th of the user's total weight (which adds less
-        noise than independent draws). With n equal to the number of the user's negatives, and equal weights, each is
-        drawn once. A drawn pair represents all pairs that it was drawn from, so that gradient and loss have the size,
-        and the expectation, of those of "all" (except for ``normalize="log"``, whose factor is computed from the drawn
-        pairs). :meth:`metric` reports the expectation.
+        every iteration and in proportion to their weight. The user's total weight is cut into n equal parts, and one
+        negative is drawn from each part, which adds less noise than independent draws. If n is the number of the user's
+        negatives, and their weights are equal, each is drawn once. A drawn pair represents all pairs that it was drawn
+        from. Therefore gradient and loss have the expectation of those of "all" (except for ``normalize="log"``, whose
+        factor is computed from the drawn pairs). :meth:`metric` reports the expectation.
     negative_weight : "uniform" or array of shape (n_rows,), default="uniform"
-        Weights of the rows as negatives, in the caller's order, for the one dataset that has these rows. With several
-        datasets give each its own, as ``attach(loser_weight=)`` or ``fit(loser_weight=, eval_loser_weight=)``, which
-        have the same effect. :meth:`metric` uses it for a dataset that was trained on.
+        Weights of the rows as negatives, in the caller's order, for the one dataset that has these rows. For several
+        datasets, give the weights of each as ``attach(loser_weight=)`` or ``fit(loser_weight=, eval_loser_weight=)``,
+        which have the same effect. :meth:`metric` uses ``negative_weight`` for a dataset that was trained on.
         :func:`gbdt_pairloss.popularity_weights` computes such weights from item ids.
     random_state : int or None, default=None
-        Seed of the draws. A draw is a function of it, of the bits of all scores, and of the row. Draws are therefore
-        the same for any number of threads and in every run, and different as soon as a score has changed; continued
-        training does not repeat them. None: the ranker's ``random_state``, if there is one, or 0.
+        Seed of the draws, a whole number from 0 and below 2^64. A draw is a function of the seed, of the bits of all
+        scores, and of the row. Draws are therefore the same for any number of threads and in every run, and different
+        as soon as a score has changed; continued training does not repeat them. None: the ranker's ``random_state``, if
+        that is a whole number, or 0.
     %(shared)s
 
     Raises
@@ -74,8 +75,8 @@ class BPR(PairwiseObjective):
 
     Notes
     -----
-    Negatives must be rows of the user: none are taken from a catalogue. ``pair_weight`` sees a positive as label 1 and
-    a negative as label 0.
+    Negatives must be rows of the user: none are taken from a catalogue. For ``pair_weight``, the label of a positive is
+    1, and that of a negative is 0.
 
     A false negative is never in a pair: a row that is not a positive, but whose item (``attach(item_id=)``,
     ``fit(item_id=)``) is a positive of the same user in another row, takes no part.
@@ -131,7 +132,7 @@ class BPR(PairwiseObjective):
         Raises
         ------
         ValueError
-            If the shapes do not fit, or the scores are not real numbers.
+            If the shapes are not as above, or the scores are not real numbers.
         """
         positives = as_numeric(positives_scores, "positives_scores").astype(np.float64)
         negatives = as_numeric(negatives_scores, "negatives_scores").astype(np.float64)
@@ -147,7 +148,10 @@ class BPR(PairwiseObjective):
         return None if isinstance(self.negative_weight, str) else "negative_weight"
 
     def _prepare(self, data: RankingData, is_own: bool) -> RankingData:
-        """Add ``negative_weight`` as loser weights; a ValueError if there are some already, or for other rows."""
+        """Add ``negative_weight`` as loser weights.
+
+        Raise a ValueError if there are loser weights already, or if the parameter belongs to other rows.
+        """
         if isinstance(self.negative_weight, str) or (not is_own and data.loser_weight is not None):
             return data
         if data.loser_weight is not None:

@@ -1,7 +1,7 @@
 """State that objectives keep beside a booster's dataset, as long as the dataset lives.
 
-Keyed by the dataset itself, weakly: LightGBM deep-copies a callable several times, so nothing may hang on the
-objective, and an ``id()`` may be handed out again.
+The state is found by a weak reference to the dataset. It cannot be an attribute of the objective, because LightGBM
+deep-copies a callable several times. Nor can its key be the ``id()`` of the dataset, which Python may use again.
 """
 
 from __future__ import annotations

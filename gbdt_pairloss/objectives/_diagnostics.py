@@ -31,8 +31,8 @@ def warn_without_pairs(plan: Plan, reason: str) -> None:
 class TrainingWatch:
     """A check of the first two rounds of every training on a plan.
 
-    A booster does not say when a training begins. A training is assumed to begin whenever the scores are those of the
-    very first call again.
+    A booster does not tell when a training begins. A training is assumed to begin whenever the scores are again those
+    of the very first call.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ class TrainingWatch:
         self._first_gradient: Any = None
 
     def look(self, scores: Any, gradient: Any, hessian: Any, smooth: bool = True) -> None:
-        """Warn in the first round if no split will be possible, in the second if none was made.
+        """Warn in the first round if no split is possible, and in the second round if the first tree has no split.
 
         Parameters
         ----------
         scores, gradient, hessian : arrays of shape (n_rows,)
-            Of the same device.
+            Arrays of one device, or of the host.
         smooth : bool, default=True
             Whether the slope of a pair's loss changes whenever its scores do.
         """

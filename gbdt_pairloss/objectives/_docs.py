@@ -19,39 +19,40 @@ pair_weight : {"uniform", "label_diff", "gain_diff", "ndcg", "lambdarank"} or ca
     - ``"gain_diff"``: gain(y_i) - gain(y_j);
     - ``"ndcg"``: the change of NDCG if the two rows exchanged places in the current ranking (LambdaRank; LambdaMART
       in a booster), (gain(y_i) - gain(y_j)) |1 / log2(1 + rank_i) - 1 / log2(1 + rank_j)| / ideal DCG; equal scores
-      rank in row order;
+      are ranked in row order;
     - ``"lambdarank"``: the same divided by 0.01 + |s_i - s_j|, as in LightGBM's lambdarank (``lambdarank_norm``). With
       ``truncation=30`` and ``normalize="log"`` the gradients are LightGBM's. It does not separate into sums over
       rows: without a truncation its cost grows with the number of pairs;
-    - a callable ``(label_winner, label_loser) -> weight`` of two floats, which returns a finite number from 0. It is
-      evaluated once for every pair of distinct labels in a query; a query may have at most 256 of these. The cost per
-      row grows with their number. Lambdas and local functions work, but do not pickle.
+    - a callable ``(label_winner, label_loser) -> weight`` of two floats, which returns a finite number of at least 0.
+      It is evaluated once for every pair of distinct labels of a query. A query may have at most 256 distinct labels,
+      and the cost per row grows with their number. Lambdas and local functions can be used, but not pickled.
 
     Rax's ``dcg_lambdaweight(normalize=True)`` and TF-Ranking's ``DCGLambdaWeight`` (``smooth_fraction=1``, gain
     2^y - 1, discount 1 / log2(1 + rank)) are "ndcg" times the length of the list."""
 
 _REST = """\
 gain : {"exp2", "linear"}, default="exp2"
-    Gain of a label: 2^y - 1, or y.
+    Gain of a label, for "gain_diff", "ndcg" and "lambdarank": 2^y - 1, or y.
 truncation : int or None, default=None
     With "ndcg" and "lambdarank": a pair counts if either row is among this many first ranks, and the ideal DCG is cut
     there (LightGBM's ``lambdarank_truncation_level``). None: all pairs. With "ndcg", rows far from the top then have
-    few pairs and small Hessians, so that their scores may run away at high learning rates. "lambdarank" prevents this
+    few pairs and small Hessians, so that their scores may diverge at high learning rates. "lambdarank" prevents this
     by its division by the distance of scores.
 normalize : {"log", "query", "none"}, default="log"
-    Factor on each query, so that large queries do not drown small ones:
+    Factor on each query, so that large queries do not dominate small ones:
 
     - ``"log"``: log2(1 + S) / S with S = 2 sum |lambda| before weights, as LightGBM's lambdarank and XGBoost's
       ``rank:*`` do by default. A query's Hessians then sum to about 0.5 log2(pairs) at the start.
     - ``"query"``: n_q / sum of phi, where n_q is the number of rows that take part. Without pair weights the Hessians
-      sum to n_q / 2, as for a regression, whatever the size of the query. It suits few, huge queries under XGBoost's
-      ``min_child_weight=1``.
+      sum to n_q / 2 at the start, as for a regression, for queries of any size. It suits few, huge queries with
+      XGBoost's ``min_child_weight=1``.
     - ``"none"``: the plain sum.
 
-    The default is measured (``benchmarks/results/quality.md``): cross-validated on five sets with both boosters, "log"
-    has the best means, clearly so against both others in MAP with XGBoost.
+    The default was chosen by measurement (``benchmarks/results/quality.md``). In cross-validation on five data sets
+    with both boosters, "log" has the best means. The 95% intervals of its differences to both others exclude 0 for MAP
+    with XGBoost.
 hessian_scale : float, default=1.0
-    Factor on the Hessian. XGBoost's own ``rank:*`` use 2, which halves the steps.
+    Factor on the Hessian. XGBoost's native ``rank:*`` objectives use 2, which halves the steps.
 ignore_negative_labels : bool or None, default=None
     True: rows with a negative label take no part (KerasRS). False: a negative label is a label like any other
     (returns, XGBoost's -1). None: a negative label is an error.
@@ -59,14 +60,16 @@ item_weight : {"winner", "both"}, default="winner"
     A pair's weight contains its winner's item weight (KerasRS, Rax, TF-Ranking), or the product of both rows' item
     weights.
 n_threads : int or None, default=None
-    Threads to compute with; results do not depend on their number. None: as many as the booster is told to use, where
-    that is known (a ranker's ``n_jobs``, LightGBM's ``num_threads``, a DMatrix's ``nthread``), else all cores.
+    Threads to compute with; results do not depend on their number. None: the number that is set for the booster (a
+    ranker's ``n_jobs``, LightGBM's ``num_threads``, a DMatrix's ``nthread``). If none is set there, all cores that this
+    process may use, but at most ``OMP_NUM_THREADS``.
 device : {"auto", "cpu", "cuda"}, default="auto"
-    Where gradients are computed. "auto": on the CUDA device (through CuPy) if the scores are there, or if the booster
-    trains there and takes gradients from there (XGBoost's ``device="cuda"``), and the CUDA engine supports the sum:
-    the logistic loss over all or explicit pairs, with any weights; else on the CPU. "cuda": always on the device; a
-    RuntimeError if there is none, a ValueError if the CUDA engine does not support the sum. Results are where the
-    scores are: CuPy in, CuPy out."""
+    Device that computes the gradients. "auto": the CUDA device (through CuPy) if the scores are on it, or the booster
+    trains on it and takes gradients from it (XGBoost's ``device="cuda"``), and if the CUDA engine supports the sum and
+    is expected to be faster; else the CPU. The CUDA engine supports the logistic loss over all or explicit pairs, with
+    any weights. It is not expected to be faster with "ndcg", "lambdarank" or a callable ``pair_weight`` if a query has
+    more than 16,384 rows. "cuda": always the CUDA device; a RuntimeError if there is none, a ValueError if the CUDA
+    engine does not support the sum. Results are CuPy arrays if the scores are."""
 
 _WEIGHT = """\
 sample_weight : array of the shape of ``y_pred``, or of shape (n_queries,) or (n_lists, 1), optional
@@ -78,7 +81,7 @@ loser_weight : array of the shape of ``y_pred``, optional
 item_id : array of the shape of ``y_pred``, optional
     Id of each row's item, of any dtype; for :class:`gbdt_pairloss.BPR` only.
 pairs : (winner, loser) or (winner, loser, weight), optional
-    Arrays of shape (n_pairs,): sum over these pairs of rows instead of those that the labels make; see
+    Arrays of shape (n_pairs,): sum over these pairs of rows instead of those that follow from the labels; see
     :func:`gbdt_pairloss.attach`. Rows of 2-D arrays are counted list by list."""
 
 #: For :func:`gbdt_pairloss._docstrings.documented_with`.
@@ -87,11 +90,11 @@ OBJECTIVE_TEXT = {
     "data": "\n".join((TEXT["arrays"], _WEIGHT, TEXT["mask"], _MORE)),
     "data_raises": """\
 ValueError
-    If shapes, groups or pairs do not fit, if a label, score or weight is NaN, infinite or negative where it
+    If shapes, groups or pairs are malformed, if a label, score or weight is NaN, infinite or negative where it
     must not be, if a result leaves the range of its type, if an argument has an unknown value, or if
     ``device="cuda"`` does not support the sum.
 TypeError
-    If ``pairs`` are not a tuple.
+    If ``pairs`` is not a tuple.
 RuntimeError
     For ``device="cuda"``, if there is no device.""",
     "invalid": """\

@@ -1,7 +1,7 @@
 """Evaluation of an objective: plans, engine, threads and device.
 
-An objective is parameters, a pair loss and a docstring. What follows from them is here: the callable that boosters
-call, the rankers, their metrics and the workers of a cluster each hold an :class:`ObjectiveEvaluator`.
+An objective consists of parameters, a pair loss and a docstring. An :class:`ObjectiveEvaluator` computes with them. It
+is used by the callables that boosters call, the rankers, their metrics, and the workers of a cluster.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from ._parameters import ObjectiveParameters
 
 
 class ObjectiveEvaluator:
-    """Evaluation of an objective on plans, with the parameters that the objective has at each call.
+    """Evaluation of an objective on plans. The parameters of the objective are read at each call.
 
     Parameters
     ----------
     objective : PairwiseObjective
     n_threads : object, optional
-        Number of threads that the booster is told to use. It applies if it is a whole number above 0, and the
-        objective has no ``n_threads``.
+        Number of threads that is set for the booster. It is used if it is a whole number above 0, and ``n_threads`` of
+        the objective is None.
     random_state : object, optional
-        Seed of the ranker. It applies if the objective draws at random and has no ``random_state``.
+        Seed of the ranker. It is used if the objective draws at random, and its ``random_state`` is None.
     """
 
     def __init__(self, objective: ObjectiveParameters, *, n_threads: Any = None, random_state: Any = None) -> None:
@@ -47,12 +47,12 @@ class ObjectiveEvaluator:
 
     @property
     def spec(self) -> PairSum:
-        """The sum that an engine is asked for. It is made anew: a callback may change the objective's parameters."""
+        """Specification of the sum, made at each access, because a callback may change the objective's parameters."""
         return self.objective._spec(self._random_state)
 
     @property
     def n_threads(self) -> int | None:
-        """Number of threads to compute with; None: all cores."""
+        """Number of threads to compute with; None: as many as this process may use."""
         return self._booster_threads if self.objective.n_threads is None else self.objective.n_threads
 
     @property
@@ -68,14 +68,14 @@ class ObjectiveEvaluator:
     # Data and plans
 
     def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
-        """Add to a dataset what is a parameter of the objective.
+        """Add the arrays among the objective's parameters to a dataset, such as ``negative_weight`` of BPR.
 
         Parameters
         ----------
         data : RankingData
-            In its caller's order of rows.
+            The dataset, with its rows in the caller's order.
         is_own : bool, default=True
-            Whether arrays among the objective's parameters belong to this dataset.
+            Whether these arrays belong to the rows of this dataset.
         """
         return self.objective._prepare(data, is_own)
 
@@ -108,7 +108,7 @@ class ObjectiveEvaluator:
         self.objective._check_plan(plan)
 
     def check_learnable(self, plan: Plan) -> None:
-        """Raise a ValueError if nothing can be learned from a plan; warn if the data may be meant so."""
+        """Raise a ValueError if every pair of a plan has weight 0, and warn if there is no pair (BPR: an error)."""
         if self.objective._requires_pairs and not plan.n_pairs.any():
             raise ValueError(f"nothing can be learned: {self._reason(plan)}")
         check_weights_of_pairs(plan)
@@ -123,14 +123,14 @@ class ObjectiveEvaluator:
     # Booster callbacks
 
     def placed(self, scores: Any, training_device: Callable[[], int | None]) -> Any:
-        """Return a booster's scores where the objective computes: on a device if the booster trains on it.
+        """Return a booster's scores, copied to the device that it trains on if the objective computes there.
 
         Parameters
         ----------
         scores : array
         training_device : callable
-            Returns the number of the CUDA device that the booster trains on and takes gradients from, or None. It is
-            called only where that may matter.
+            A function that returns the number of the CUDA device that the booster trains on and takes gradients from,
+            or None. It is called only if the result can matter.
         """
         if not _device.is_on_device(scores):
             scores = np.asarray(scores)
@@ -145,9 +145,9 @@ class ObjectiveEvaluator:
         return _device.to_device(scores, ordinal)
 
     def boost(self, plan: Plan, scores: Any, watch: TrainingWatch | None) -> tuple[Any, Any]:
-        """Compute gradient and Hessian as a booster takes them: float32, where the scores are, under a watch.
+        """Compute gradient and Hessian for a booster, float32 on the device of the scores, checked by ``watch``.
 
-        ``watch`` is None for a part of the training set, from which nothing follows for the whole.
+        ``watch`` is None for a part of the training set, which does not show whether the whole can be learned.
         """
         _check_shape(plan, scores)
         spec = self.spec
@@ -176,11 +176,11 @@ class ObjectiveEvaluator:
     # Sums
 
     def gradient_hessian(self, plan: Plan, scores: Any, dtype: Any) -> tuple[Any, Any]:
-        """Compute gradient and Hessian of each row, where the scores are."""
+        """Compute gradient and Hessian of each row, on the device of the scores."""
         return self._engine_results("gradient_hessian", plan, scores, self.spec, dtype)
 
     def winner_loss(self, plan: Plan, scores: Any, dtype: Any) -> tuple[Any, Any]:
-        """Compute the loss of the pairs that each row wins, and the sum of their weights, where the scores are."""
+        """Compute the loss of the pairs that each row wins, and the sum of their weights, on the scores' device."""
         return self._engine_results("winner_loss", plan, scores, self.spec, dtype)
 
     def _engine_results(self, method: str, plan: Plan, scores: Any, spec: PairSum, dtype: Any) -> tuple[Any, Any]:
@@ -192,7 +192,7 @@ class ObjectiveEvaluator:
 
 
 def evaluator_of(objective: ObjectiveParameters | None, **settings: Any) -> ObjectiveEvaluator | None:
-    """Return the evaluator of our objective; None for a native objective of the booster, which is None here."""
+    """Return the evaluator of an objective; None for None, which is a native objective."""
     return None if objective is None else ObjectiveEvaluator(objective, **settings)
 
 
@@ -205,7 +205,7 @@ def _check_shape(plan: Plan, scores: Any) -> None:
 
 
 def sums_of(scores: Any, *arrays: Any) -> tuple[float, ...]:
-    """Return the sums of arrays that are where the scores are; a ValueError if one leaves the range of float64."""
+    """Return the sums of arrays on the device of the scores; a ValueError if one leaves the range of float64."""
     with _device.beside(scores), np.errstate(over="ignore"):
         totals = tuple(float(array.sum()) for array in arrays)
     _check_finite(np.isfinite(totals).all())
@@ -213,7 +213,7 @@ def sums_of(scores: Any, *arrays: Any) -> tuple[float, ...]:
 
 
 def check_losses(scores: Any, losses: Any) -> None:
-    """Raise a ValueError if a loss, where the scores are, leaves the range of float64."""
+    """Raise a ValueError if a loss leaves the range of float64; losses are on the device of the scores."""
     with _device.beside(scores):
         _check_finite(bool((losses < np.inf).all()))
 

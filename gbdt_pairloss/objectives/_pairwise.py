@@ -1,4 +1,4 @@
-"""The objectives: each a name, the loss of one pair (``engine/pair_losses.py``) and its parameters."""
+"""The objectives. Each has a name, the loss of one pair (``engine/pair_losses.py``) and parameters."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class PairwiseLogistic(PairwiseObjective):
     omega_ij is the product of phi_ij (``pair_weight``), the weights of the rows and of the query, and the query's
     normaliser (``normalize``).
 
-    Domain: any finite scores and labels. Only the order of labels matters, except for ``pair_weight``. Equal labels
-    form no pair.
+    Domain: any finite scores and labels; negative labels are an error unless ``ignore_negative_labels`` is set. Only
+    the order of labels matters, except for ``pair_weight``. Equal labels form no pair.
 
     Parameters
     ----------
@@ -43,14 +43,17 @@ class PairwiseLogistic(PairwiseObjective):
     See Also
     --------
     BPR : The same loss between the positives and the negatives of each user.
-    LGBMRanker, XGBRanker : Rankers that train with an objective by name or object.
+    LGBMRanker, XGBRanker : Rankers that take an objective by its name or as an object.
     gbdt_pairloss.attach : Item weights, masks and explicit pairs beside a booster's dataset.
 
     Notes
     -----
-    The cost per row does not grow with the size of the query. Large sums are interpolated (Chebyshev): the error is
-    less than 1e-6 of the query's largest gradient and 1e-5 of its largest Hessian in float32, which boosters take, and
-    1e-12 in float64.
+    The cost per row does not grow with the size of the query. With ``pair_weight="ndcg"`` it grows with the logarithm
+    of the size. With "ndcg" and a truncation, with "ndcg" on a CUDA device, and with "lambdarank", the time is
+    proportional to the number of pairs that count.
+
+    Large sums are interpolated by Chebyshev polynomials: the error is less than 1e-6 of the query's largest gradient
+    and 1e-5 of its largest Hessian in float32, which boosters take, and 1e-12 in float64.
 
     One object is the objective of both boosters::
 
@@ -116,12 +119,12 @@ class PairwiseHinge(_MarginObjective):
     See Also
     --------
     PairwiseLogistic : The smooth loss, which the CUDA engine supports.
-    PairwiseSquared : A margin that also pulls pairs together.
+    PairwiseSquared : A loss that also penalises pairs that are further apart than the margin.
 
     Notes
     -----
-    The second derivative is 0 everywhere. The Hessian uses |l'| instead, 1 inside the margin and 0 outside, like
-    XGBoost's ``binary:hinge``.
+    The second derivative is 0 wherever it is defined. The Hessian uses |l'| instead, 1 inside the margin and 0 outside,
+    like XGBoost's ``binary:hinge``.
 
     All pairs take O(n log n) time: rows are merged in the order of their scores. %(cost_of_ndcg)s
 
@@ -151,7 +154,7 @@ class PairwiseSquared(_MarginObjective):
         gradient  : winner -= 2 omega_ij (margin - d) / T     loser += 2 omega_ij (margin - d) / T
         Hessian   : both   += 2 omega_ij / T^2
 
-    It pulls every winner ``margin`` above its loser, and back if the winner is further above.
+    The loss is smallest if every winner is ``margin`` above its loser. It also penalises winners further above.
 
     Domain: finite scores and labels; the gradient grows with the differences of the scores.
 
@@ -167,7 +170,7 @@ class PairwiseSquared(_MarginObjective):
 
     See Also
     --------
-    PairwiseHinge : The same margin, without pulling pairs together.
+    PairwiseHinge : A loss that does not penalise pairs that are further apart than the margin.
 
     Notes
     -----
@@ -220,8 +223,8 @@ class PairwiseExponential(PairwiseObjective):
     -----
     All pairs take O(n) time: one moment of exp(score / T) is enough. %(cost_of_ndcg)s
 
-    The gradient of a misordered pair grows exponentially with its difference: outliers take over, and scores that are
-    too far apart in the wrong order are an error.
+    The gradient of a misordered pair grows exponentially with its difference of scores. Outliers may dominate the sums,
+    and scores that are too far apart in the wrong order are an error.
 
     References
     ----------
@@ -243,8 +246,8 @@ class PairwiseSoftZeroOne(PairwiseObjective):
         gradient  : winner -= omega_ij sigma(d) sigma(-d) / T     loser += omega_ij sigma(d) sigma(-d) / T
         Hessian   : both   += omega_ij sigma(d) sigma(-d) / T^2
 
-    A smooth share of misordered pairs. Badly misordered pairs stop contributing, which helps against wrong labels.
-    The temperature matters here: the smaller it is, the closer the loss comes to a step.
+    The loss is a smooth version of the share of misordered pairs. Badly misordered pairs hardly contribute to the
+    gradient, which helps against wrong labels. The smaller the temperature is, the closer the loss is to a step.
 
     Domain: any finite scores and labels.
 
@@ -265,8 +268,9 @@ class PairwiseSoftZeroOne(PairwiseObjective):
     The loss is not convex: the second derivative of a misordered pair is negative. The Hessian uses
     |l'| = sigma(d) sigma(-d) instead, which bounds it.
 
-    All pairs take O(n log(labels)) time. They are summed in blocks of rows that all beat each other, by the sums of the
-    logistic loss, whose curvature is the slope of this loss. %(cost_of_ndcg)s
+    All pairs take O(n log(labels)) time. They are divided into blocks, in which all rows of one part beat all rows of
+    the other. A block is summed by the sums of the logistic loss, whose second derivative is the slope of this loss.
+    %(cost_of_ndcg)s
 
     References
     ----------
@@ -293,7 +297,7 @@ class PairwiseCustom(PairwiseObjective):
     function : callable
         ``function(d) -> (l(d), l'(d), l''(d))``, all float64 arrays of the shape of d, for any shape. The second
         derivative must not be negative: where a loss is not convex, return a surrogate such as the magnitude of the
-        first derivative. A named function pickles, a lambda does not.
+        first derivative. A named function can be pickled, a lambda cannot.
     name : str, default="pairwise_custom"
         Name under which :meth:`metric` reports the loss.
     %(shared)s
@@ -313,7 +317,7 @@ class PairwiseCustom(PairwiseObjective):
 
     Notes
     -----
-    O(pairs) time, O(rows) memory. Several threads may call the function at once.
+    The sums take O(pairs) time and O(rows) memory. Several threads may call the function at once.
 
     Examples
     --------

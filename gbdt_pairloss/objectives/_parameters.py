@@ -29,9 +29,9 @@ Self = TypeVar("Self", bound="ObjectiveParameters")
 
 
 def with_shared_parameters(init: Any) -> Any:
-    """Give ``__init__(self, *, own, **params)`` a signature that names the parameters all objectives share.
+    """Give ``__init__(self, *, own, **params)`` a signature that also names the parameters that all objectives share.
 
-    Help, completion and scikit-learn read parameters and their defaults from it.
+    Help, completion and scikit-learn read parameters and their defaults from the signature.
     """
     own = [p for p in inspect.signature(init).parameters.values() if p.kind is not p.VAR_KEYWORD]
     shared = list(inspect.signature(ObjectiveParameters.__init__).parameters.values())[1:]
@@ -80,7 +80,7 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
         self._check_params()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # A pickle may be older than a parameter.
+        # The pickle of an older version may lack a parameter.
         parameters = inspect.signature(type(self).__init__).parameters.values()
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         super().__setstate__({**defaults, **state})
@@ -121,7 +121,7 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
             raise ValueError("a callable pair_weight must be hashable: plans are kept by it")
         check_choice(self.gain, "gain", GAINS)
         check_choice(self.normalize, "normalize", ("log", "query", "none"))
-        if not isinstance(self.ignore_negative_labels, np.bool_):  # a grid over an array gives these
+        if not isinstance(self.ignore_negative_labels, np.bool_):  # the type of values of a grid that is an array
             check_choice(self.ignore_negative_labels, "ignore_negative_labels", (None, True, False))
         check_choice(self.item_weight, "item_weight", ("winner", "both"))
         check_choice(self.device, "device", ("auto", "cpu", "cuda"))
@@ -142,12 +142,12 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
         return None
 
     def _spec(self, random_state: Any = None) -> PairSum:
-        """Return what an engine is asked to sum; ``random_state`` is the ranker's seed."""
+        """Return the specification of the sum; ``random_state`` is the ranker's seed."""
         delta = _DELTAS[self.pair_weight](self.truncation) if self.pair_weight in DELTA_WEIGHTS else None
         return PairSum(self.pair_loss, float(self.temperature), self.normalize, float(self.hessian_scale), delta)
 
     def _plan_key(self) -> Hashable:
-        """Return what a plan depends on: how labels are read, and the parameters that matter to a plan."""
+        """Return a key of the methods that read labels, and of the parameters that a plan depends on."""
         return (
             type(self)._ranking_labels,
             type(self)._candidates,
@@ -158,15 +158,15 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
         )
 
     def _prepare(self, data: RankingData, is_own: bool) -> RankingData:
-        """Add arrays among the parameters to a dataset; ``is_own``: whether they belong to its rows."""
+        """Add arrays among the parameters to a dataset; ``is_own`` says whether they belong to its rows."""
         return data
 
     def _ranking_labels(self, labels: NDArray[Any]) -> NDArray[Any]:
-        """Return the labels whose order makes the pairs."""
+        """Return the labels whose order determines the pairs."""
         return labels
 
     def _candidates(self, data: RankingData, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
-        """Return the mask without the rows that this objective keeps out of every pair."""
+        """Return the mask without the rows that this objective excludes from every pair."""
         return mask
 
     def _check_explicit_pairs(self, data: RankingData) -> None:

@@ -32,12 +32,13 @@ class PlanCache:
         key : hashable
             The parameters of the objective that the plan depends on.
         read : callable
-            Returns what the dataset holds now. It is compared by content: a booster may hand out the same buffer with
-            new numbers, or new buffers with the same numbers.
+            A function that reads the dataset. Its results are compared by content: a booster may return the same buffer
+            with new numbers, or new buffers with the same numbers.
         build : callable
-            ``data -> Plan``.
+            A function ``data -> Plan``.
         version : hashable, optional
-            Change counter of the dataset: if it is unchanged, the dataset is not read again. None if there is none.
+            Change counter of the dataset: if it is unchanged, the dataset is not read again. None: there is no counter,
+            and the dataset is read at every call.
         """
         with self._lock:
             if self._data is None or version is None or self._version != version:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from ._base import PairwiseObjective
 
-#: Prefix of an objective's parameters among those of a ranker or a booster.
+#: Prefix of the objective's parameters among the parameters of a ranker or a booster.
 NESTED = "objective__"
 
 _REGISTRY: dict[str, type[PairwiseObjective]] = {}
@@ -69,7 +69,7 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
 
 
 def negative_label_rule(objective: PairwiseObjective | None) -> bool | None:
-    """Return the objective's ``ignore_negative_labels``; False for None, a native objective, which takes all labels."""
+    """Return the objective's ``ignore_negative_labels``; False for None, which is a native objective."""
     return False if objective is None else objective.ignore_negative_labels
 
 
@@ -88,7 +88,7 @@ def as_pairwise(objective: Any) -> PairwiseObjective | None:
     Raises
     ------
     ValueError
-        If it is an objective class instead of an object.
+        If ``objective`` is a class of an objective instead of an object.
     """
     if isinstance(objective, type) and issubclass(objective, PairwiseObjective):
         raise ValueError(f"objective is the class {objective.__name__}; give an object, {objective.__name__}()")

@@ -91,9 +91,9 @@ class Adapter(Protocol):
             Folds that keep queries whole.
         objective : PairwiseObjective, callable, str or None
         native : list
-            The booster's own metrics.
+            Names of native metrics.
         evaluate : callable or None
-            Evaluates all other metrics: ``(preds, dataset) -> list`` of results in the booster's form.
+            A function that evaluates all other metrics: ``(preds, dataset) -> list`` of results in the booster's form.
         maximize : bool or None
             Direction of the last of these metrics; None if it is not known.
         """

@@ -32,7 +32,7 @@ class Attachment:
         rows : array of shape (n_subset_rows,)
             Rows of the subset, counted from 0.
         n_rows : int or None
-            Rows of the whole dataset, if known.
+            Number of rows of the whole dataset; None if it is not known yet.
 
         Raises
         ------
@@ -90,7 +90,7 @@ def attach(
         Arrays of shape (n_pairs,): the row of each pair's winner and the row of its loser, both counted from 0 and in
         the same query, and the pair's weight. The objective sums over these pairs instead of the pairs that follow
         from the labels. It does not read the labels, which may all be 0. A pair that is listed twice counts twice. The
-        normalisers "query" and "log" count every listed pair as one, independent of its weight. With pairs, a dataset
+        normalisers "query" and "log" count every pair as one, independent of its weight. With pairs, a dataset
         without groups is one query.
 
     Raises

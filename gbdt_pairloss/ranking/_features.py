@@ -20,7 +20,7 @@ _ARROW_TYPE = re.compile(r"(u?int\d+|float\d*|double|halffloat|bool(ean)?)$|dict
 def check_features(X: Any) -> None:
     """Raise an error if X is not a matrix of real numbers.
 
-    Of tables only the column types are checked; for other errors the boosters' own messages name the column.
+    Only the column types of tables are checked. For other errors, the messages of the boosters name the column.
 
     Raises
     ------
@@ -54,8 +54,8 @@ def check_features(X: Any) -> None:
 def check_column_types(X: Any) -> None:
     """Raise a ValueError if a column of a table has a type that the boosters misread or crash on.
 
-    These are dates and complex numbers, and in polars or Arrow tables text, too: the boosters raise an obscure error
-    or end the process. Text in a pandas column is left to the boosters, whose own message names the column.
+    These are dates and complex numbers, and in polars or Arrow tables also text: the boosters raise an obscure error
+    or end the process. Text in a pandas column is left to the boosters, whose message names the column.
     """
     if hasattr(X, "iloc"):
         columns = list(dict(getattr(X, "dtypes", {})).items()) if hasattr(X, "columns") else []
@@ -102,7 +102,7 @@ def qid_column(X: Any) -> Any:
 
 
 def take_qid_column(X: Any, qid: Any = None) -> tuple[Any, Any]:
-    """Split the column of query ids off a DataFrame or an Arrow table, as XGBoost's own ranker does.
+    """Split the column of query ids off a DataFrame or an Arrow table, as XGBoost's ranker does.
 
     X is returned in a form that both boosters read.
 
@@ -116,7 +116,7 @@ def take_qid_column(X: Any, qid: Any = None) -> tuple[Any, Any]:
     Raises
     ------
     ValueError
-        If query ids are given twice, or X has no other column.
+        If query ids are given twice, X has several columns of query ids, or X has no other column.
     """
     if sparse.issparse(X):
         return readable(X), qid

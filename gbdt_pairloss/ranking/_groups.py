@@ -38,6 +38,7 @@ class Groups:
 
     @property
     def n_queries(self) -> int:
+        """Number of queries, including empty ones."""
         return int(self.sizes.shape[0])
 
     @property

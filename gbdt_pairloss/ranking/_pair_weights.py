@@ -1,4 +1,4 @@
-"""phi, the part of a pair's weight that depends on its labels; item, query and pair weights multiply it."""
+"""phi, the factor of a pair's weight that depends on its labels and, for |delta NDCG|, on its ranks."""
 
 from __future__ import annotations
 

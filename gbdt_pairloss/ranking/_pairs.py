@@ -30,6 +30,7 @@ class Pairs:
 
     @property
     def size(self) -> int:
+        """Number of pairs."""
         return int(self.winner.shape[0])
 
     def __eq__(self, other: object) -> bool:
@@ -88,7 +89,7 @@ class Pairs:
         rows : int64 array of shape (n_subset_rows,)
             Rows of the subset, counted from 0 in the whole dataset.
         n_rows : int, optional
-            Rows of the whole dataset, if known.
+            Number of rows of the whole dataset; None if it is not known yet.
 
         Raises
         ------
@@ -124,7 +125,7 @@ def as_pairs(values: Any, n_rows: int | None) -> Pairs:
     values : (winner, loser) or (winner, loser, weight)
         Arrays of shape (n_pairs,): the rows of winners and losers, and the weights of the pairs.
     n_rows : int or None
-        Rows of the dataset, if known.
+        Number of rows of the dataset; None if it is not known yet.
 
     Raises
     ------

@@ -61,6 +61,7 @@ class Plan:
 
     @property
     def n_queries(self) -> int:
+        """Number of queries, including empty ones."""
         return int(self.ptr.shape[0]) - 1
 
     @cached_property

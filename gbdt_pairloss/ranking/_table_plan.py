@@ -15,7 +15,8 @@ from ._pair_weights import LabelWeights, label_weights
 from ._plan import Plan
 from ._validation import Float64Array
 
-# A batch of blocks has about this many rows, or of twice the rows of the plan if that is more; few batches are kept.
+# The approximate number of rows of a batch of blocks (twice the rows of the plan, if that is more), and the largest
+# number of batches that are kept.
 _MIN_BATCH_ROWS, _MAX_KEPT_BATCHES = 1 << 16, 4
 
 
@@ -36,8 +37,8 @@ class TablePlan(Plan):
         """Return the plan as blocks in which phi is the value of the winner.
 
         Each block has one run of equal labels as its losers, which have the value 0, and all rows of the query with
-        larger labels as its winners. The blocks come in batches of bounded size. Few batches are kept; more are made
-        anew at each call.
+        larger labels as its winners. The blocks come in batches of bounded size. They are kept if there are few
+        batches, and otherwise made anew at each call.
         """
         if self._kept_blocks is not None:
             return self._kept_blocks

@@ -50,8 +50,8 @@ def popularity_weights(
 
     Notes
     -----
-    Items without interactions have weight 0, unless alpha is 0, so their scores are not pushed down. If they are
-    candidates, too, add one interaction for every item.
+    Items without interactions have weight 0, unless alpha is 0. With weight 0, their rows have no effect as negatives.
+    If they should have an effect, add one interaction for every item.
 
     References
     ----------
@@ -90,7 +90,7 @@ def propensity_weights(
     position : array of shape (n_rows,)
         Position at which the row was shown, counted from 1 at the top.
     eta : float, default=1.0
-        Exponent, at least 0. The probability of examination is position^-eta; 0: without bias.
+        Exponent, at least 0. The probability of examination is position^-eta. With 0, there is no bias.
     propensities : array of shape (n_positions,), optional
         Probability of examination of positions 1, 2, ..., each above 0 and at most 1. It is used instead of ``eta``.
 

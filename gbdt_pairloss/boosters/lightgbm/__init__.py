@@ -1,1 +1,1 @@
-"""LightGBM: its Dataset, and its ranker with our objectives."""
+"""LightGBM: its Dataset, and its ranker with the objectives of this package."""

@@ -34,7 +34,7 @@ def check_arrow_columns(X: Any) -> None:
 
 
 def without_qid_column(categorical_feature: Any, X: Any) -> Any:
-    """Return ``categorical_feature`` with the positions that columns of X have without the column of query ids."""
+    """Return ``categorical_feature`` with positions that do not count the column of query ids of X."""
     name = qid_column(X)
     if name is None or not isinstance(categorical_feature, (list, tuple)):
         return categorical_feature

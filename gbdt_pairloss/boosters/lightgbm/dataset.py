@@ -43,7 +43,8 @@ def read_dataset(dataset: Any) -> RankingData:
     Raises
     ------
     ValueError
-        If it has no groups or no labels, has item weights of its own and attached ones, or has an infinite value.
+        If it has no groups or no labels, if item weights are given twice (as its weight and attached), or if a value
+        is infinite.
 
     Notes
     -----
@@ -86,9 +87,10 @@ def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float, 
 
 
 def check_trainable(dataset: Any) -> None:
-    """Raise a ValueError for what LightGBM does for its own objectives only, as far as the Dataset tells.
+    """Raise a ValueError if the Dataset asks for bags of queries, or has positions of rows.
 
-    These are bags of queries and the positions of rows.
+    LightGBM supports both for native objectives only. The function also stores in the Dataset whether the training is
+    by DART, for ``check_evaluable``.
     """
     params = dataset.params or {}
     refuse_bagging_by_query(params)
@@ -124,7 +126,7 @@ def number_of_rows(dataset: Any) -> int | None:
 
 
 def version(dataset: Any) -> None:
-    """Return None: the fields of a Dataset are read again in every round."""
+    """Return None: there is no counter of changes, and the fields of a Dataset are read again in every round."""
 
 
 def training_device() -> None:
@@ -132,7 +134,7 @@ def training_device() -> None:
 
 
 def number_of_threads(dataset: Any) -> Any:
-    """Return the number of threads in the Dataset's parameters, to which ``lightgbm.train`` adds its own."""
+    """Return the number of threads in the Dataset's parameters, to which ``lightgbm.train`` adds its parameters."""
     return threads_of(dataset.params or {})
 
 
@@ -183,7 +185,7 @@ def _finite_field(values: Any, name: str) -> NDArray[Any]:
     return array
 
 
-# Attribute of a Dataset: whether one of our objectives was called with it in a training by DART.
+# Attribute of a Dataset: whether an objective of this package was called with it in a training by DART.
 _TRAINED_BY_DART = "_gbdt_pairloss_trained_by_dart"
 
 # Attribute of a subset: its parent's attachment, and the part of it that belongs to the subset.

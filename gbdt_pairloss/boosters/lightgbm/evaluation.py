@@ -27,16 +27,16 @@ def choose_metrics(
     evaluator: ObjectiveEvaluator | None,
     sets: list[QuerySet],
 ) -> tuple[list[Evaluation], list[Any], list[int]]:
-    """Return our metrics, LightGBM's metrics, and the ranks at which LightGBM evaluates its own.
+    """Return the metrics of this package, the native metrics, and the ranks at which LightGBM evaluates the latter.
 
     Parameters
     ----------
     params : dict
-        The ranker's parameters, of which those that name metrics and ranks count, too.
+        The ranker's parameters. Those that name metrics and ranks are read.
     eval_metric, eval_at
         The arguments of ``fit``.
     evaluator : ObjectiveEvaluator or None
-        Evaluator of our objective; None for a native objective of LightGBM.
+        Evaluator of the objective; None for a native objective.
     sets : list of QuerySet
         Evaluation sets.
     """
@@ -73,7 +73,7 @@ def _read_ranks(eval_at: Any) -> list[int]:
 
 
 def _at_ranks(metrics: list[Any], ranks: list[int]) -> list[Any]:
-    """Write LightGBM's ``eval_at`` as names of our metrics: "ndcg" and "map" without a rank are taken at each rank."""
+    """Add the ranks of ``eval_at`` to names: "ndcg" and "map" without a rank are evaluated at each of the ranks."""
     lists = [[f"{m}@{k}" for k in ranks] if ranks and m in ("ndcg", "map") else [m] for m in metrics]
     return [metric for names in lists for metric in names]
 
@@ -92,7 +92,7 @@ def _split_ranks(metrics: list[Any], ranks: list[int]) -> tuple[list[Any], list[
 
 
 def metric_function(evaluations: list[Evaluation], train: QuerySet, sets: list[QuerySet]) -> Callable[..., Any]:
-    """Return a function that computes our metrics, as LightGBM's estimators call it.
+    """Return a function that computes the metrics of this package, in the form that LightGBM's estimators call.
 
     LightGBM passes labels, weights and groups, but does not say which set they belong to.
     """

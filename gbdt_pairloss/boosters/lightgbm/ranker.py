@@ -1,4 +1,4 @@
-"""LightGBM's scikit-learn ranker with our objectives and metrics."""
+"""LightGBM's scikit-learn ranker with the objectives and metrics of this package."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
       parameters such as ``objective__temperature`` are passed to the objective.
     - ``fit`` takes ``qid`` (one id per row, any dtype, any order) or a DataFrame column ``qid`` instead of ``group``.
       ``sample_weight`` is per row (item weights) or per query.
-    - With our objectives, LightGBM's own metrics are evaluated only if they are asked for, so that their limits
+    - With an objective of this package, native metrics are evaluated only if they are asked for, so that their limits
       (10,000 rows per query, whole-number labels below 31) do not apply.
-    - There is a method ``score``: the mean NDCG (or another metric) of the queries.
+    - There is a method ``score``: the mean of NDCG, or of another metric, over the queries.
     - All arguments of ``fit`` except X and y are keyword-only.
 
     A saved booster can be loaded by plain LightGBM and predicts the same.
@@ -46,7 +46,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         that ``lightgbm.LGBMRanker`` takes, such as "lambdarank"; None is LightGBM's default.
     %(eval_fraction)s
     **kwargs
-        The parameters of ``lightgbm.LGBMRanker``. ``metric`` also takes the names of our metrics.
+        The parameters of ``lightgbm.LGBMRanker``. ``metric`` also takes the names of the metrics of this package.
 
     Attributes
     ----------
@@ -65,8 +65,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     Notes
     -----
-    LightGBM takes gradients from the host only, wherever it trains. ``objective__device="cuda"`` computes them on the
-    CUDA device and copies them.
+    LightGBM takes gradients from the host only, wherever it trains. With ``objective__device="cuda"`` they are computed
+    on the CUDA device and copied to the host.
 
     Examples
     --------
@@ -139,11 +139,12 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             Scores from which the evaluation sets start.
         eval_metric : str, Metric, callable or list of these, optional
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables in LightGBM's form. Default
-            with our objectives: the parameter ``metric``, else NDCG at ``eval_at``, or the loss of the objective if
-            labels do not suit NDCG. LightGBM evaluates its own metrics first, which matters only to
-            ``first_metric_only``.
+            with an objective of this package: the parameter ``metric``, else NDCG at ``eval_at``, or the loss of the
+            objective if labels do not suit NDCG (they are negative or above 31, or there are explicit pairs). LightGBM
+            evaluates native metrics first, which matters only to ``first_metric_only``.
         eval_at : int or sequence of int, optional
-            Ranks at which "ndcg" and "map" are evaluated if their names have no ``@k``; the default metric uses 1 to 5.
+            Ranks at which "ndcg" and "map" are evaluated if their names have no ``@k``. Default for the default metric:
+            1 to 5.
         feature_name, categorical_feature, callbacks, init_model
             As in ``lightgbm.LGBMRanker.fit``. For early stopping use ``callbacks=[lightgbm.early_stopping(20)]``.
         %(eval_X)s
@@ -157,7 +158,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         ------
         %(fit_raises)s
             If an evaluation set has other columns than X, or if ``bagging_by_query`` or ``class_weight`` is set, which
-            do not work with our objectives.
+            do not work with the objectives of this package.
 
         Warns
         -----
@@ -213,7 +214,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             "init_model": init_model,
         }
         with self._unfitted_unless_trained():
-            # LightGBM trains with _objective, which is not the parameter objective.
+            # LightGBM trains with the attribute _objective; the attribute objective is the parameter.
             with swapped(self, _objective=in_use):
                 fit_natively(super().fit, self.objective, train.X, train.labels, **arguments)
                 trained_with = self._objective if evaluator is None else evaluator.objective

@@ -1,4 +1,4 @@
-"""Training of LightGBM's estimators with our gradients."""
+"""Training of LightGBM's estimators with the gradients of this package."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MIN_CHILD_HESSIAN_NAMES = (
     "min_hessian",
 )
 
-# Parameters of LightGBM's own ranking objectives, and what to write instead.
+# Parameters of LightGBM's native ranking objectives, and what to write instead.
 _INSTEAD = {
     "sigmoid": "write objective__temperature=1 / sigmoid",
     **dict.fromkeys(
@@ -34,11 +34,14 @@ _INSTEAD = {
 
 
 def check_parameters(params: dict[str, Any]) -> None:
-    """Raise a ValueError for a parameter that our objectives would ignore, or with which they would not train."""
+    """Raise a ValueError for a parameter that objectives of this package would ignore, or cannot train with."""
     refuse_bagging_by_query(params)
     refuse_ignored(params, _INSTEAD)
     if params.get("use_quantized_grad") and tuple(map(int, lgb.__version__.split(".")[:2])) < (4, 2):
-        raise ValueError("use_quantized_grad with a custom objective ends the process in LightGBM before 4.2")
+        raise ValueError(
+            "use_quantized_grad with a custom objective ends the process in LightGBM before 4.2: leave it out, or "
+            "upgrade LightGBM"
+        )
     if params.get("class_weight") is not None:
         raise ValueError("class_weight does not apply to our objectives; use sample_weight")
     for alias in OBJECTIVE_NAMES[1:]:
@@ -53,9 +56,9 @@ def min_child_hessian(params: dict[str, Any]) -> float:
 
 
 def gradient_function(evaluator: ObjectiveEvaluator, plan: Plan, watch: TrainingWatch | None) -> Callable[..., Any]:
-    """Return our objective on the training set's plan, as LightGBM's estimators call it: with four arguments.
+    """Return the objective on the training set's plan, in the form that LightGBM's estimators call: four arguments.
 
-    A function, because LightGBM deep-copies a callable object several times, but never a function.
+    The result is a function, because LightGBM deep-copies a callable object several times, but never a function.
     """
 
     def gradients(y_true: Any, y_pred: Any, weight: Any, group: Any) -> Any:
@@ -65,7 +68,7 @@ def gradient_function(evaluator: ObjectiveEvaluator, plan: Plan, watch: Training
 
 
 def fit_natively(fit: Callable[..., Any], objective: Any, *arguments: Any, **named: Any) -> None:
-    """Call LightGBM's ``fit``; a ValueError instead of LightGBM's own error if it does not support ``objective``."""
+    """Call LightGBM's ``fit``; raise a ValueError, not a LightGBMError, if it does not support ``objective``."""
     try:
         fit(*arguments, **named)
     except lgb.basic.LightGBMError as error:

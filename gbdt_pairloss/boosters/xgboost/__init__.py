@@ -1,1 +1,1 @@
-"""XGBoost: its DMatrix, batches of whole queries, and its ranker with our objectives."""
+"""XGBoost: its DMatrix, batches of whole queries, and its ranker with the objectives of this package."""

@@ -82,7 +82,7 @@ def _counted(dataset: Any, name: str) -> Callable[..., None]:
         matrix = owner()
         try:
             setter(matrix, *args, **kwargs)
-        finally:  # afterwards: who reads during the call has to read again
+        finally:  # counted after the call: what is read during the call has to be read again
             _CHANGES[matrix] += 1
 
     return count
@@ -127,8 +127,9 @@ def number_of_rows(dataset: Any) -> int | None:
 def training_device() -> int | None:
     """Return the CUDA device on which the calling Booster trains; None if it trains on the CPU, or there is none.
 
-    XGBoost passes predictions on the host and a DMatrix, which does not tell the device, to a custom objective. The
-    device of the Booster decides where gradients are computed, so that the Booster is found in the call stack.
+    The device of the Booster decides where gradients are computed. But XGBoost passes only predictions on the host and
+    a DMatrix to a custom objective, and neither refers to the device. Therefore the Booster is taken from the call
+    stack.
     """
     # Start at the caller: a frame whose locals contain the frame itself keeps the locals of all its callers alive.
     frame = sys._getframe(1)
@@ -159,7 +160,7 @@ def number_of_threads(dataset: Any) -> Any:
 
 
 def follow_cuts(dataset: Any) -> None:
-    """Make ``slice`` of a DMatrix, which ``xgboost.cv`` calls, slice the attachment, too.
+    """Make ``slice`` of a DMatrix, which ``xgboost.cv`` calls, also slice the attachment.
 
     A slice holds no reference to its parent.
     """

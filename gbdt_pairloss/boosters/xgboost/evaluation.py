@@ -13,7 +13,7 @@ from .dataset import xgb
 def evaluation_arguments(sets: list[QuerySet], base_margins: Any, is_pairwise: bool) -> dict[str, Any]:
     """Return the arguments of ``xgboost.XGBRanker.fit`` that describe the evaluation sets.
 
-    ``is_pairwise``: whether the ranker trains with one of our objectives.
+    ``is_pairwise`` says whether the ranker trains with an objective of this package.
     """
     margins = one_per_set(base_margins, "base_margin_eval_set", len(sets))
     if not sets:
@@ -30,14 +30,14 @@ def evaluation_arguments(sets: list[QuerySet], base_margins: Any, is_pairwise: b
 
 
 def native_weight(query_set: QuerySet, is_pairwise: bool) -> Any:
-    """Return the weights that go into the DMatrix: with our objectives the item weights stay in the plan."""
+    """Return the weights for the DMatrix. With an objective of this package the item weights are in the plan only."""
     return query_set.data.query_weight if is_pairwise else query_set.query_weight
 
 
 def with_directions(
     callbacks: list[Any], asked: list[Any], evaluations: list[Evaluation], rounds: int | None
 ) -> list[Any]:
-    """Return callbacks whose early stopping is told in which direction our metrics improve.
+    """Return callbacks whose early stopping has the direction in which each metric of this package improves.
 
     XGBoost guesses the direction by the name. As in XGBoost, early stopping follows the last metric that is asked for.
 

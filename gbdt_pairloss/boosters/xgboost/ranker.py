@@ -1,4 +1,4 @@
-"""XGBoost's scikit-learn ranker with our objectives and metrics."""
+"""XGBoost's scikit-learn ranker with the objectives and metrics of this package."""
 
 from __future__ import annotations
 
@@ -36,23 +36,24 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     - ``objective`` also takes the names and objects of this package; the default is "pairwise_logistic". Nested
       parameters such as ``objective__temperature`` are passed to the objective.
     - ``qid`` may be of any dtype and in any order; rows are regrouped internally.
-    - ``sample_weight`` is per row (item weights, our objectives only) or per query. Weights per query also weigh the
-      rows in XGBoost's quantile sketch, weights per row do not.
-    - ``eval_metric`` takes our metrics by name, and also several callables. Early stopping uses their direction. A
-      callable ``f(y_true, y_pred)`` gets one query at a time. The result is the mean over queries of two rows or more,
-      weighted by the weights of the queries, not by their sizes.
-    - With ``device="cuda"`` our objectives and metrics are computed on the GPU, too, if CuPy is installed
-      (``objective__device="cpu"``: on the host).
-    - With our objectives scores start at 0 (``base_score``) instead of 0.5.
+    - ``sample_weight`` is per row (item weights, only with an objective of this package) or per query. Weights per
+      query also weigh the rows in XGBoost's quantile sketch, weights per row do not.
+    - ``eval_metric`` takes the metrics of this package by name, and also several callables. Early stopping uses the
+      direction of each metric of this package. A callable ``f(y_true, y_pred)`` gets one query at a time. The result is
+      the mean over queries of two rows or more, weighted by the weights of the queries, not by their sizes.
+    - With ``device="cuda"`` the objectives and metrics of this package are also computed on the GPU, if CuPy is
+      installed (``objective__device="cpu"``: on the host).
+    - With an objective of this package scores start at 0 (``base_score``) instead of 0.5.
     - ``score`` takes ``qid`` and ``metric``. ``load_model`` does not replace an objective of this package.
 
-    A saved model has the objective ``rank:pairwise``. It can be loaded by plain XGBoost and predicts the same.
+    A model that was trained with an objective of this package is saved with the objective ``rank:pairwise``. It can be
+    loaded by plain XGBoost and predicts the same.
 
     Parameters
     ----------
     objective : str or PairwiseObjective, default="pairwise_logistic"
-        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an objective of this package, or one of
-        XGBoost's own: "rank:ndcg", "rank:pairwise", "rank:map".
+        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an objective of this package, or a native
+        objective: "rank:ndcg", "rank:pairwise", "rank:map".
     %(eval_fraction)s
     **kwargs
         The parameters of ``xgboost.XGBRanker``.
@@ -143,8 +144,9 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             Scores from which the evaluation sets start.
         eval_metric : str, Metric, callable or list of these, optional
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables ``f(y_true, y_pred)`` of one
-            query. Default: ``eval_metric`` of the constructor, else, with our objectives, "ndcg", or the loss of the
-            objective if labels do not suit NDCG. Early stopping follows the last metric.
+            query. Default: ``eval_metric`` of the constructor; else, with an objective of this package, "ndcg", or the
+            loss of the objective if labels do not suit NDCG (they are negative or above 31, or there are explicit
+            pairs). Early stopping follows the last metric.
         callbacks : list of xgboost.callback.TrainingCallback, optional
             Default: ``callbacks`` of the constructor.
         verbose, xgb_model, feature_weights
@@ -215,7 +217,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                     Injection(gradients, evaluations, sets, evaluator),
                     *with_directions(callbacks, asked, evaluations, self.early_stopping_rounds),
                 ],
-                # Otherwise XGBoost starts at 0.5 with a custom objective. A model to continue has a start of its own.
+                # Otherwise XGBoost starts at 0.5 with a custom objective. A model to continue has its base score.
                 base_score=(
                     0.0 if self.base_score is None and evaluator is not None and xgb_model is None else self.base_score
                 ),
@@ -231,7 +233,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             self.__dict__.pop(name, None)
 
     def check_native_data(self, train: QuerySet) -> None:
-        """Raise a ValueError if the objective is XGBoost's own and weights differ within a query."""
+        """Raise a ValueError if the objective is a native one and weights differ within a query."""
         native_weight(train, self.pairwise_objective() is not None)
 
     def _n_splits(self) -> float | None:
@@ -259,7 +261,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             super().load_model(fname)
 
     def get_xgb_params(self) -> dict[str, Any]:
-        """Get the parameters for XGBoost; the objective of the model is ``rank:pairwise`` with our objectives.
+        """Get the parameters for XGBoost, in which an objective of this package is replaced by ``rank:pairwise``.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Training of XGBoost's estimators with our gradients and metrics, for which their ``fit`` has no argument."""
+"""Training of XGBoost's estimators with gradients and metrics of this package, which ``fit`` has no arguments for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .._parameters import refuse_ignored
 from .._query_sets import QuerySet
 from .dataset import MIN_CHILD_HESSIAN, ordinal_of, xgb
 
-# Parameters of XGBoost's own ranking objectives, and what to write instead.
+# Parameters of XGBoost's native ranking objectives, and what to write instead.
 _INSTEAD = {
     "lambdarank_pair_method": "all pairs count (BPR(negatives=n) draws some)",
     "lambdarank_num_pair_per_sample": 'all pairs count; objective__truncation= cuts objective__pair_weight="ndcg"',
@@ -27,7 +27,7 @@ _INSTEAD = {
 
 
 def check_parameters(params: dict[str, Any]) -> None:
-    """Raise a ValueError for a parameter that our objectives would ignore."""
+    """Raise a ValueError for a parameter that objectives of this package would ignore."""
     refuse_ignored(params, _INSTEAD)
 
 
@@ -38,7 +38,7 @@ def min_child_hessian(min_child_weight: float | None, booster: str | None) -> fl
 
 
 def gradient_function(evaluator: ObjectiveEvaluator, plan: Plan, watch: TrainingWatch | None) -> Callable[..., Any]:
-    """Return our objective on the training set's plan, as :class:`Injection` takes it."""
+    """Return the objective on the training set's plan, in the form that :class:`Injection` takes."""
 
     def gradients(booster: Any, preds: Any, dtrain: Any) -> Any:
         return evaluator.boost(plan, placed_beside(booster, evaluator, preds), watch)
@@ -47,7 +47,7 @@ def gradient_function(evaluator: ObjectiveEvaluator, plan: Plan, watch: Training
 
 
 def fit_natively(fit: Callable[..., Any], *arguments: Any, **named: Any) -> None:
-    """Call XGBoost's ``fit``; a ValueError instead of XGBoost's own error if a feature is infinite."""
+    """Call XGBoost's ``fit``; raise a ValueError that names the remedy if a feature is infinite."""
     try:
         fit(*arguments, **named)
     except xgb.core.XGBoostError as error:
@@ -60,12 +60,12 @@ def fit_natively(fit: Callable[..., Any], *arguments: Any, **named: Any) -> None
 
 
 def placed_beside(booster: Any, evaluator: ObjectiveEvaluator | None, scores: Any) -> Any:
-    """Return scores on the CUDA device that a Booster trains on, if the objective computes there."""
+    """Copy scores to the CUDA device that a Booster trains on, if the objective computes there."""
     return scores if evaluator is None else evaluator.placed(scores, lambda: ordinal_of(booster))
 
 
 class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
-    """A Booster while ``XGBRanker`` trains it, with our gradients and metrics; it pickles as a plain Booster.
+    """A Booster that ``XGBRanker`` trains with gradients and metrics of this package; it pickles as a plain Booster.
 
     ``xgboost.XGBRanker.fit`` passes no custom objective on, and wraps callable metrics in a decorator. But it calls the
     public methods ``update`` and ``eval_set`` of the Booster, which are replaced here.
@@ -100,11 +100,11 @@ class Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-define
     gradients : callable or None
         ``gradients(booster, predictions, dmatrix)``; None for a native objective.
     evaluations : list of Evaluation
-        Metrics, computed where the gradients are.
+        Metrics. They are computed on the same device as the gradients.
     sets : list of QuerySet
         The evaluation sets of ``fit``, in order.
     evaluator : ObjectiveEvaluator or None
-        Evaluator of our objective; None for a native objective.
+        Evaluator of the objective; None for a native objective.
     """
 
     def __init__(
@@ -125,14 +125,17 @@ class Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-define
         return model
 
     def after_training(self, model: Any) -> Any:
-        # XGBoost 2 sometimes calls early stopping first, which has then cut out a plain Booster.
+        # XGBoost 2 sometimes calls early stopping before, whose slice of the model is a plain Booster.
         if isinstance(model, Trainee):
             model.__class__ = xgb.Booster
             del _INJECTIONS[model]
         return model
 
     def is_of_fit(self, dmatrices: list[Any]) -> bool:
-        """Return whether these are the sets of ``fit``: those that are evaluated first, if their number is the same."""
+        """Return whether these are the sets of ``fit``.
+
+        The first sets that are evaluated are taken for those of ``fit`` if there are as many.
+        """
         if self._dmatrices is None and len(dmatrices) == len(self.sets):
             self._dmatrices = dmatrices
         known = self._dmatrices or []

@@ -42,8 +42,8 @@ class CPUEngine:
     """Sums of the logistic loss over all ordered pairs.
 
     The cost per row does not grow with the query. With |delta NDCG| it grows with the logarithm of the query's rows.
-    Truncated |delta NDCG| takes time in proportion to its pairs. One thread sums a query with truncated |delta NDCG|,
-    or a query whose scores span more than 8192 temperatures.
+    |delta NDCG| that is truncated, or divided by the distance of scores, takes time in proportion to its pairs, and one
+    thread sums each query. One thread also sums a query whose scores span more than 8192 temperatures.
 
     Parameters
     ----------

@@ -102,7 +102,7 @@ class PairByPairEngine(FinishingEngine):
         source = _pair_source(plan, x, spec)
         query = plan.query_of_positions
         n = plan.rows.shape[0]
-        # The tasks depend on the data only, and not on the number of threads. Therefore the results do, too.
+        # The tasks depend on the data only. Therefore the results do not depend on the number of threads.
         step = max(_PER_TASK, 2 * n, -(-source.size // _MOST_TASKS))
         total = _Sums(np.zeros((n, 2)), np.zeros(plan.n_queries))
 
@@ -236,7 +236,7 @@ class _AllPairs:
 
 
 def _weight_function(plan: Plan) -> Callable[[IntArray, IntArray], Float64Array] | None:
-    """Return a function of winners and losers: the winner weight times the loser weight. None: the product is 1."""
+    """Return a function of winners and losers that computes winner weight times loser weight. None: they are all 1."""
     w, v = plan.winner_weight, plan.loser_weight
     if not ((w != 1).any() or (v != 1).any()):
         return None
@@ -244,7 +244,7 @@ def _weight_function(plan: Plan) -> Callable[[IntArray, IntArray], Float64Array]
 
 
 def _phi_function(plan: Plan, x: Float64Array, spec: PairSum) -> Callable[[IntArray, IntArray], Float64Array] | None:
-    """Return a function of winners and losers, their phi. None: phi is 1."""
+    """Return a function that computes phi from winners and losers. None: phi is 1."""
     if isinstance(plan, TablePlan):
         weights = plan.label_weights
         assert weights is not None

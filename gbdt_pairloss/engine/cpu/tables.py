@@ -26,6 +26,7 @@ class TableEngine(FinishingEngine):
     Parameters
     ----------
     engine : UnnormalizedSums
+        The engine that sums over the blocks.
     """
 
     def __init__(self, engine: UnnormalizedSums) -> None:
@@ -66,7 +67,7 @@ class TableEngine(FinishingEngine):
 
 
 def _spec_of_blocks(spec: PairSum) -> PairSum:
-    """Return the sum that the blocks of a plan are summed with.
+    """Return the spec of the sums over the blocks of a plan.
 
     The normaliser is applied to the whole plan. "log" stays, because with it the engine returns the sums of |lambda|.
     """

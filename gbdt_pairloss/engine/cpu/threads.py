@@ -104,8 +104,8 @@ class Threads:
 def available_cores() -> int:
     """Return the number of cores that this process may use.
 
-    Its affinity and its CPU quota limit the number, and OMP_NUM_THREADS does. joblib sets that variable in its workers,
-    so that they share the cores. The boosters use it too.
+    The affinity of the process, its CPU quota and OMP_NUM_THREADS limit the number. joblib sets OMP_NUM_THREADS in its
+    workers, so that they share the cores. The boosters read it, too.
     """
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     cores = int(joblib.cpu_count())

@@ -1,4 +1,4 @@
-"""One computation of the GPU engine: the kernels in order, and the arrays that go from one to the next."""
+"""One computation of the CUDA engine: the kernels in order, and the arrays that go from one to the next."""
 
 from __future__ import annotations
 

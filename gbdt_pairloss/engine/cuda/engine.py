@@ -1,4 +1,4 @@
-"""The GPU engine of the logistic loss: CUDA kernels on arrays of a device."""
+"""The CUDA engine of the logistic loss: CUDA kernels on arrays of a device."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _LONGEST_OF_EVERY_PAIR = 1 << 14
 
 
 def is_expected_to_be_faster(plan: Plan, spec: PairSum) -> bool:
-    """Return True if the GPU engine is expected to be faster than the CPU's.
+    """Return True if the CUDA engine is expected to be faster than the CPU engine.
 
-    With |delta NDCG| and with a table of weights it sums all pairs. The CPU engine does not, for long queries.
+    With |delta NDCG| and with a table of weights, the CUDA engine sums pair by pair. The CPU engine does not for long
+    queries.
     """
     every_pair = spec.delta is not None or isinstance(plan, TablePlan)
     return not every_pair or int(np.diff(plan.ptr).max(initial=0)) <= _LONGEST_OF_EVERY_PAIR

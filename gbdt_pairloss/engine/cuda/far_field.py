@@ -31,7 +31,7 @@ _MOST_PAIRS = 1e12
 
 
 class TooManyPairs(Exception):
-    """The error that trees do not save time, and that there are too many pairs to sum them one by one."""
+    """Exception raised if trees do not save time, and there are too many pairs to sum them one by one."""
 
 
 class Call(Protocol):

@@ -12,7 +12,8 @@ from ...ranking._validation import Float64Array
 from .launch import C_TYPES, TILE, WARP, Kernel, launch, scores_on
 from .plan import GPUPlan
 
-#: The largest number of rows of a query for which counting takes less time than a copy to the host and a sort there.
+#: The largest number of rows of a query for which counting is expected to take less time than copying to the host and
+#: sorting there.
 MOST_ROWS = 1 << 14
 
 
