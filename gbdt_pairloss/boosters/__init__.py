@@ -16,11 +16,16 @@ To add a booster:
    then support the booster.
 2. Write the other files. ``training`` has ``check_parameters``, ``min_child_hessian``, ``gradient_function`` and
    ``fit_natively``; ``evaluation`` has ``evaluation_arguments``. The ranker's bases are ``RankerMixin`` and the native
-   ranker; it defines ``fit``, ``predict``, ``_native_ranker``, ``_forget`` and ``_n_splits``.
-3. Add the ranker to ``__all__`` and to the lazy imports of ``gbdt_pairloss/__init__.py``.
-4. Add the package to the extras and to mypy's list of untyped modules in ``pyproject.toml``.
-5. Add the ranker to ``tests/_support/rankers.py``, and the package to the parametrized tests in ``tests/boosters``.
-6. If the booster trains on Dask clusters, add its network and its ranker to ``gbdt_pairloss/dask/``.
+   ranker. It defines ``__init__`` with ``objective`` and ``eval_fraction`` and the signature of ``keyword_signature``,
+   ``fit``, ``predict``, ``_native_ranker``, ``_forget``, ``_n_splits``, and what turns its parameters into native ones,
+   by ``native_parameters`` and ``seed_of``.
+3. Add the ranker to the docstring, ``__all__`` and the lazy imports of ``gbdt_pairloss/__init__.py``, and to the tables
+   of ``gbdt_pairloss/_demo/_comparison.py``.
+4. Add the package to the extras and to mypy's list of untyped modules in ``pyproject.toml``, and its versions to
+   ``.ci/run``.
+5. Add the ranker and the package to the lists in ``tests/_support``: ``rankers.py``, ``boosters.py``, ``datasets.py``.
+6. If the booster trains on Dask clusters, add its network and its ranker to ``gbdt_pairloss/dask/``, its initial scores
+   to ``_workers.py``, its initial model to ``_ranker.py`` and its package to ``_cluster.py``.
 """
 
 from __future__ import annotations
