@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-lgb = pytest.importorskip("lightgbm", minversion="4.0")
-xgb = pytest.importorskip("xgboost")
+from _support import datasets
+from _support.datasets import BOOSTERS as BOTH_BOOSTERS
+from _support.datasets import LGB, XGB, lgb, predict, xgb
 
-LGB = {"verbose": -1, "num_threads": 1, "deterministic": True, "min_data_in_leaf": 5}
-XGB = {"nthread": 1, "base_score": 0.0, "disable_default_eval_metric": True}
-BOTH_BOOSTERS = pytest.mark.parametrize("booster", ["lightgbm", "xgboost"])
+__all__ = [
+    "BOTH_BOOSTERS",
+    "LGB",
+    "LIGHTGBM",
+    "XGB",
+    "XGBOOST",
+    "assert_same_in_float32",
+    "constructed",
+    "dataset_of",
+    "predict",
+    "train",
+]
 
 LIGHTGBM, XGBOOST = (tuple(int(part) for part in package.__version__.split(".")[:2]) for package in (lgb, xgb))
 
@@ -28,13 +37,7 @@ def constructed(dataset):
 
 
 def train(booster, objective, dataset, rounds=10, **params):
-    if booster == "lightgbm":
-        return lgb.train({**LGB, "objective": objective, **params}, dataset, rounds)
-    return xgb.train({**XGB, **params}, dataset, rounds, obj=objective)
-
-
-def predict(booster, model, X):
-    return model.predict(X) if booster == "lightgbm" else model.predict(xgb.DMatrix(X, nthread=1))
+    return datasets.train(booster, objective, dataset, rounds, **params)
 
 
 def assert_same_in_float32(actual, expected) -> None:
