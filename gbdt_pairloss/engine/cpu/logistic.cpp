@@ -1,0 +1,8 @@
+// The sums of the logistic loss.
+#include "module.h"
+
+namespace pairloss {
+
+void bind_logistic(nanobind::module_&) {}
+
+}  // namespace pairloss

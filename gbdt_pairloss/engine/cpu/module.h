@@ -1,0 +1,10 @@
+// The functions that bind the loops of each file, called by module.cpp.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace pairloss {
+
+void bind_logistic(nanobind::module_& module);
+
+}  // namespace pairloss
