@@ -1,0 +1,365 @@
+// The direct sum: every pair of a range of rows, one reciprocal each and no exponential (core/pair_curve.h).
+//
+// The rows of a range are in descending order of their labels, so that what row i beats is a suffix of the range. Up to
+// four rows are kept in registers while the suffix streams past: the sums of the columns are kept in an array, those of
+// the rows in registers.
+#pragma once
+
+#include <type_traits>
+
+#include "columns.h"
+
+namespace pairloss {
+
+// Entries are summed in the working precision over at most this many rows or columns, and then added up in double. The
+// rounding of float then stays below 1e-6 even where all terms are equal and so round in the same direction.
+constexpr int kRowsPerSum = 64;
+constexpr int kColumnsPerSum = 512;
+
+// What a pair adds to its row and to its column: phi r and phi t with weights; and phi r without.
+template <class X>
+struct PairTerms {
+  X row_r, row_t, column_r, column_t, lambda;
+};
+
+// The kinds of pairs. Each reads columns and rows from the arrays and computes the terms of vectors of pairs. In a
+// weighted kind the terms of columns lack the weights of the columns, which are applied when sums are flushed.
+
+template <class R>
+struct PlainPairs {
+  using Real = R;
+  static constexpr bool kWeighted = false;
+  Columns<Real>& columns;
+
+  struct Column {
+    Vector<Real> e;
+  };
+  struct Row {
+    Vector<Real> e;
+  };
+  PAIRLOSS_INLINE Column column(int at) const { return {load<Vector<Real>>(columns.e + at)}; }
+  PAIRLOSS_INLINE Row row(int i) const { return {splat(columns.e[i])}; }
+  static PAIRLOSS_INLINE PairTerms<Vector<Real>> terms(const Row& row, const Column& column) {
+    const auto curve = pair_curve(row.e, column.e);
+    return {curve.r, curve.t, curve.r, curve.t, curve.r};
+  }
+};
+
+template <class R>
+struct WeightedPairs {
+  using Real = R;
+  static constexpr bool kWeighted = true;
+  Columns<Real>& columns;
+
+  struct Column {
+    Vector<Real> e, weight, value;
+  };
+  using Row = Column;
+  PAIRLOSS_INLINE Column column(int at) const {
+    using V = Vector<Real>;
+    return {load<V>(columns.e + at), load<V>(columns.weight + at), load<V>(columns.value + at)};
+  }
+  PAIRLOSS_INLINE Row row(int i) const {
+    return {splat(columns.e[i]), splat(columns.row_weight[i]), splat(columns.row_value[i])};
+  }
+  static PAIRLOSS_INLINE PairTerms<Vector<Real>> terms(const Row& row, const Column& column) {
+    const auto phi = row.value - column.value;
+    const auto curve = pair_curve(row.e, column.e, phi);
+    const auto r = row.weight * curve.r, t = row.weight * curve.t;
+    return {column.weight * r, column.weight * t, r, t, curve.r};
+  }
+};
+
+// Sum over the pairs of M rows from `first` on and the columns from their starts, ascending and less than a vector
+// apart, up to `stop`, rounded up to a whole vector. Returns the sum of the unweighted terms if the kind is weighted.
+template <int M, class Pairs>
+PAIRLOSS_INLINE double sum_rows(const Pairs& pairs, int first, const int (&starts)[M], int stop) {
+  using Real = typename Pairs::Real;
+  using V = Vector<Real>;
+  auto& columns = pairs.columns;
+  typename Pairs::Row rows[M];
+  for (int k = 0; k < M; ++k) rows[k] = pairs.row(first + k);
+  V total_r[M] = {}, total_t[M] = {}, lambda = {};
+
+  const auto step = [&](int at, auto masked) __attribute__((always_inline)) {
+    const auto column = pairs.column(at);
+    V column_r[M], column_t[M];
+    for (int k = 0; k < M; ++k) {
+      auto terms = pairs.terms(rows[k], column);
+      if constexpr (decltype(masked)::value) {  // columns that row k does not meet add nothing
+        const auto met = lane_numbers<Real>() + at >= starts[k];
+        terms = {met ? terms.row_r : V{}, met ? terms.row_t : V{}, met ? terms.column_r : V{},
+                 met ? terms.column_t : V{}, met ? terms.lambda : V{}};
+      }
+      total_r[k] += terms.row_r;
+      total_t[k] += terms.row_t;
+      column_r[k] = terms.column_r;
+      column_t[k] = terms.column_t;
+      if constexpr (Pairs::kWeighted) lambda += terms.lambda;
+    }
+    for (int width = M / 2; width > 0; width /= 2) {
+      for (int k = 0; k < width; ++k) {
+        column_r[k] += column_r[k + width];
+        column_t[k] += column_t[k + width];
+      }
+    }
+    store(columns.sum_r + at, load<V>(columns.sum_r + at) + column_r[0]);
+    store(columns.sum_t + at, load<V>(columns.sum_t + at) + column_t[0]);
+  };
+
+  int at = starts[0];
+  if constexpr (M > 1) {
+    for (; at < starts[M - 1]; at += kLanes<Real>) step(at, std::true_type{});
+  }
+  for (; at < stop; at += kLanes<Real>) step(at, std::false_type{});
+  for (int k = 0; k < M; ++k) {
+    columns.total_r[first + k] += sum_of_lanes<Real>(total_r[k]);
+    columns.total_t[first + k] += sum_of_lanes<Real>(total_t[k]);
+  }
+  if constexpr (Pairs::kWeighted) return sum_of_lanes<Real>(lambda);
+  return 0;
+}
+
+// Add what the columns have summed to their totals, r as -, and clear it. Returns the sum of r.
+template <bool kWeighted, class Real>
+double flush_columns(int start, int n, Columns<Real>& columns) {
+  double sum = 0;
+  Real *sum_r = columns.sum_r, *sum_t = columns.sum_t;
+  double *total_r = columns.total_r, *total_t = columns.total_t;
+  const Real* weight = columns.weight;
+#pragma omp simd reduction(+ : sum)
+  for (int k = start; k < n; ++k) {
+    double r = sum_r[k], t = sum_t[k];
+    sum += r;
+    if constexpr (kWeighted) {
+      r *= weight[k];
+      t *= weight[k];
+    }
+    total_r[k] -= r;
+    total_t[k] += t;
+  }
+  // Sums of columns beyond the last are zero times something, or of weight zero; they are cleared all the same.
+  std::fill(sum_r + start, sum_r + n + kPadding, Real(0));
+  std::fill(sum_t + start, sum_t + n + kPadding, Real(0));
+  return sum;
+}
+
+// Sum over all pairs of a range: its totals in its orientation, r of rows as + and of columns as -. Returns the sum of
+// phi r without weights.
+template <class Pairs>
+double sum_strips(const Pairs& pairs, const Range& range, const Rows& rows) {
+  constexpr int kWidth = kLanes<typename Pairs::Real>;
+  const int n = range.size();
+  double lambda_sum = 0;
+  for (int strip = 0; strip < range.n_rows; strip += kRowsPerSum) {
+    const int end = std::min(strip + kRowsPerSum, range.n_rows);
+    const int first_start = range.first_column(rows, strip);
+    for (int i = strip, m = 1; i < end; i += m) {
+      const int a = range.first_column(rows, i);
+      // How many rows start in the same vector of columns.
+      int b = a, c = a, d = a;
+      m = 1;
+      if (i + 4 <= end && (d = range.first_column(rows, i + 3)) - a < kWidth) {
+        m = 4;
+        if (d > a) {
+          b = range.first_column(rows, i + 1);
+          c = range.first_column(rows, i + 2);
+        }
+      } else if (i + 2 <= end && (b = range.first_column(rows, i + 1)) - a < kWidth) {
+        m = 2;
+      }
+      for (int left = a; left < n; left += kColumnsPerSum) {
+        const int stop = std::min(left + kColumnsPerSum, n);
+        if (m == 4) {
+          lambda_sum +=
+              sum_rows<4>(pairs, i, {left, std::max(left, b), std::max(left, c), std::max(left, d)}, stop);
+        } else if (m == 2) {
+          lambda_sum += sum_rows<2>(pairs, i, {left, std::max(left, b)}, stop);
+        } else {
+          lambda_sum += sum_rows<1>(pairs, i, {left}, stop);
+        }
+      }
+    }
+    const double sum = flush_columns<Pairs::kWeighted>(first_start, n, pairs.columns);
+    if constexpr (!Pairs::kWeighted) lambda_sum += sum;
+  }
+  return lambda_sum;
+}
+
+template <class Real>
+void clear_totals(int n, Columns<Real>& columns) {
+  std::fill_n(columns.total_r, n, 0.0);
+  std::fill_n(columns.total_t, n, 0.0);
+}
+
+// 2^n for a whole number n of at most 1022 in magnitude.
+inline double power_of_two(std::int64_t n) {
+  const std::int64_t bits = (n + 1023) << 52;
+  double power;
+  std::memcpy(&power, &bits, sizeof power);
+  return power;
+}
+
+// As `sum_oriented` for scores of any spread: e = fraction * 2^exponent, in double.
+template <class Real>
+double sum_wide(const Range& range, double temperature, const Rows& rows, Columns<Real>& columns) {
+  const int n = range.size();
+  double *x = columns.x, *fraction = columns.fraction, *exponent = columns.exponent;
+  fill_weights(range, rows, columns);
+  const double centre = nearest_zero(x, n);
+  const double scale = (range.mirrored ? -1 : 1) / temperature * kLog2E;
+  for (int i = 0; i < n; ++i) {
+    const double power = (x[i] - centre) * scale;
+    exponent[i] = std::rint(power);
+    fraction[i] = std::exp((power - exponent[i]) * kLn2);
+  }
+  double lambda_sum = 0;
+  for (int i = 0; i < range.n_rows; ++i) {
+    double sum_r = 0, sum_t = 0;
+    for (int k = range.first_column(rows, i); k < n; ++k) {
+      const double shift = std::min(std::max(exponent[i] - exponent[k], -1000.0), 1000.0);
+      const double ratio = fraction[i] / fraction[k] * power_of_two(static_cast<std::int64_t>(shift));
+      const double phi = static_cast<double>(columns.row_value[i]) - columns.value[k];
+      const auto curve = pair_curve(ratio, 1.0, phi);
+      lambda_sum += curve.r;
+      const double weight = static_cast<double>(columns.row_weight[i]) * columns.weight[k];
+      sum_r += weight * curve.r;
+      sum_t += weight * curve.t;
+      columns.total_r[k] -= weight * curve.r;
+      columns.total_t[k] += weight * curve.t;
+    }
+    columns.total_r[i] += sum_r;
+    columns.total_t[i] += sum_t;
+  }
+  return lambda_sum;
+}
+
+// Exponentials for pairs of a range; columns beyond the last have e = `beyond`.
+template <class Real>
+void prepare_exponentials(const Range& range, double low, double high, double temperature, Real beyond,
+                          Columns<Real>& columns) {
+  const int n = range.size();
+  for (int k = 0; k < kPadding; ++k) columns.x[n + k] = low;
+  exponentiate(n, 0.5 * low + 0.5 * high, (range.mirrored ? -1 : 1) / temperature, columns);
+  pad(columns.e, n, beyond);
+}
+
+// Sum over the pairs of a range whose scores are in `columns.x`, with the given extremes. Returns the sum of phi r over
+// the pairs without weights. The totals of columns are the sums of phi r with weights, + for rows and - for columns,
+// and of phi t.
+template <class Real>
+double sum_oriented(const Range& range, double low, double high, double temperature, const Rows& rows,
+                    Columns<Real>& columns) {
+  clear_totals(range.size(), columns);
+  if (range.n_rows == 0) return 0;
+  if ((high - low) / temperature > kWidestSpread) return sum_wide(range, temperature, rows, columns);
+  prepare_exponentials(range, low, high, temperature, Real(0), columns);
+  if (rows.is_plain()) return sum_strips(PlainPairs<Real>{columns}, range, rows);
+  fill_weights(range, rows, columns);
+  return sum_strips(WeightedPairs<Real>{columns}, range, rows);
+}
+
+// Add the totals of a range to the gradient and Hessian of its rows: winners count -, losers +.
+template <class Real, class Sum>
+void add_totals(const Range& range, const Columns<Real>& columns, Sum* gradient, Sum* hessian) {
+  const int n = range.size();
+  for (int i = 0; i < n; ++i) {
+    const int p = range.row_at(i);
+    gradient[p] += static_cast<Sum>(range.mirrored ? columns.total_r[i] : -columns.total_r[i]);
+    hessian[p] += static_cast<Sum>(columns.total_t[i]);
+  }
+}
+
+// Scores from the middle in two parts, since one part would not do in float, and exponentials, for the loss.
+template <class Real>
+void prepare_for_loss(const Range& range, double low, double high, Columns<Real>& columns) {
+  const int n = range.size();
+  const double middle = 0.5 * low + 0.5 * high;
+  prepare_exponentials(range, low, high, 1.0, Real(1), columns);
+  for (int i = 0; i < n; ++i) {
+    const double score = columns.x[i] - middle;
+    columns.score[i] = static_cast<Real>(score);
+    columns.score_rest[i] = static_cast<Real>(score - columns.score[i]);
+  }
+  pad(columns.score, n, Real(0));
+  pad(columns.score_rest, n, Real(0));
+}
+
+// What a winner sums over columns: the weighted loss of its pairs, and their weights, both without its own weight.
+struct LossOfRow {
+  double loss, weight;
+};
+
+// Sum over the columns from `start` to n; phi_of(at) returns phi of a vector of pairs times the weights of the columns.
+template <class Real, class Phi>
+LossOfRow loss_of_row(int i, int start, int n, const Columns<Real>& columns, const Phi& phi_of) {
+  using V = Vector<Real>;
+  const V score = splat(columns.score[i]), rest = splat(columns.score_rest[i]), e = splat(columns.e[i]);
+  LossOfRow total{0, 0};
+  for (int left = start; left < n; left += kColumnsPerSum) {
+    V loss = {}, weight = {};
+    for (int at = left; at < std::min(left + kColumnsPerSum, n); at += kLanes<Real>) {
+      const V phi = phi_of(at);
+      const V above = (load<V>(columns.score + at) - score) + (load<V>(columns.score_rest + at) - rest);
+      loss += phi * softplus<Real>(above, e, load<V>(columns.e + at));
+      weight += phi;
+    }
+    total.loss += sum_of_lanes<Real>(loss);
+    total.weight += sum_of_lanes<Real>(weight);
+  }
+  return total;
+}
+
+// The direct sum with phi that is 1 or a difference of values, as `Tree` wants it (tree.h).
+template <class Real>
+struct DirectSum {
+  const Rows& rows;
+  const double* x;  // scores over the temperature
+  bool is_loss;
+  Columns<Real>& columns;
+
+  // Add the sums over all pairs of a range to its rows, without the factors of the query. Returns the sum of phi r
+  // without weights, 0 for the loss.
+  template <class Sum>
+  double add(int first, int last, Sum* first_sum, Sum* second_sum) const {
+    if (is_loss) {
+      add_loss(first, last, first_sum);
+      return 0;
+    }
+    const Range range = Range::with_fewest_rows(rows, first, last);
+    const Limits limits = load_scores(x, range, columns);
+    const double lambda_sum = sum_oriented(range, limits.low, limits.high, 1.0, rows, columns);
+    add_totals(range, columns, first_sum, second_sum);
+    return lambda_sum;
+  }
+
+ private:
+  template <class Sum>
+  void add_loss(int first, int last, Sum* loss) const {
+    const Range range = Range::forward(rows, first, last);
+    const int n = range.size();
+    const Limits limits = load_scores(x, range, columns);
+    fill_weights(range, rows, columns);
+    const bool wide = limits.high - limits.low > kWidestSpread;
+    if (!wide) prepare_for_loss(range, limits.low, limits.high, columns);
+    for (int i = 0; i < range.n_rows; ++i) {
+      const int start = range.first_column(rows, i);
+      double total = 0;
+      if (wide) {
+        for (int k = start; k < n; ++k) {
+          const double phi = (static_cast<double>(columns.row_value[i]) - columns.value[k]) * columns.weight[k];
+          total += phi * softplus_of_difference(columns.x[i] - columns.x[k]);
+        }
+      } else {
+        using V = Vector<Real>;
+        const V value = splat(columns.row_value[i]);
+        total = loss_of_row(i, start, n, columns, [&](int at) {
+                  return (value - load<V>(columns.value + at)) * load<V>(columns.weight + at);
+                }).loss;
+      }
+      loss[first + i] += static_cast<Sum>(total * columns.row_weight[i]);
+    }
+  }
+};
+
+}  // namespace pairloss
