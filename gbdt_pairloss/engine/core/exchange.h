@@ -29,9 +29,4 @@ PAIRLOSS_CORE X exchange(const RankedRow<X>& winner, const RankedRow<X>& loser, 
   return phi / (base + slope * magnitude(winner.place - loser.place));
 }
 
-// The discount of a rank, from 0; `few` holds the first ones, since logarithms are slow.
-PAIRLOSS_CORE double discount_of(std::int64_t rank, const double* few, std::int64_t n_few) {
-  return rank < n_few ? few[rank] : 1 / log2(static_cast<double>(rank) + 2);
-}
-
 }  // namespace pairloss

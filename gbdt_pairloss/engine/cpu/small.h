@@ -1,0 +1,193 @@
+// Queries that one task sums, one after the other.
+#pragma once
+
+#include "call.h"
+#include "one_sided.h"
+#include "ranking.h"
+#include "spread.h"
+
+namespace pairloss {
+
+// Queries of more rows than this are summed one-sided with |delta NDCG|, or by their first ranks where that is less
+// work.
+constexpr int kOneSided = 1024;
+
+// A task: the memory that it works in, and the sums of one query after the other.
+template <class Real>
+class SmallQueries {
+ public:
+  SmallQueries(const Call<Real>& call, int longest)
+      : call_(call), columns_(longest), padded_(static_cast<std::size_t>(longest) + kRankPadding) {
+    scaled_.reserve(2 * padded_);
+    x_.reserve(padded_);
+    if (call.delta == nullptr) return;
+    doubles_.reserve(6 * padded_);
+    orders_.reserve(3 * padded_);
+  }
+
+  // Sum a query and write its results. Returns whether they are finite.
+  bool sum(std::int64_t query) {
+    const Rows rows = call_.plan.rows(query);
+    if (rows.n == 0) return true;
+    return call_.delta == nullptr ? sum_separable(query, rows) : sum_exchanges(query, rows);
+  }
+
+ private:
+  static constexpr int kTerms = kTermsOf<Real>;
+
+  bool sum_separable(std::int64_t query, const Rows& rows) {
+    const Request& request = call_.request;
+    if (!request.is_loss) {
+      const Range range = Range::with_fewest_rows(rows, 0, rows.n);
+      if (is_direct(rows.n, range.n_rows)) return sum_direct(query, rows, range);
+    }
+    if (!read(query, rows)) return true;
+    Real *first = scaled_.get(), *second = first + padded_;
+    std::fill_n(first, rows.n, Real(0));
+    std::fill_n(second, rows.n, Real(0));
+    const DirectSum<Real> direct{rows, x_.get(), request.is_loss, columns_};
+    panel_set_.find(x_.get(), rows.n, limits_.low, limits_.high);
+    if (is_spread(rows.n, panel_set_.panels())) {
+      call_.keep_lambda_sum(query, sum_spread<kTerms>(rows, x_.get(), nullptr, *request.sum, direct, nullptr, first,
+                                                      second));
+    } else {
+      const double lambda_sum =
+          sum_tree(rows, nullptr, *request.sum, costs_of_direct_sum(rows), nullptr, direct, first, second);
+      call_.keep_lambda_sum(query, lambda_sum);
+    }
+    return write(query, first, second, call_.factors(query, 1), false, first, second);
+  }
+
+  // A query that is summed directly: its scores are read in the orientation of the sum, and its totals written.
+  bool sum_direct(std::int64_t query, const Rows& rows, const Range& range) {
+    gather(call_.scores, call_.plan.row, call_.plan.ptr[query], rows.n, range.mirrored, columns_.x);
+    const Limits limits = limits_of(columns_.x, rows.n);
+    const double temperature = call_.request.temperature;
+    if (!takes(limits, temperature)) {
+      call_.status[query] = kOutOfRange;
+      return true;
+    }
+    call_.keep_lambda_sum(query, sum_oriented(range, limits.low, limits.high, temperature, rows, columns_));
+    Factors factors = call_.factors(query, 1);
+    if (!range.mirrored) factors.first = -factors.first;
+    return write(query, columns_.total_r, columns_.total_t, factors, range.mirrored, columns_.e, columns_.weight);
+  }
+
+  bool sum_exchanges(std::int64_t query, const Rows& rows) {
+    const Request& request = call_.request;
+    const DeltaNDCG& delta = *call_.delta;
+    const int n = rows.n;
+    if (!read(query, rows)) return true;
+    double *discount = doubles_.get(), *top = discount + padded_, *key = top + padded_, *spare_key = key + padded_;
+    double *first = spare_key + padded_, *second = first + padded_;
+    const Ranking ranking{orders_.get(), orders_.get() + padded_};
+    const bool ranked = with_row_numbers(call_.plan.row, call_.plan.ptr[query], [&](const auto* row) {
+      return discounts(n, x_.get(), row, delta.truncation, delta.few, delta.n_few, ranking.order, ranking.spare, key,
+                       spare_key, discount, top);
+    });
+    std::fill_n(first, n, 0.0);
+    std::fill_n(second, n, 0.0);
+    const bool tied = limits_.low == limits_.high;  // LightGBM does not divide by the distances then
+    const Exchange exchange_of{delta.truncation, tied ? 1.0 : delta.base,     tied ? 0.0 : delta.slope,
+                               request.temperature, discount, delta.truncation >= n ? nullptr : top};
+    const double per_ideal = delta.per_ideal[query];
+    const bool counts_phi = request.counts_phi;
+    double lambda_sum = 0, phi_sum = 0;
+    if (ranked && n > kOneSided && delta.covers(n)) {
+      if (counts_phi) {
+        std::int32_t* kept = orders_.get() + 2 * padded_;
+        std::copy_n(ranking.order, n, kept);
+        sum_one_sided(rows.unweighted(), exchange_of, *delta.unit, true, ranking, first, second);
+        for (int p = 0; p < n; ++p) phi_sum += second[p];
+        std::fill_n(first, n, 0.0);
+        std::fill_n(second, n, 0.0);
+        std::copy_n(kept, n, ranking.order);
+      }
+      lambda_sum = sum_one_sided(rows, exchange_of, *request.sum, request.is_loss, ranking, first, second);
+    } else if (ranked && n > kOneSided && 8 * delta.truncation < n) {
+      const FirstRanks sums =
+          sum_first_ranks(rows, x_.get(), exchange_of, ranking.order, request.is_loss, first, second);
+      lambda_sum = sums.lambda_sum;
+      phi_sum = sums.phi_sum;
+    } else {
+      const ExchangeSum<Real> direct{rows, x_.get(), request.is_loss, exchange_of, columns_};
+      lambda_sum = direct.add(0, n, first, second);
+      if (counts_phi) phi_sum = sum_of_phi(rows, x_.get(), exchange_of);
+    }
+    call_.keep_lambda_sum(query, per_ideal * lambda_sum);
+    if (counts_phi) call_.phi_sums[query] = per_ideal * phi_sum;
+    return write(query, first, second, call_.factors(query, per_ideal), false, scaled_.get(), scaled_.get() + padded_);
+  }
+
+  // All pairs of a query of many rows with |delta NDCG|. The ranking is used up.
+  double sum_one_sided(const Rows& rows, const Exchange& exchange_of, const FastSum& sum, bool is_loss,
+                       const Ranking& ranking, double* first, double* second) {
+    const ExchangeSum<Real> direct{rows, x_.get(), is_loss, exchange_of, columns_};
+    panel_set_.find(x_.get(), rows.n, limits_.low, limits_.high);
+    if (is_spread(rows.n, panel_set_.panels())) {
+      return sum_spread<kTerms>(rows, x_.get(), exchange_of.discount, sum, direct, &ranking, first, second);
+    }
+    return sum_tree(rows, exchange_of.discount, sum, kOneSidedCosts, &ranking, direct, first, second);
+  }
+
+  template <class Direct, class Sum>
+  double sum_tree(const Rows& rows, const double* discount, const FastSum& sum, const Costs& costs,
+                  const Ranking* ranking, const Direct& direct, Sum* first, Sum* second) {
+    const Panels panels = panel_set_.panels();
+    if (panels.n == 0) return direct.add(0, rows.n, first, second);
+    split(rows, panels.n, sum, costs, tree_);
+    if (tree_.size() == 1) return rows.has_one_label(0, rows.n) ? 0 : direct.add(0, rows.n, first, second);
+    const int n_nodes = static_cast<int>(tree_.size());
+    const ExpandedQuery query{rows, x_.get(), discount, rows.value_centre(), panels};
+    const Expander<kTerms> expander(query, sum, tree_);
+    moments_.reserve(tree_.size(), sum.n_channels, expander.size_of_moments(panels));
+    const int depth = depth_below(tree_, 0, n_nodes);
+    sums_.reserve(static_cast<std::size_t>(depth) + 1, sum.n_targets, expander.size_of_sums(panels));
+    sums_.clear(0);
+    double* translated = translated_.reserve(expander.size_of_sums(panels));
+    expander.gather_up(1, n_nodes, moments_);
+    if (ranking != nullptr) {
+      return pass_down_one_sided(expander, 0, n_nodes, moments_, sums_, translated, *ranking, direct, first, second);
+    }
+    const auto nothing = [](int) { return 0.0; };
+    return expander.pass_down(0, n_nodes, moments_, sums_, translated, direct, nothing, first, second);
+  }
+
+  // x = the scores of a query over the temperature. Returns false, and says so in its status, if it is not summed.
+  bool read(std::int64_t query, const Rows& rows) {
+    const double temperature = call_.request.temperature;
+    double* x = x_.get();
+    gather(call_.scores, call_.plan.row, call_.plan.ptr[query], rows.n, false, x);
+    limits_ = limits_of(x, rows.n);
+    if (!takes(limits_, temperature)) {
+      call_.status[query] = kOutOfRange;
+      return false;
+    }
+    if (temperature != 1) {
+      const double centre = centre_matters(limits_, temperature) ? nearest_zero(x, rows.n) : 0.0;
+      for (int p = 0; p < rows.n; ++p) x[p] = (x[p] - centre) / temperature;
+      limits_ = limits_of(x, rows.n);
+    }
+    return true;
+  }
+
+  template <class Sum>
+  bool write(std::int64_t query, const Sum* first, const Sum* second, const Factors& factors, bool reversed,
+             Real* scaled_first, Real* scaled_second) {
+    return scatter(first, second, factors, call_.plan.row, call_.plan.ptr[query], call_.plan.size(query), reversed,
+                   scaled_first, scaled_second, call_.first, call_.second);
+  }
+
+  const Call<Real>& call_;
+  Columns<Real> columns_;
+  const std::size_t padded_;
+  Buffer<double> x_, doubles_, translated_;
+  Buffer<Real> scaled_;
+  Buffer<std::int32_t> orders_;
+  Limits limits_{};
+  PanelSet panel_set_;
+  std::vector<Node> tree_;
+  Coefficients moments_, sums_;
+};
+
+}  // namespace pairloss
