@@ -1,8 +1,4 @@
-"""The factor of each query: its weight times its normaliser, for all queries at once.
-
-``reference`` defines the same formula for one query. It is repeated there on purpose: a definition that imported this
-module could not test it.
-"""
+"""The factor of each query: its weight times its normaliser, for all queries at once."""
 
 from __future__ import annotations
 

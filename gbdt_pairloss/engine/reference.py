@@ -11,15 +11,16 @@ For a pair (i, j) of one query with y_i > y_j and d_ij = (s_i - s_j) / T::
                 (gain_i - gain_j) |1 / log2(rank_i + 1) - 1 / log2(rank_j + 1)| / ideal DCG,
                 which :class:`~gbdt_pairloss.engine.spec.DeltaNDCG` may truncate, or divide by the distance of scores
 
-The definition does not depend on the code that is tested against it, which is the other engines and the plans. It finds
-pairs by comparing labels, does not rely on the order of a plan's rows, and repeats the formula of the normaliser.
+The definition does not depend on the code that is tested against it, which is the other engines. It finds the pairs of
+labels by comparing them, and does not rely on the order of a plan's rows. Explicit pairs and drawn negatives are lists
+of pairs; see ``listed_pairs``. Normalisers and query weights are in ``finish``, which all engines share. Tests compare
+these with sums by hand.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,74 +28,77 @@ from numpy.typing import NDArray
 from ..ranking._plan import Plan
 from ..ranking._table_plan import TablePlan
 from ..ranking._validation import Float64Array
-from .finish import check_range
-from .spec import SMALLEST_DISTANCE, PairSum
+from .base import SummingEngine, all_summed
+from .listed_pairs import is_listed, listed_pairs
+from .spec import SMALLEST_DISTANCE, PairSum, Sums
 
 # Pairs of a tile: 8 MB per temporary array, so that memory does not grow with the pairs of a query.
 _TILE = 1 << 20
 
 
-class ReferenceEngine:
-    """The engine that evaluates the definition, in O(pairs) time and O(n) memory.
+class ReferenceEngine(SummingEngine):
+    """The engine that evaluates the definition, in O(pairs) time and O(n) memory. It supports every sum."""
 
-    It supports every loss, and sums over the ordered pairs of the labels: it reads neither explicit pairs nor
-    ``spec.negatives``.
-    """
+    def supports(self, plan: Plan, spec: PairSum) -> bool:
+        return True
 
-    takes_device_arrays: ClassVar[bool] = False
-
-    def gradient_hessian(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any = np.float64
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def sums(self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any = None, *, loss: bool = False) -> Sums:
         plan.check_scores(scores)
-        scores = plan.gather(scores)
-        gradient = np.zeros(scores.shape)
-        hessian = np.zeros(scores.shape)
-        for query, rows in _queries(plan):
-            g, h = gradient[rows], hessian[rows]  # views
-            w, v = plan.winner_weight[rows], plan.loser_weight[rows]
-            lambda_sum, total = 0.0, 0.0  # sums over all pairs before weights: of phi |l'| / T, and of phi
-            for tile, d, phi in _tiles(plan, scores, query, rows, spec):
-                _, first, second = spec.pair_loss.derivatives(d)
-                first *= phi
-                lambda_sum += np.abs(first).sum() / spec.temperature
-                total += phi.sum()
-                weight = w[tile, None] * v[None, :]
-                first *= weight
-                second *= phi * weight
-                g[tile] += first.sum(axis=1)
-                g -= first.sum(axis=0)
-                h[tile] += second.sum(axis=1)
-                h += second.sum(axis=0)
-            factor = _query_factor(plan, query, lambda_sum, total, spec) / spec.temperature
-            g *= factor
-            h *= factor / spec.temperature * spec.hessian_scale
+        x = plan.gather(scores)
+        sums = Sums(
+            np.zeros(x.shape), np.zeros(x.shape), np.zeros(plan.n_queries), np.zeros(plan.n_queries), all_summed(plan)
+        )
+        if is_listed(plan, spec):
+            _add_listed(plan, x, spec, loss, sums)
+        else:
+            for query, rows in _queries(plan):
+                _add_query(plan, x, query, rows, spec, loss, sums)
+        first, second = sums.first, sums.second
+        if not loss:
+            with np.errstate(over="ignore"):
+                first = first / spec.temperature
+                second = second / spec.temperature * (spec.hessian_scale / spec.temperature)
+        return sums._replace(first=plan.scatter(first), second=plan.scatter(second))
+
+
+def _add_query(plan: Plan, x: Float64Array, query: int, rows: slice, spec: PairSum, loss: bool, sums: Sums) -> None:
+    """Add the sums of a query over the pairs of its labels, by position, before the factors 1 / T."""
+    first_sum, second_sum = sums.first[rows], sums.second[rows]  # views
+    w, v = plan.winner_weight[rows], plan.loser_weight[rows]
+    for tile, d, phi in _tiles(plan, x, query, rows, spec):
+        value, first, second = spec.pair_loss.derivatives(d)
+        sums.phi_sum[query] += phi.sum()
+        sums.lambda_sum[query] += np.abs(first * phi).sum() / spec.temperature
+        omega = phi * (w[tile, None] * v[None, :])
+        if loss:
+            first_sum[tile] += (np.where(omega > 0, value, 0.0) * omega).sum(axis=1)
+            second_sum[tile] += omega.sum(axis=1)
+        else:
+            first *= omega
+            second *= omega
+            first_sum[tile] += first.sum(axis=1)
+            first_sum -= first.sum(axis=0)
+            second_sum[tile] += second.sum(axis=1)
+            second_sum += second.sum(axis=0)
+
+
+def _add_listed(plan: Plan, x: Float64Array, spec: PairSum, loss: bool, sums: Sums) -> None:
+    """Add the sums over a list of pairs, by position, before the factors 1 / T."""
+    n, query = x.shape[0], plan.query_of_positions
+    sums.phi_sum[:] = plan.n_pairs  # for drawn negatives, those of the labels: a sum over draws would be an estimate
+    for winner, loser, phi, weight in listed_pairs(plan, x, spec):
         with np.errstate(over="ignore"):
-            result = (plan.scatter(gradient).astype(dtype), plan.scatter(hessian).astype(dtype))
-        check_range(*result)
-        return result
-
-    def winner_loss(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any = np.float64
-    ) -> tuple[Float64Array, Float64Array]:
-        plan.check_scores(scores)
-        scores = plan.gather(scores)
-        loss = np.zeros(scores.shape)
-        weight = np.zeros(scores.shape)
-        for query, rows in _queries(plan):
-            w, v = plan.winner_weight[rows], plan.loser_weight[rows]
-            lambda_sum, total = 0.0, 0.0
-            for tile, d, phi in _tiles(plan, scores, query, rows, spec):
-                value, first, _ = spec.pair_loss.derivatives(d)
-                lambda_sum += np.abs(phi * first).sum() / spec.temperature
-                total += phi.sum()
-                pair_weight = phi * (w[tile, None] * v[None, :])
-                loss[rows][tile] = (np.where(pair_weight > 0, value, 0.0) * pair_weight).sum(axis=1)
-                weight[rows][tile] = pair_weight.sum(axis=1)
-            factor = _query_factor(plan, query, lambda_sum, total, spec)
-            loss[rows] *= factor
-            weight[rows] *= factor
-        return plan.scatter(loss), plan.scatter(weight)
+            value, first, second = spec.pair_loss.derivatives((x[winner] - x[loser]) / spec.temperature)
+        lambdas = np.abs(first * phi) / spec.temperature
+        sums.lambda_sum[:] += np.bincount(query[winner], lambdas, minlength=plan.n_queries)
+        omega = phi * weight
+        value, first, second = (np.where(omega > 0, array, 0.0) * omega for array in (value, first, second))
+        if loss:
+            sums.first[:] += np.bincount(winner, value, minlength=n)
+            sums.second[:] += np.bincount(winner, omega, minlength=n)
+        else:
+            sums.first[:] += np.bincount(winner, first, minlength=n) - np.bincount(loser, first, minlength=n)
+            sums.second[:] += np.bincount(winner, second, minlength=n) + np.bincount(loser, second, minlength=n)
 
 
 def _queries(plan: Plan) -> Iterator[tuple[int, slice]]:
@@ -138,21 +142,3 @@ def _tiles(
             if spec.delta.by_distance and s.min() != s.max():
                 phi /= SMALLEST_DISTANCE + np.abs(difference)
         yield tile, np.where(phi > 0, d, 0.0), phi  # d = 0: without a pair a loss must not overflow
-
-
-def _query_factor(plan: Plan, query: int, lambda_sum: float, sum_of_phi: float, spec: PairSum) -> float:
-    """Compute the query weight times the normaliser.
-
-    "query" is n_q / sum of phi, with n_q the rows of the query that take part. "log" is LightGBM's log2(1 + S) / S with
-    S = 2 sum |lambda| (rank_objective.hpp, lambdarank_norm), which tends to 1 / ln 2 as S tends to 0.
-
-    ``normalizers.query_factors`` is the same formula for all queries at once. It is not used here, so that the
-    definition stays independent of the code that it tests.
-    """
-    weight = float(plan.query_weight[query])
-    if spec.normalize == "query":
-        return weight * float(plan.ptr[query + 1] - plan.ptr[query]) / sum_of_phi if sum_of_phi > 0 else 0.0
-    if spec.normalize == "log":
-        total = 2.0 * lambda_sum
-        return weight * (math.log1p(total) / total if total > 0 else 1.0) / math.log(2.0)
-    return weight

@@ -3,17 +3,19 @@
 An objective describes a sum over pairs as a :class:`PairSum`. An :class:`Engine` computes that sum for a plan and its
 scores. Engines take arrays and plans. They depend neither on boosters nor on objectives.
 
-To add an engine, write a class with the two methods of :class:`Engine`. ``reference.ReferenceEngine`` is the
-definition that its results must agree with. A subclass of ``finish.FinishingEngine`` leaves normalisers and query
-weights to its base class. Then add the engine to ``select``.
+To add an engine, write a subclass of ``base.SummingEngine`` with the methods ``supports`` and ``sums``. It sums over
+the pairs. Its base class normalises, applies the query weights, and hands over the queries that the engine cannot sum.
+An engine that does all of this itself is a class with the methods of :class:`Engine`. ``reference.ReferenceEngine`` is
+the definition that results must agree with. Then add the engine to ``select``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..ranking._plan import Plan
@@ -117,6 +119,37 @@ class PairSum:
     negatives: Negatives | None = None
 
 
+#: The entries of ``Sums.status``: the query is summed; this engine cannot sum scores of this range.
+SUMMED, OUT_OF_RANGE = 0, 1
+
+
+class Sums(NamedTuple):
+    """The sums of an engine before the factors of the queries, that is, without normalisers and query weights.
+
+    omega is the product of all weights of a pair except those of its query. Arrays of rows are in the caller's order,
+    and rows that take no part get 0.
+
+    Attributes
+    ----------
+    first, second : arrays of shape (n_rows,)
+        The sums over the pairs of a row of omega l' / T (negative for losers) and of omega l'' / T^2, the latter times
+        ``hessian_scale``. With ``loss=True``, the sums over the pairs that the row wins of omega l and of omega.
+    lambda_sum : float64 array of shape (n_queries,)
+        The sum of phi |l'| / T over the pairs, before all other weights. It has a meaning only for the normaliser
+        "log", and only without ``loss=True``.
+    phi_sum : float64 array of shape (n_queries,)
+        The sum of phi over the pairs. It has a meaning only for the normaliser "query".
+    status : uint8 array of shape (n_queries,)
+        SUMMED or OUT_OF_RANGE. For a query that is not summed, the entries of the other arrays have no meaning.
+    """
+
+    first: NDArray[Any]
+    second: NDArray[Any]
+    lambda_sum: Float64Array
+    phi_sum: Float64Array
+    status: NDArray[np.uint8]
+
+
 class Engine(Protocol):
     """The interface of every engine.
 
@@ -132,6 +165,9 @@ class Engine(Protocol):
     """
 
     takes_device_arrays: ClassVar[bool]
+
+    def supports(self, plan: Plan, spec: PairSum) -> bool:
+        """Return True if the engine can compute this sum over the pairs of this plan."""
 
     def gradient_hessian(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any

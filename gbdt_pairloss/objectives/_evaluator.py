@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from .. import _device
-from ..engine.select import select_engine, unsupported_on_cuda
+from ..engine.cuda.support import unsupported
+from ..engine.select import select_engine
 from ..engine.spec import PairSum
 from ..ranking._data import RankingData
 from ..ranking._explicit_plan import ExplicitPlan
@@ -137,7 +138,7 @@ class ObjectiveEvaluator:
         device = self.objective.device
         if device == "cpu" or not _device.may_have_device():
             return scores
-        if device == "auto" and unsupported_on_cuda(self.spec) is not None:
+        if device == "auto" and unsupported(self.spec) is not None:
             return scores
         ordinal = training_device()
         if ordinal is None or not _device.has_device():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -46,6 +46,18 @@ class ExplicitPlan(Plan):
             winner, loser = winner[order], loser[order]
             weight = None if weight is None else weight[order]
         return plan.extended(cls, winner=winner, loser=loser, pair_weight=weight)
+
+    def of_queries(self, queries: IntArray) -> ExplicitPlan:
+        positions = self.positions_of(queries)
+        new_position = np.full(self.rows.shape[0], -1, dtype=self.winner.dtype)
+        new_position[positions] = np.arange(positions.shape[0])
+        kept = new_position[self.winner] >= 0
+        return replace(
+            super().of_queries(queries),
+            winner=new_position[self.winner[kept]],
+            loser=new_position[self.loser[kept]],
+            pair_weight=None if self.pair_weight is None else self.pair_weight[kept],
+        )
 
     @cached_property
     def n_pairs(self) -> IntArray:

@@ -164,15 +164,19 @@ class Plan:
         """Largest magnitude of the values; 0 without values."""
         return 0.0 if self.values is None else float(np.abs(self.values).max(initial=0.0))
 
-    def of_queries(self, queries: IntArray) -> Plan:
-        """Return the plan of some queries, for the same rows of the caller."""
+    def positions_of(self, queries: IntArray) -> IntArray:
+        """Return the positions of some queries, query by query."""
         sizes = np.diff(self.ptr)[queries]
-        ptr = np.concatenate(([0], np.cumsum(sizes)))
-        positions = np.arange(ptr[-1]) + np.repeat(self.ptr[queries] - ptr[:-1], sizes)
+        begin = np.cumsum(sizes) - sizes
+        return np.asarray(np.arange(sizes.sum()) + np.repeat(self.ptr[queries] - begin, sizes))
+
+    def of_queries(self: Kind, queries: IntArray) -> Kind:
+        """Return the plan of some queries, in ascending order, for the same rows of the caller."""
+        positions = self.positions_of(queries)
         return replace(
             self,
             rows=self.rows[positions],
-            ptr=ptr,
+            ptr=np.concatenate(([0], np.cumsum(np.diff(self.ptr)[queries]))),
             labels=self.labels[positions],
             winner_weight=self.winner_weight[positions],
             loser_weight=self.loser_weight[positions],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -32,6 +32,17 @@ class TablePlan(Plan):
         """Make the plan with the pair weights of a callable; see :func:`label_weights` for the errors."""
         weights = label_weights(weight_of, plan.labels, plan.ptr, plan.run_begin, plan.query_name)
         return plan.extended(cls, label_weights=weights)
+
+    @property
+    def without_table(self) -> Plan:
+        """The same plan with phi that does not depend on the table."""
+        return Plan(**{field.name: getattr(self, field.name) for field in fields(Plan)})
+
+    def of_queries(self, queries: IntArray) -> TablePlan:
+        weights, positions = self.label_weights, self.positions_of(queries)
+        assert weights is not None
+        own = replace(weights, row=weights.row[positions], column=weights.column[positions])
+        return replace(super().of_queries(queries), label_weights=own)
 
     def blocks(self) -> Iterable[Blocks]:
         """Return the plan as blocks in which phi is the value of the winner.

@@ -244,3 +244,8 @@ def scores_of(kind, y, sizes, rng):
 def some_zero(n, rng):
     """Draw weights, a fifth of which are 0."""
     return np.where(rng.random(n) < 0.2, 0.0, rng.uniform(0.1, 5, n))
+
+
+def weight_of_labels(winner, loser):
+    """A pair weight of both labels, which is 0 for some of them."""
+    return 0.0 if winner == 2 else winner**2 - loser

@@ -31,6 +31,8 @@ def record_threads(monkeypatch):
     """Return a list that gets the number of threads of each engine that is made."""
     used, init = [], CPUEngine.__init__
     monkeypatch.setattr(
-        CPUEngine, "__init__", lambda self, n_threads=None: (used.append(n_threads), init(self, n_threads))[1]
+        CPUEngine,
+        "__init__",
+        lambda self, n_threads=None, *more: (used.append(n_threads), init(self, n_threads, *more))[1],
     )
     return used

@@ -33,6 +33,7 @@ from _support.engines import (
     scores_of,
     some_zero,
     spec_of,
+    weight_of_labels,
 )
 from _support.simulator import SimulatedDevice
 from hypothesis import example, given, settings
@@ -121,10 +122,6 @@ def test_delta_ndcg(engine, delta, normalize, weighted, dtype) -> None:
     weight = some_zero(y.size, rng) if weighted else None
     objective = PairwiseLogistic(**delta, normalize=normalize)
     assert_matches_reference(ENGINES[engine], objective, y, scores, dtype, group=SIZES, sample_weight=weight)
-
-
-def weight_of_labels(winner: float, loser: float) -> float:
-    return 0.0 if winner == 2 else winner**2 - loser
 
 
 @on_every_engine({"normalize": ["log"]}, normalize=NORMALIZE, weighted=[False, True], dtype=DTYPES)
@@ -325,14 +322,13 @@ OBJECTIVES = {
     "drawn negatives": BPR(negatives=2, random_state=0),
 }
 _ON_CUDA = ["logistic", "label differences", "delta NDCG", "weights by a callable"]
-_BY_DEFINITION = [name for name in OBJECTIVES if name != "drawn negatives"]
 
 on_every_sum = pytest.mark.parametrize(
     ("engine", "name"),
     [
         pytest.param(engine, name, marks=MARKS.get(engine, []))
         for engine, names in {
-            "reference": _BY_DEFINITION,
+            "reference": OBJECTIVES,
             "cpu": OBJECTIVES,
             "simulator": _ON_CUDA,
             "cuda": _ON_CUDA,

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ranking._cached_per_plan import cached_per_plan
+from ...ranking._explicit_plan import ExplicitPlan
 from ...ranking._plan import Plan
+from ...ranking._table_plan import TablePlan
 from ...ranking._validation import Float64Array
+from ..base import SummingEngine
 from ..finish import check_range
 from ..normalizers import query_factors
 from ..reference import ReferenceEngine
-from ..spec import SMALLEST_DISTANCE, DeltaNDCG, PairSum
+from ..spec import OUT_OF_RANGE, SMALLEST_DISTANCE, DeltaNDCG, PairSum, Sums
 from .charges import flows
 from .chebyshev import table
 from .columns import BEYOND
@@ -38,7 +42,7 @@ _WORTH_THREADS = 2.5e6
 _PER_THREAD = 5e5
 
 
-class CPUEngine:
+class CPUEngine(SummingEngine):
     """Sums of the logistic loss over all ordered pairs.
 
     The cost per row does not grow with the query. With |delta NDCG| it grows with the logarithm of the query's rows.
@@ -49,6 +53,8 @@ class CPUEngine:
     ----------
     n_threads : int or None
         None: as many as this process may use.
+    fallback : SummingEngine, optional
+        The engine for scores that span more than the kernels support; the definition if omitted.
 
     Notes
     -----
@@ -56,19 +62,20 @@ class CPUEngine:
     both in float64. Results are the same, bit for bit, for any number of threads: one task sums each query, or each
     fixed part of a large one, in a fixed order. The threads are Python threads that live for one call, so that forking,
     joblib's workers and nested parallelism are safe.
-
-    The class also implements ``finish.UnnormalizedSums``, so that ``TableEngine`` can build on it.
     """
 
-    takes_device_arrays: ClassVar[bool] = False
-
-    def __init__(self, n_threads: int | None = None) -> None:
+    def __init__(self, n_threads: int | None = None, fallback: SummingEngine | None = None) -> None:
         self.n_threads = n_threads
+        self.fallback: SummingEngine = fallback or ReferenceEngine()
+
+    def supports(self, plan: Plan, spec: PairSum) -> bool:
+        listed_or_table = isinstance(plan, (ExplicitPlan, TablePlan)) or spec.negatives is not None
+        return spec.pair_loss.name in PAIR_LOSSES and not listed_or_table
 
     def gradient_hessian(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
+        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any = np.float64
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        gradient, hessian, finite = self._sum(plan, scores, spec, np.dtype(dtype), np.zeros(plan.n_queries), False)
+        gradient, hessian, finite = self._sum_all(plan, scores, spec, np.dtype(dtype), np.zeros(plan.n_queries), False)
         if gradient.dtype != dtype:
             with np.errstate(over="ignore"):
                 gradient, hessian = gradient.astype(dtype), hessian.astype(dtype)
@@ -78,12 +85,12 @@ class CPUEngine:
         return gradient, hessian
 
     def winner_loss(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
+        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any = np.float64
     ) -> tuple[Float64Array, Float64Array]:
         lambda_sums = np.zeros(plan.n_queries)
         if spec.normalize == "log":
-            self._sum(plan, scores, spec, np.dtype(dtype), lambda_sums, False)
-        loss, weight, _ = self._sum(plan, scores, spec, np.dtype(dtype), lambda_sums, True)
+            self._sum_all(plan, scores, spec, np.dtype(dtype), lambda_sums, False)
+        loss, weight, _ = self._sum_all(plan, scores, spec, np.dtype(dtype), lambda_sums, True)
         loss = loss.astype(np.float64, copy=False)
         if spec.delta is not None:
             return loss, weight.astype(np.float64, copy=False)
@@ -94,25 +101,46 @@ class CPUEngine:
         won[beyond] = weight[beyond]
         return loss, won
 
-    def unnormalized_gradient_hessian(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
-    ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
+    def sums(self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any, *, loss: bool = False) -> Sums:
         """Compute the sums by dividing the finished ones by the factors of the queries.
 
-        The normaliser is "none" or "log", and the query weights of the plan are larger than 0. A divisor below 0 marks
-        a query whose scores leave the range of the kernels: its divisor is unknown, and its sums are invalid.
+        With |delta NDCG|, ``phi_sum`` is not computed: ``gradient_hessian`` and ``winner_loss`` do not need it.
         """
+        plan = _without_query_weights(plan)
         lambda_sums = np.zeros(plan.n_queries)
-        first, second, _ = self._sum(plan, scores, spec, np.dtype(dtype), lambda_sums, False)
-        lambda_sums = np.where(lambda_sums < 0, -1.0, lambda_sums / spec.temperature)
-        factor_of_row = np.ones(plan.n_rows)
-        factor_of_row[plan.rows] = np.repeat(query_factors(plan, np.maximum(lambda_sums, 0.0), spec), np.diff(plan.ptr))
-        return first / factor_of_row, second / factor_of_row, lambda_sums
+        spec = spec if spec.normalize == "log" and not loss else replace(spec, normalize="none")
+        first, second, _ = self._sum(plan, scores, spec, np.dtype(dtype), lambda_sums, loss)
+        status = np.where(lambda_sums < 0, OUT_OF_RANGE, 0).astype(np.uint8)
+        lambda_sums = np.maximum(lambda_sums, 0.0) / spec.temperature
+        if loss and spec.delta is None:
+            second = plan.scatter(plan.winner_weight * plan.pair_weights_won)
+        elif spec.normalize == "log":
+            factor_of_row = np.ones(plan.n_rows)
+            factor_of_row[plan.rows] = np.repeat(query_factors(plan, lambda_sums, spec), np.diff(plan.ptr))
+            first, second = first / factor_of_row, second / factor_of_row
+        phi_sum = plan.sum_of_phi if spec.delta is None else np.full(plan.n_queries, np.nan)
+        return Sums(first, second, lambda_sums, phi_sum, status)
 
-    def unnormalized_winner_loss(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
-    ) -> tuple[Float64Array, Float64Array]:
-        return self.winner_loss(plan, scores, replace(spec, normalize="none"), dtype)
+    def _sum_all(
+        self,
+        plan: Plan,
+        scores: NDArray[Any],
+        spec: PairSum,
+        dtype: np.dtype[Any],
+        lambda_sums: Float64Array,
+        is_loss: bool,
+    ) -> tuple[NDArray[Any], NDArray[Any], bool]:
+        """Compute the finished sums, by the fallback engine for the queries that ``_sum`` marks with BEYOND."""
+        first, second, finite = self._sum(plan, scores, spec, dtype, lambda_sums, is_loss)
+        if (lambda_sums == BEYOND).any():
+            plan.check_scores(scores)
+            beyond = plan.of_queries(np.flatnonzero(lambda_sums == BEYOND))
+            sums = self.fallback.winner_loss if is_loss else self.fallback.gradient_hessian
+            if is_loss:  # the loss of such scores may leave the range of float32
+                first, second = first.astype(np.float64), second.astype(np.float64)
+            for out, result in zip((first, second), sums(beyond, scores, spec, dtype), strict=True):
+                out[beyond.rows] = result[beyond.rows]
+        return first, second, finite
 
     def _sum(
         self,
@@ -126,24 +154,20 @@ class CPUEngine:
         """Compute gradients and Hessians, or with ``is_loss`` the losses and (for |delta NDCG|) the weights of winners.
 
         ``lambda_sums``, the sums of phi |l'| of the queries, are written with the gradients and read with the losses.
-        The third result is True if all results are known to be finite.
+        BEYOND marks queries whose scores divided by the temperature leave the range of the kernels. The third result is
+        True if all results are known to be finite.
         """
         dtype = precision(plan, spec, dtype)
         work = Work.of(plan, scores, spec, dtype, lambda_sums, is_loss)
         with Threads(self.n_threads) as threads:
             finite = _sum_separable(work, threads) if spec.delta is None else _sum_ndcg(work, spec.delta, threads)
-        first, second = work.first, work.second
-        if (lambda_sums == BEYOND).any():
-            plan.check_scores(scores)
-            # The scores of these queries divided by the temperature leave the range of float64.
-            beyond = plan.of_queries(np.flatnonzero(lambda_sums == BEYOND))
-            reference = ReferenceEngine()
-            sums = reference.winner_loss if is_loss else reference.gradient_hessian
-            if is_loss:  # the loss of such scores may leave the range of float32
-                first, second = first.astype(np.float64), second.astype(np.float64)
-            for out, result in zip((first, second), sums(beyond, scores, spec, dtype), strict=True):
-                out[beyond.rows] = result[beyond.rows]
-        return first, second, finite
+        return work.first, work.second, finite
+
+
+@cached_per_plan
+def _without_query_weights(plan: Plan) -> Plan:
+    """Return the plan with query weights of 1."""
+    return replace(plan, query_weight=np.ones(plan.n_queries))
 
 
 def _sum_separable(work: Work, threads: Threads) -> bool:

@@ -18,8 +18,8 @@ from ...ranking._negatives import candidates_of, check_draws
 from ...ranking._plan import Plan
 from ...ranking._table_plan import TablePlan
 from ...ranking._validation import Float64Array
-from ..finish import FinishingEngine
-from ..spec import SMALLEST_DISTANCE, PairSum
+from ..base import SummingEngine, all_summed
+from ..spec import SMALLEST_DISTANCE, PairSum, Sums
 from .pair_kernels import add_pairs, add_won, differ, draw, hash_of, list_losers, logistic, rank
 from .threads import Threads
 
@@ -64,7 +64,7 @@ class PairSource(Protocol):
         """Return the pairs number ``begin`` to ``end``."""
 
 
-class PairByPairEngine(FinishingEngine):
+class PairByPairEngine(SummingEngine):
     """The engine that evaluates every pair. It supports every plan and every sum.
 
     Parameters
@@ -76,25 +76,21 @@ class PairByPairEngine(FinishingEngine):
     def __init__(self, n_threads: int | None = None) -> None:
         self.n_threads = n_threads
 
-    def unnormalized_gradient_hessian(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
-    ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
-        sums = self._sum(plan, scores, spec, False)
-        with np.errstate(over="ignore"):
-            first = sums.of_rows[:, 0] / spec.temperature
-            second = sums.of_rows[:, 1] / spec.temperature * (spec.hessian_scale / spec.temperature)
-        divisors = sums.divisors
-        if spec.normalize == "log":
-            divisors = divisors / spec.temperature
-        elif spec.delta is None:  # the plan has the exact sum; that of drawn pairs would be an estimate
-            divisors = plan.sum_of_phi
-        return plan.scatter(first), plan.scatter(second), divisors
+    def supports(self, plan: Plan, spec: PairSum) -> bool:
+        return True
 
-    def unnormalized_winner_loss(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
-    ) -> tuple[Float64Array, Float64Array]:
-        sums = self._sum(plan, scores, spec, True)
-        return plan.scatter(sums.of_rows[:, 0]), plan.scatter(sums.of_rows[:, 1])
+    def sums(self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any, *, loss: bool = False) -> Sums:
+        part = self._sum(plan, scores, spec, loss)
+        first, second = part.of_rows[:, 0], part.of_rows[:, 1]
+        if not loss:
+            with np.errstate(over="ignore"):
+                first = first / spec.temperature
+                second = second / spec.temperature * (spec.hessian_scale / spec.temperature)
+        lambda_sum = part.divisors / spec.temperature
+        phi_sum = plan.sum_of_phi
+        if spec.delta is not None and spec.normalize == "query":
+            phi_sum = (self._sum(plan, scores, spec, False) if loss else part).divisors
+        return Sums(plan.scatter(first), plan.scatter(second), lambda_sum, phi_sum, all_summed(plan))
 
     def _sum(self, plan: Plan, scores: NDArray[Any], spec: PairSum, is_loss: bool) -> _Sums:
         plan.check_scores(scores)

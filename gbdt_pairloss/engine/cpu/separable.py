@@ -14,7 +14,6 @@ phi of a pair is ``up`` of its winner minus ``down`` of its loser. These are the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -22,10 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ranking._cached_per_plan import cached_per_plan
+from ...ranking._explicit_plan import ExplicitPlan
 from ...ranking._plan import Plan
+from ...ranking._table_plan import TablePlan
 from ...ranking._validation import Float64Array
-from ..finish import FinishingEngine
-from ..spec import PairSum
+from ..base import SummingEngine, all_summed
+from ..spec import PairSum, Sums
 from .separable_kernels import sum_exponential, sum_hinge, sum_squared
 from .threads import TASKS, Threads
 
@@ -36,7 +37,7 @@ SEPARABLE_LOSSES = ("hinge", "squared", "exponential")
 _PER_TASK = 20_000
 
 
-class SeparableEngine(FinishingEngine):
+class SeparableEngine(SummingEngine):
     """Sums of the separable losses, with phi that is 1 or a difference of values.
 
     Parameters
@@ -49,27 +50,23 @@ class SeparableEngine(FinishingEngine):
     def __init__(self, n_threads: int | None = None) -> None:
         self.n_threads = n_threads
 
-    def unnormalized_gradient_hessian(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
-    ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
-        first, second, _, lambda_sums = self._sum(plan, scores, spec)
-        scale = spec.hessian_scale / spec.temperature
-        with np.errstate(over="ignore"):
-            first = first / spec.temperature
-            second = second / spec.temperature * scale
-        divisors = lambda_sums / spec.temperature
-        if spec.normalize == "query":
-            divisors = plan.sum_of_phi
-        return plan.scatter(first), plan.scatter(second), divisors
+    def supports(self, plan: Plan, spec: PairSum) -> bool:
+        other_pairs = isinstance(plan, (ExplicitPlan, TablePlan)) or spec.negatives is not None
+        return spec.pair_loss.name in SEPARABLE_LOSSES and spec.delta is None and not other_pairs
 
-    def unnormalized_winner_loss(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
-    ) -> tuple[Float64Array, Float64Array]:
-        _, _, loss, _ = self._sum(plan, scores, replace(spec, normalize="none"))  # lambda_sums are not needed
-        return plan.scatter(loss), plan.scatter(plan.winner_weight * plan.pair_weights_won)
+    def sums(self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any, *, loss: bool = False) -> Sums:
+        first, second, loss_sum, lambda_sums = self._sum(plan, scores, spec, loss)
+        if loss:
+            first, second = loss_sum, plan.winner_weight * plan.pair_weights_won
+        else:
+            with np.errstate(over="ignore"):
+                first = first / spec.temperature
+                second = second / spec.temperature * (spec.hessian_scale / spec.temperature)
+        lambda_sums = lambda_sums / spec.temperature
+        return Sums(plan.scatter(first), plan.scatter(second), lambda_sums, plan.sum_of_phi, all_summed(plan))
 
     def _sum(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum
+        self, plan: Plan, scores: NDArray[Any], spec: PairSum, is_loss: bool
     ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
         """Compute the sums before the factors 1 / T.
 
@@ -84,7 +81,7 @@ class SeparableEngine(FinishingEngine):
         lambda_sums = np.zeros(plan.n_queries)
         loss_parameters = (spec.temperature, *spec.pair_loss.parameters)
         kernel = _KERNELS[spec.pair_loss.name]
-        with_lambda_sum = spec.normalize == "log"
+        with_lambda_sum = spec.normalize == "log" and not is_loss
         arguments = (
             plan.gather(scores),
             *_kernel_arrays(plan),

@@ -19,67 +19,63 @@ from numpy.typing import NDArray
 
 from ...ranking._blocks import Blocks
 from ...ranking._cached_per_plan import cached_per_plan
+from ...ranking._explicit_plan import ExplicitPlan
 from ...ranking._plan import Plan
 from ...ranking._table_plan import TablePlan
 from ...ranking._validation import Float64Array
-from ..finish import FinishingEngine
-from ..pair_losses import LOGISTIC
-from ..spec import PairSum
-from .engine import CPUEngine
+from ..base import SummingEngine, all_summed
+from ..pair_losses import LOGISTIC, SOFT_ZERO_ONE
+from ..spec import PairSum, Sums
 
 
-class SoftZeroOneEngine(FinishingEngine):
+class SoftZeroOneEngine(SummingEngine):
     """Sums of the soft zero-one loss, with phi that is 1, a difference of values, or an entry of a table.
 
     Parameters
     ----------
-    n_threads : int or None
-        None: as many as this process may use.
+    logistic : SummingEngine
+        The engine that sums the logistic loss over the blocks.
+    fallback : SummingEngine
+        The engine for queries with blocks that ``logistic`` cannot sum.
     """
 
-    def __init__(self, n_threads: int | None = None) -> None:
-        self.n_threads = n_threads
-        self.engine = CPUEngine(n_threads)
+    def __init__(self, logistic: SummingEngine, fallback: SummingEngine) -> None:
+        self.logistic, self.fallback = logistic, fallback
 
-    def unnormalized_gradient_hessian(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
-    ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
+    def supports(self, plan: Plan, spec: PairSum) -> bool:
+        listed = isinstance(plan, ExplicitPlan) or spec.negatives is not None
+        return spec.pair_loss.name == SOFT_ZERO_ONE.name and spec.delta is None and not listed
+
+    def sums(self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any, *, loss: bool = False) -> Sums:
         plan.check_scores(scores)
         x = plan.gather(scores)
-        gradient, hessian = np.zeros(x.shape[0]), np.zeros(x.shape[0])
-        lambda_sums = np.zeros(plan.n_queries)
+        first, second, lambda_sum = np.zeros(x.shape[0]), np.zeros(x.shape[0]), np.zeros(plan.n_queries)
+        status = all_summed(plan)
         for level in _levels(plan):
             wins = level.plan.labels > 0
-            _, second = self._logistic(level.plan, x[level.owner], spec)
-            level.add(np.where(wins, -second, second) * spec.temperature, gradient)
-            level.add(second * spec.hessian_scale, hessian)
+            logistic = self._logistic(level.plan, x[level.owner], spec)
+            np.maximum.at(status, level.query, logistic.status)
+            if loss:
+                level.add(np.where(wins, -logistic.first, 0.0) * spec.temperature, first)
+                level.add(level.plan.winner_weight * level.plan.pair_weights_won, second)
+                continue
+            level.add(np.where(wins, -logistic.second, logistic.second) * spec.temperature, first)
+            level.add(logistic.second * spec.hessian_scale, second)
             if spec.normalize == "log":
                 if level.plan.has_row_weights:
-                    _, second = self._logistic(_unweighted(level.plan), x[level.owner], spec)
+                    logistic = self._logistic(_unweighted(level.plan), x[level.owner], spec)
                 query = level.query[level.plan.query_of_positions]
-                lambda_sums += np.bincount(query, second * wins, minlength=plan.n_queries) * spec.temperature
-        divisors = lambda_sums if spec.normalize == "log" else plan.sum_of_phi
-        return plan.scatter(gradient), plan.scatter(hessian), divisors
+                won = np.bincount(query, logistic.second * wins, minlength=plan.n_queries)
+                lambda_sum += won * spec.temperature
+        return Sums(plan.scatter(first), plan.scatter(second), lambda_sum, plan.sum_of_phi, status)
 
-    def unnormalized_winner_loss(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
-    ) -> tuple[Float64Array, Float64Array]:
-        plan.check_scores(scores)
-        x = plan.gather(scores)
-        loss, weight = np.zeros(x.shape[0]), np.zeros(x.shape[0])
-        for level in _levels(plan):
-            first, _ = self._logistic(level.plan, x[level.owner], spec)
-            level.add(np.where(level.plan.labels > 0, -first, 0.0) * spec.temperature, loss)
-            level.add(level.plan.winner_weight * level.plan.pair_weights_won, weight)
-        return plan.scatter(loss), plan.scatter(weight)
+    def _logistic(self, plan: Plan, x: Float64Array, spec: PairSum) -> Sums:
+        """Sum the logistic loss.
 
-    def _logistic(self, plan: Plan, x: Float64Array, spec: PairSum) -> tuple[Float64Array, Float64Array]:
-        """Compute the gradient and Hessian of the logistic loss without a normaliser.
-
-        They are float64: here the Hessian becomes a gradient, which needs more digits than a Hessian.
+        The sums are float64: here the Hessian becomes a gradient, which needs more digits than a Hessian.
         """
         logistic = replace(spec, pair_loss=LOGISTIC, normalize="none", hessian_scale=1.0)
-        return self.engine.gradient_hessian(plan, x, logistic, np.float64)
+        return self.logistic.sums(plan, x, logistic, np.float64)
 
 
 @cached_per_plan

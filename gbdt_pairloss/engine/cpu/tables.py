@@ -14,56 +14,39 @@ from numpy.typing import NDArray
 
 from ...ranking._plan import Plan
 from ...ranking._table_plan import TablePlan
-from ...ranking._validation import Float64Array
-from ..finish import FinishingEngine, UnnormalizedSums
-from ..spec import PairSum
-from .pair_by_pair import PairByPairEngine
+from ..base import SummingEngine, all_summed
+from ..spec import PairSum, Sums
 
 
-class TableEngine(FinishingEngine):
+class TableEngine(SummingEngine):
     """An engine for table plans that is made of an engine for differences of values.
 
     Parameters
     ----------
-    engine : UnnormalizedSums
+    engine : SummingEngine
         The engine that sums over the blocks.
+    fallback : SummingEngine
+        The engine for queries with blocks that ``engine`` cannot sum.
     """
 
-    def __init__(self, engine: UnnormalizedSums) -> None:
-        self.engine, self.n_threads = engine, engine.n_threads
+    def __init__(self, engine: SummingEngine, fallback: SummingEngine) -> None:
+        self.engine, self.fallback = engine, fallback
 
-    def unnormalized_gradient_hessian(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
-    ) -> tuple[NDArray[Any], NDArray[Any], Float64Array]:
+    def supports(self, plan: Plan, spec: PairSum) -> bool:
+        return isinstance(plan, TablePlan) and spec.delta is None and self.engine.supports(plan.without_table, spec)
+
+    def sums(self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any, *, loss: bool = False) -> Sums:
         plan.check_scores(scores)
         x = plan.gather(scores)
-        gradient, hessian = np.zeros(x.shape[0]), np.zeros(x.shape[0])
-        lambda_sums = np.zeros(plan.n_queries)
+        first, second, lambda_sum = np.zeros(x.shape[0]), np.zeros(x.shape[0]), np.zeros(plan.n_queries)
+        status = all_summed(plan)
         for blocks in cast(TablePlan, plan).blocks():
-            first, second, lambda_sums_of_blocks = self.engine.unnormalized_gradient_hessian(
-                blocks.plan, x[blocks.owner], _spec_of_blocks(spec), dtype
-            )
-            if (lambda_sums_of_blocks < 0).any():  # scores out of the range of the fast engine
-                return PairByPairEngine(self.n_threads).unnormalized_gradient_hessian(plan, scores, spec, dtype)
-            blocks.add(first, gradient)
-            blocks.add(second, hessian)
-            blocks.add_to_queries(lambda_sums_of_blocks, lambda_sums)
-        divisors = plan.sum_of_phi if spec.normalize == "query" else lambda_sums
-        return plan.scatter(gradient), plan.scatter(hessian), divisors
-
-    def unnormalized_winner_loss(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any
-    ) -> tuple[Float64Array, Float64Array]:
-        plan.check_scores(scores)
-        x = plan.gather(scores)
-        loss, weight = np.zeros(x.shape[0]), np.zeros(x.shape[0])
-        for blocks in cast(TablePlan, plan).blocks():
-            loss_of_blocks, weight_of_blocks = self.engine.unnormalized_winner_loss(
-                blocks.plan, x[blocks.owner], _spec_of_blocks(spec), dtype
-            )
-            blocks.add(loss_of_blocks, loss)
-            blocks.add(weight_of_blocks, weight)
-        return plan.scatter(loss), plan.scatter(weight)
+            sums = self.engine.sums(blocks.plan, x[blocks.owner], _spec_of_blocks(spec), dtype, loss=loss)
+            blocks.add(sums.first, first)
+            blocks.add(sums.second, second)
+            blocks.add_to_queries(sums.lambda_sum, lambda_sum)
+            np.maximum.at(status, blocks.query, sums.status)
+        return Sums(plan.scatter(first), plan.scatter(second), lambda_sum, plan.sum_of_phi, status)
 
 
 def _spec_of_blocks(spec: PairSum) -> PairSum:

@@ -16,6 +16,7 @@ from .computation import BAD_ROW, NOT_FINITE, SOME_BEYOND, Computation
 from .far_field import TooManyPairs
 from .launch import scores_on
 from .plan import GPUPlan
+from .support import unsupported
 
 # With device="auto", the largest number of rows of a query of which every pair is summed. Not measured.
 _LONGEST_OF_EVERY_PAIR = 1 << 14
@@ -55,6 +56,9 @@ class GPUEngine:
 
     def __init__(self, device: Device, fallback: Callable[[Plan, PairSum], Engine]) -> None:
         self.device, self.fallback = device, fallback
+
+    def supports(self, plan: Plan, spec: PairSum) -> bool:
+        return unsupported(spec) is None
 
     def gradient_hessian(self, plan: Plan, scores: Any, spec: PairSum, dtype: Any) -> tuple[Any, Any]:
         with self.device.selected():
