@@ -8,6 +8,9 @@ from ..ranking._plan import Plan
 from ..ranking._validation import Float64Array
 from .spec import PairSum
 
+#: The numbers of the normalisers in the compiled kernels (``core/normalizer.h``).
+CODES = {"none": 0, "query": 1, "log": 2}
+
 
 def query_factors(plan: Plan, divisors: Float64Array, spec: PairSum) -> Float64Array:
     """Compute the weight of each query times its normaliser.

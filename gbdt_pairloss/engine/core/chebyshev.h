@@ -175,9 +175,9 @@ PAIRLOSS_CORE void translate(const double* moments, const Panels& panels, int si
     for (int l = 0; l < 2 * kTerms; ++l) target[l] = 0;
     for (int s = low; s < high; ++s) {
       const double* source = moments + s * kTerms;
-      double weight = 0;
-      for (int k = 0; k < kTerms; ++k) weight += fabs(source[k]);
-      if (weight == 0 || (is_signed && s == t)) continue;
+      bool is_empty = true;
+      for (int k = 0; k < kTerms; ++k) is_empty &= source[k] == 0;
+      if (is_empty || (is_signed && s == t)) continue;
       const int distance = static_cast<int>(position[s] - position[t]) + expansion.near;
       const double* matrix = expansion.kernels + (side * (2 * expansion.near + 1) + distance) * kTerms * 2 * kTerms;
       add_translated<kTerms>(matrix, source, is_signed && s < t ? -1 : 1, target);

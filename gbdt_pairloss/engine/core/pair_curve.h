@@ -34,6 +34,12 @@ PAIRLOSS_CORE X magnitude(X a) {
   return larger(a, -a);
 }
 
+// 1 / x. Processors have faster ways for some vectors (cpu/simd.h).
+template <class X>
+struct Reciprocal {
+  static PAIRLOSS_CORE X of(X x) { return 1 / x; }
+};
+
 template <class X>
 struct PairCurve {
   X r, t;
@@ -42,14 +48,14 @@ struct PairCurve {
 // r and t of a winner with exponential `own` and a loser with exponential `other`; `phi` multiplies both.
 template <class X>
 PAIRLOSS_CORE PairCurve<X> pair_curve(X own, X other, X phi) {
-  const X q = 1 / (other + own);
+  const X q = Reciprocal<X>::of(other + own);
   const X r = other * q * phi;
   return {r, r * (own * q)};
 }
 
 template <class X>
 PAIRLOSS_CORE PairCurve<X> pair_curve(X own, X other) {
-  const X q = 1 / (other + own);
+  const X q = Reciprocal<X>::of(other + own);
   const X r = other * q;
   return {r, r * (own * q)};
 }

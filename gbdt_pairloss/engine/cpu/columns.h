@@ -51,7 +51,7 @@ template <class Real>
 struct Columns {
   double *x, *fraction, *exponent;          // scores; their exponentials as fraction * 2^exponent
   double *total_r, *total_t;                // sums of the rows of the range
-  Real *e;                                  // exponentials
+  Real *e, *weighted_e;                     // exponentials, and times the weights of the columns
   Real *weight, *value;                     // of the columns
   Real *row_weight, *row_value;             // of the rows
   Real *sum_r, *sum_t;                      // what the columns have summed since the last flush
@@ -65,8 +65,8 @@ struct Columns {
       *array = doubles;
       doubles += stride;
     }
-    Real* reals = reals_.reserve(12 * stride);
-    for (Real** array : {&e, &weight, &value, &row_weight, &row_value, &sum_r, &sum_t, &score, &score_rest, &discount,
+    Real* reals = reals_.reserve(13 * stride);
+    for (Real** array : {&e, &weighted_e, &weight, &value, &row_weight, &row_value, &sum_r, &sum_t, &score, &score_rest, &discount,
                          &top, &place}) {
       *array = reals;
       reals += stride;

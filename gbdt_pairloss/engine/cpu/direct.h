@@ -16,14 +16,15 @@ namespace pairloss {
 constexpr int kRowsPerSum = 64;
 constexpr int kColumnsPerSum = 512;
 
-// What a pair adds to its row and to its column: phi r and phi t with weights; and phi r without.
-template <class X>
-struct PairTerms {
-  X row_r, row_t, column_r, column_t, lambda;
-};
+// The sums of rows and columns with their common factors outside. With q = 1 / (e_i + e_j), winner i and loser j have
+// r = e_j q and t = e_i e_j q^2 (core/pair_curve.h), so that a row and a column sum up
+//
+//     row i        sum_j phi w_j r = sum_j (w_j e_j) phi q        sum_j phi w_j t = e_i sum_j (w_j e_j) phi q^2
+//     column j     sum_i phi w_i r = e_j sum_i w_i phi q          sum_i phi w_i t = e_j sum_i (w_i e_i) phi q^2
+//
+// and their own weights. q^2 stays within float's range because scores are no further apart than kWidestSpread.
 
-// The kinds of pairs. Each reads columns and rows from the arrays and computes the terms of vectors of pairs. In a
-// weighted kind the terms of columns lack the weights of the columns, which are applied when sums are flushed.
+// The kinds of pairs: whether rows have weights, and phi. A kind reads rows and columns from the arrays.
 
 template <class R>
 struct PlainPairs {
@@ -31,80 +32,91 @@ struct PlainPairs {
   static constexpr bool kWeighted = false;
   Columns<Real>& columns;
 
-  struct Column {
-    Vector<Real> e;
-  };
-  struct Row {
-    Vector<Real> e;
-  };
-  PAIRLOSS_INLINE Column column(int at) const { return {load<Vector<Real>>(columns.e + at)}; }
-  PAIRLOSS_INLINE Row row(int i) const { return {splat(columns.e[i])}; }
-  static PAIRLOSS_INLINE PairTerms<Vector<Real>> terms(const Row& row, const Column& column) {
-    const auto curve = pair_curve(row.e, column.e);
-    return {curve.r, curve.t, curve.r, curve.t, curve.r};
-  }
+  struct Column {};
+  struct Row {};
+  PAIRLOSS_INLINE Column column(int) const { return {}; }
+  PAIRLOSS_INLINE Row row(int) const { return {}; }
+  PAIRLOSS_INLINE Vector<Real> times_phi(const Vector<Real>& q, const Row&, const Column&) const { return q; }
 };
 
-template <class R>
-struct WeightedPairs {
+template <class R, bool kHasWeights>
+struct ValuedPairs {
   using Real = R;
-  static constexpr bool kWeighted = true;
+  static constexpr bool kWeighted = kHasWeights;
   Columns<Real>& columns;
 
   struct Column {
-    Vector<Real> e, weight, value;
+    Vector<Real> value;
   };
   using Row = Column;
-  PAIRLOSS_INLINE Column column(int at) const {
-    using V = Vector<Real>;
-    return {load<V>(columns.e + at), load<V>(columns.weight + at), load<V>(columns.value + at)};
-  }
-  PAIRLOSS_INLINE Row row(int i) const {
-    return {splat(columns.e[i]), splat(columns.row_weight[i]), splat(columns.row_value[i])};
-  }
-  static PAIRLOSS_INLINE PairTerms<Vector<Real>> terms(const Row& row, const Column& column) {
-    const auto phi = row.value - column.value;
-    const auto curve = pair_curve(row.e, column.e, phi);
-    const auto r = row.weight * curve.r, t = row.weight * curve.t;
-    return {column.weight * r, column.weight * t, r, t, curve.r};
+  PAIRLOSS_INLINE Column column(int at) const { return {load<Vector<Real>>(columns.value + at)}; }
+  PAIRLOSS_INLINE Row row(int i) const { return {splat(columns.row_value[i])}; }
+  PAIRLOSS_INLINE Vector<Real> times_phi(const Vector<Real>& q, const Row& row, const Column& column) const {
+    return q * (row.value - column.value);
   }
 };
 
+// Add the sums of the lanes of M vectors, times a factor each, to totals.
+template <int M, class Real>
+PAIRLOSS_INLINE void add_to_totals(double* totals, const Real (&factors)[M], const Vector<Real> (&sums)[M]) {
+  if constexpr (M == 4) {
+    using FourDoubles = double __attribute__((vector_size(4 * sizeof(double))));
+    const auto four = __builtin_convertvector(sums_of_lanes(sums[0], sums[1], sums[2], sums[3]), FourDoubles);
+    const FourDoubles factor = {factors[0], factors[1], factors[2], factors[3]};
+    store(totals, load<FourDoubles>(totals) + factor * four);
+  } else {
+    for (int k = 0; k < M; ++k) totals[k] += static_cast<double>(factors[k]) * sum_of_lanes(sums[k]);
+  }
+}
+
 // Sum over the pairs of M rows from `first` on and the columns from their starts, ascending and less than a vector
-// apart, up to `stop`, rounded up to a whole vector. Returns the sum of the unweighted terms if the kind is weighted.
+// apart, up to `stop`, rounded up to a whole vector. Returns the sum of phi r without weights if rows have weights.
 template <int M, class Pairs>
 PAIRLOSS_INLINE double sum_rows(const Pairs& pairs, int first, const int (&starts)[M], int stop) {
   using Real = typename Pairs::Real;
   using V = Vector<Real>;
+  constexpr bool kWeighted = Pairs::kWeighted;
   auto& columns = pairs.columns;
+  const Real *const all_e = columns.e, *const all_weighted_e = columns.weighted_e;
+  Real *const sum_r = columns.sum_r, *const sum_t = columns.sum_t;
   typename Pairs::Row rows[M];
-  for (int k = 0; k < M; ++k) rows[k] = pairs.row(first + k);
-  V total_r[M] = {}, total_t[M] = {}, lambda = {};
+  V e[M], weight[M], weighted_e[M], total_r[M] = {}, total_t[M] = {}, lambda[M] = {};
+#pragma GCC unroll 4
+  for (int k = 0; k < M; ++k) {
+    rows[k] = pairs.row(first + k);
+    e[k] = splat(columns.e[first + k]);
+    if constexpr (kWeighted) weight[k] = splat(columns.row_weight[first + k]);
+    weighted_e[k] = kWeighted ? weight[k] * e[k] : e[k];
+  }
 
   const auto step = [&](int at, auto masked) __attribute__((always_inline)) {
     const auto column = pairs.column(at);
+    const V column_e = load<V>(all_e + at);
+    const V column_weighted_e = kWeighted ? load<V>(all_weighted_e + at) : column_e;
     V column_r[M], column_t[M];
+#pragma GCC unroll 4
     for (int k = 0; k < M; ++k) {
-      auto terms = pairs.terms(rows[k], column);
+      V q = Reciprocal<V>::of(e[k] + column_e);
       if constexpr (decltype(masked)::value) {  // columns that row k does not meet add nothing
-        const auto met = lane_numbers<Real>() + at >= starts[k];
-        terms = {met ? terms.row_r : V{}, met ? terms.row_t : V{}, met ? terms.column_r : V{},
-                 met ? terms.column_t : V{}, met ? terms.lambda : V{}};
+        q = lane_numbers<Real>() + at >= starts[k] ? q : V{};
       }
-      total_r[k] += terms.row_r;
-      total_t[k] += terms.row_t;
-      column_r[k] = terms.column_r;
-      column_t[k] = terms.column_t;
-      if constexpr (Pairs::kWeighted) lambda += terms.lambda;
+      const V p = pairs.times_phi(q, rows[k], column), u = p * q;
+      total_r[k] += column_weighted_e * p;
+      total_t[k] += column_weighted_e * u;
+      column_r[k] = kWeighted ? weight[k] * p : p;
+      column_t[k] = weighted_e[k] * u;
+      if constexpr (kWeighted) lambda[k] += column_e * p;
     }
+#pragma GCC unroll 4
     for (int width = M / 2; width > 0; width /= 2) {
+#pragma GCC unroll 4
       for (int k = 0; k < width; ++k) {
         column_r[k] += column_r[k + width];
         column_t[k] += column_t[k + width];
       }
     }
-    store(columns.sum_r + at, load<V>(columns.sum_r + at) + column_r[0]);
-    store(columns.sum_t + at, load<V>(columns.sum_t + at) + column_t[0]);
+    store(sum_r + at, load<V>(sum_r + at) + column_r[0]);
+    store(sum_t + at, load<V>(sum_t + at) + column_t[0]);
   };
 
   int at = starts[0];
@@ -112,35 +124,39 @@ PAIRLOSS_INLINE double sum_rows(const Pairs& pairs, int first, const int (&start
     for (; at < starts[M - 1]; at += kLanes<Real>) step(at, std::true_type{});
   }
   for (; at < stop; at += kLanes<Real>) step(at, std::false_type{});
+  Real own[M], own_e[M];
+#pragma GCC unroll 4
   for (int k = 0; k < M; ++k) {
-    columns.total_r[first + k] += sum_of_lanes<Real>(total_r[k]);
-    columns.total_t[first + k] += sum_of_lanes<Real>(total_t[k]);
+    own[k] = kWeighted ? columns.row_weight[first + k] : Real(1);
+    own_e[k] = weighted_e[k][0];
   }
-  if constexpr (Pairs::kWeighted) return sum_of_lanes<Real>(lambda);
-  return 0;
+  add_to_totals(columns.total_r + first, own, total_r);
+  add_to_totals(columns.total_t + first, own_e, total_t);
+  if constexpr (!kWeighted) return 0;
+  V lambda_sum = lambda[0];
+#pragma GCC unroll 4
+  for (int k = 1; k < M; ++k) lambda_sum += lambda[k];
+  return sum_of_lanes(lambda_sum);
 }
 
 // Add what the columns have summed to their totals, r as -, and clear it. Returns the sum of r.
 template <bool kWeighted, class Real>
 double flush_columns(int start, int n, Columns<Real>& columns) {
   double sum = 0;
+  const Real* factor = kWeighted ? columns.weighted_e : columns.e;
   Real *sum_r = columns.sum_r, *sum_t = columns.sum_t;
   double *total_r = columns.total_r, *total_t = columns.total_t;
-  const Real* weight = columns.weight;
 #pragma omp simd reduction(+ : sum)
   for (int k = start; k < n; ++k) {
-    double r = sum_r[k], t = sum_t[k];
+    const double r = static_cast<double>(factor[k]) * sum_r[k], t = static_cast<double>(factor[k]) * sum_t[k];
     sum += r;
-    if constexpr (kWeighted) {
-      r *= weight[k];
-      t *= weight[k];
-    }
     total_r[k] -= r;
     total_t[k] += t;
+    sum_r[k] = 0;
+    sum_t[k] = 0;
   }
-  // Sums of columns beyond the last are zero times something, or of weight zero; they are cleared all the same.
-  std::fill(sum_r + start, sum_r + n + kPadding, Real(0));
-  std::fill(sum_t + start, sum_t + n + kPadding, Real(0));
+  pad(sum_r, n, Real(0));
+  pad(sum_t, n, Real(0));
   return sum;
 }
 
@@ -244,6 +260,15 @@ void prepare_exponentials(const Range& range, double low, double high, double te
   pad(columns.e, n, beyond);
 }
 
+// Exponentials times the weights of the columns.
+template <class Real>
+void weigh_exponentials(int n, Columns<Real>& columns) {
+  Real *weighted_e = columns.weighted_e, *e = columns.e, *weight = columns.weight;
+#pragma omp simd
+  for (int i = 0; i < n; ++i) weighted_e[i] = weight[i] * e[i];
+  pad(weighted_e, n, Real(0));
+}
+
 // Sum over the pairs of a range whose scores are in `columns.x`, with the given extremes. Returns the sum of phi r over
 // the pairs without weights. The totals of columns are the sums of phi r with weights, + for rows and - for columns,
 // and of phi t.
@@ -256,7 +281,9 @@ double sum_oriented(const Range& range, double low, double high, double temperat
   prepare_exponentials(range, low, high, temperature, Real(0), columns);
   if (rows.is_plain()) return sum_strips(PlainPairs<Real>{columns}, range, rows);
   fill_weights(range, rows, columns);
-  return sum_strips(WeightedPairs<Real>{columns}, range, rows);
+  if (!rows.is_weighted()) return sum_strips(ValuedPairs<Real, false>{columns}, range, rows);
+  weigh_exponentials(range.size(), columns);
+  return sum_strips(ValuedPairs<Real, true>{columns}, range, rows);
 }
 
 // Add the totals of a range to the gradient and Hessian of its rows: winners count -, losers +.
@@ -304,8 +331,8 @@ LossOfRow loss_of_row(int i, int start, int n, const Columns<Real>& columns, con
       loss += phi * softplus<Real>(above, e, load<V>(columns.e + at));
       weight += phi;
     }
-    total.loss += sum_of_lanes<Real>(loss);
-    total.weight += sum_of_lanes<Real>(weight);
+    total.loss += sum_of_lanes(loss);
+    total.weight += sum_of_lanes(weight);
   }
   return total;
 }

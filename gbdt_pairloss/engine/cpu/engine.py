@@ -1,10 +1,9 @@
-"""The CPU engine of the logistic loss: it calls the Numba kernels on the threads of a call."""
+"""The CPU engine of the logistic loss: it hands plans, scores and tables to the compiled core."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from itertools import pairwise
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,30 +15,20 @@ from ...ranking._plan import Plan
 from ...ranking._table_plan import TablePlan
 from ...ranking._validation import Float64Array
 from ..base import SummingEngine
+from ..expansion import count_channels, expansion_of, flows, powers_of, precision
 from ..finish import check_range
-from ..normalizers import query_factors
+from ..normalizers import CODES
 from ..reference import ReferenceEngine
-from ..spec import OUT_OF_RANGE, SMALLEST_DISTANCE, DeltaNDCG, PairSum, Sums
-from .charges import flows
-from .chebyshev import table
-from .columns import BEYOND
-from .direct import SPREAD
-from .large import LARGE, sum_large, sum_large_ndcg
-from .ndcg import sum_queries_ndcg
-from .ndcg_direct import Exchange
-from .query_sums import sum_queries
-from .threads import TASKS, Threads
-from .work import Work, precision
+from ..spec import SMALLEST_DISTANCE, PairSum, Sums
+from .memory import Memory
+from .native import native
+from .threads import available_cores
 
-#: The names of the losses that have kernels here.
+#: The names of the losses that this engine supports.
 PAIR_LOSSES = ("logistic",)
 
-# The ns that further threads must save to be used. The threads of a booster spin for some ms after their work, on the
-# cores that the threads of this engine need: in a training on two cores a second thread does not shorten 4 ms of work.
-_WORTH_THREADS = 2.5e6
-
-# The least work of a thread, in ns.
-_PER_THREAD = 5e5
+# The discounts of the first ranks, since logarithms are slow.
+_FIRST_DISCOUNTS = 1 / np.log2(np.arange(4096) + 2.0)
 
 
 class CPUEngine(SummingEngine):
@@ -54,14 +43,14 @@ class CPUEngine(SummingEngine):
     n_threads : int or None
         None: as many as this process may use.
     fallback : SummingEngine, optional
-        The engine for scores that span more than the kernels support; the definition if omitted.
+        The engine for scores that span more than the core supports; the definition if omitted.
 
     Notes
     -----
     Errors stay below 1e-6 of a query's largest gradient and 1e-5 of its largest Hessian in float32, and below 1e-12 of
     both in float64. Results are the same, bit for bit, for any number of threads: one task sums each query, or each
-    fixed part of a large one, in a fixed order. The threads are Python threads that live for one call, so that forking,
-    joblib's workers and nested parallelism are safe.
+    fixed part of a large one, in a fixed order. The threads live for one call, so that forking, joblib's workers and
+    nested parallelism are safe.
     """
 
     def __init__(self, n_threads: int | None = None, fallback: SummingEngine | None = None) -> None:
@@ -75,198 +64,126 @@ class CPUEngine(SummingEngine):
     def gradient_hessian(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any = np.float64
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        gradient, hessian, finite = self._sum_all(plan, scores, spec, np.dtype(dtype), np.zeros(plan.n_queries), False)
-        if gradient.dtype != dtype:
-            with np.errstate(over="ignore"):
-                gradient, hessian = gradient.astype(dtype), hessian.astype(dtype)
-            finite = False
-        if not finite:
-            check_range(gradient, hessian)
-        return gradient, hessian
-
-    def winner_loss(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any = np.float64
-    ) -> tuple[Float64Array, Float64Array]:
-        lambda_sums = np.zeros(plan.n_queries)
-        if spec.normalize == "log":
-            self._sum_all(plan, scores, spec, np.dtype(dtype), lambda_sums, False)
-        loss, weight, _ = self._sum_all(plan, scores, spec, np.dtype(dtype), lambda_sums, True)
-        loss = loss.astype(np.float64, copy=False)
-        if spec.delta is not None:
-            return loss, weight.astype(np.float64, copy=False)
-        divisors = plan.sum_of_phi if spec.normalize == "query" else np.maximum(lambda_sums, 0.0) / spec.temperature
-        factor = query_factors(plan, divisors, spec)
-        won = plan.scatter(plan.winner_weight * plan.pair_weights_won * np.repeat(factor, np.diff(plan.ptr)))
-        beyond = plan.of_queries(np.flatnonzero(lambda_sums == BEYOND)).rows
-        won[beyond] = weight[beyond]
-        return loss, won
+        # The loop over queries finishes the sums, too: another pass over the rows would take a third of the time.
+        call = self._call(plan, scores, spec, np.dtype(dtype), loss=False, finishes=True)
+        if call.sums.status.any():
+            return super().gradient_hessian(plan, scores, spec, dtype)
+        first, second = call.sums.first, call.sums.second
+        if first.dtype != dtype:
+            with np.errstate(over="ignore"):  # check_range raises the error
+                first, second = first.astype(dtype), second.astype(dtype)
+        if not call.finite or first.dtype != call.sums.first.dtype:
+            check_range(first, second)
+        return first, second
 
     def sums(self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any, *, loss: bool = False) -> Sums:
-        """Compute the sums by dividing the finished ones by the factors of the queries.
-
-        With |delta NDCG|, ``phi_sum`` is not computed: ``gradient_hessian`` and ``winner_loss`` do not need it.
-        """
-        plan = _without_query_weights(plan)
-        lambda_sums = np.zeros(plan.n_queries)
-        spec = spec if spec.normalize == "log" and not loss else replace(spec, normalize="none")
-        first, second, _ = self._sum(plan, scores, spec, np.dtype(dtype), lambda_sums, loss)
-        status = np.where(lambda_sums < 0, OUT_OF_RANGE, 0).astype(np.uint8)
-        lambda_sums = np.maximum(lambda_sums, 0.0) / spec.temperature
+        call = self._call(plan, scores, spec, np.dtype(dtype), loss=loss, finishes=False)
+        if not call.finite and dtype == np.float32:  # without its factor, the sum of a query may be larger than the result
+            call = self._call(plan, scores, spec, np.dtype(np.float64), loss=loss, finishes=False)
+        sums = call.sums
         if loss and spec.delta is None:
-            second = plan.scatter(plan.winner_weight * plan.pair_weights_won)
-        elif spec.normalize == "log":
-            factor_of_row = np.ones(plan.n_rows)
-            factor_of_row[plan.rows] = np.repeat(query_factors(plan, lambda_sums, spec), np.diff(plan.ptr))
-            first, second = first / factor_of_row, second / factor_of_row
-        phi_sum = plan.sum_of_phi if spec.delta is None else np.full(plan.n_queries, np.nan)
-        return Sums(first, second, lambda_sums, phi_sum, status)
+            sums = sums._replace(second=plan.scatter(plan.winner_weight * plan.pair_weights_won))
+        return sums
 
-    def _sum_all(
-        self,
-        plan: Plan,
-        scores: NDArray[Any],
-        spec: PairSum,
-        dtype: np.dtype[Any],
-        lambda_sums: Float64Array,
-        is_loss: bool,
-    ) -> tuple[NDArray[Any], NDArray[Any], bool]:
-        """Compute the finished sums, by the fallback engine for the queries that ``_sum`` marks with BEYOND."""
-        first, second, finite = self._sum(plan, scores, spec, dtype, lambda_sums, is_loss)
-        if (lambda_sums == BEYOND).any():
-            plan.check_scores(scores)
-            beyond = plan.of_queries(np.flatnonzero(lambda_sums == BEYOND))
-            sums = self.fallback.winner_loss if is_loss else self.fallback.gradient_hessian
-            if is_loss:  # the loss of such scores may leave the range of float32
-                first, second = first.astype(np.float64), second.astype(np.float64)
-            for out, result in zip((first, second), sums(beyond, scores, spec, dtype), strict=True):
-                out[beyond.rows] = result[beyond.rows]
-        return first, second, finite
-
-    def _sum(
-        self,
-        plan: Plan,
-        scores: NDArray[Any],
-        spec: PairSum,
-        dtype: np.dtype[Any],
-        lambda_sums: Float64Array,
-        is_loss: bool,
-    ) -> tuple[NDArray[Any], NDArray[Any], bool]:
-        """Compute gradients and Hessians, or with ``is_loss`` the losses and (for |delta NDCG|) the weights of winners.
-
-        ``lambda_sums``, the sums of phi |l'| of the queries, are written with the gradients and read with the losses.
-        BEYOND marks queries whose scores divided by the temperature leave the range of the kernels. The third result is
-        True if all results are known to be finite.
-        """
+    def _call(
+        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: np.dtype[Any], loss: bool, finishes: bool
+    ) -> _Call:
+        """Call the core: for finished gradients and Hessians, or for sums without the factors of the queries."""
+        core = native()
         dtype = precision(plan, spec, dtype)
-        work = Work.of(plan, scores, spec, dtype, lambda_sums, is_loss)
-        with Threads(self.n_threads) as threads:
-            finite = _sum_separable(work, threads) if spec.delta is None else _sum_ndcg(work, spec.delta, threads)
-        return work.first, work.second, finite
+        prepared = _prepare(plan)
+        powers, weighted = powers_of(plan, spec), plan.has_row_weights
+        with_lambda_sum = spec.normalize == "log" and not loss
+        first, second = (prepared.memory.array(plan.n_rows, dtype) for _ in range(2))
+        if plan.rows.size < plan.n_rows:  # the core only writes the rows that take part
+            first[:] = second[:] = 0.0
+        by_query = spec.normalize == "query"
+        if spec.delta is not None:
+            delta, phi_sum = _delta(plan, spec, dtype), np.zeros(plan.n_queries)
+        else:
+            delta, phi_sum = None, plan.sum_of_phi if by_query else np.zeros(plan.n_queries)
+        sums = Sums(first, second, np.zeros(plan.n_queries), phi_sum, np.zeros(plan.n_queries, dtype=np.uint8))
+        finite = core.add_logistic(
+            prepared.plan,
+            _fast_sum(dtype, powers, weighted, with_lambda_sum, loss),
+            delta,
+            scores=np.require(scores, scores.dtype if scores.dtype in (np.float32, np.float64) else np.float64, ["C", "A"]),
+            temperature=spec.temperature,
+            normalizer=CODES[spec.normalize] if finishes else CODES["none"],
+            hessian_scale=spec.hessian_scale,
+            counts_phi=by_query and spec.delta is not None,
+            query_weight=prepared.query_weight if finishes else None,
+            first=first,
+            second=second,
+            lambda_sums=sums.lambda_sum,
+            phi_sums=sums.phi_sum,
+            status=sums.status,
+            n_threads=self.n_threads or available_cores(),
+        )
+        return _Call(sums, finite)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """The results of a call of the core, and True if they are known to be finite."""
+
+    sums: Sums
+    finite: bool
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A plan as the core reads it, with the memory that its calls share."""
+
+    plan: Any
+    query_weight: Float64Array
+    memory: Memory
 
 
 @cached_per_plan
-def _without_query_weights(plan: Plan) -> Plan:
-    """Return the plan with query weights of 1."""
-    return replace(plan, query_weight=np.ones(plan.n_queries))
-
-
-def _sum_separable(work: Work, threads: Threads) -> bool:
-    """Sum all queries, with phi that is 1 or a difference of values. Return True if all results are finite."""
-    sizes = np.diff(work.plan.ptr)
-    large = sizes > LARGE
-    # ns. A row costs about the same in every query; small queries are summed pair by pair, which adds their pairs.
-    cost = np.where(large, 0.0, 4.0 * sizes + np.minimum(0.17 * work.plan.n_pairs, 60.0 * sizes))
-
-    def sum_small(queries: tuple[int, int]) -> bool:
-        return sum_queries(  # type: ignore[no-any-return]
-            *queries,
-            work.scores,
-            work.rows,
-            *work.query_arguments,
-            work.flow,
-            work.n_channels,
-            work.n_targets,
-            work.expansion,
-            work.first,
-            work.second,
-        )
-
-    return _run(work, sum_small, cost, large, sum_large, threads)
-
-
-def _sum_ndcg(work: Work, delta: DeltaNDCG, threads: Threads) -> bool:
-    """Sum all queries, with phi = |delta NDCG|. Return True if all results are finite."""
-    sizes = np.diff(work.plan.ptr)
-    ideal = work.plan.ideal_dcg(delta.truncation)
-    exchange = Exchange(
-        truncation=int(min(delta.truncation or sizes.max(initial=0), sizes.max(initial=0))),
-        base=SMALLEST_DISTANCE if delta.by_distance else 1.0,
-        slope=float(delta.by_distance),
-        per_ideal=np.divide(1.0, ideal, out=np.zeros_like(ideal), where=ideal > 0),
-        few=1 / np.log2(np.arange(4096) + 2.0),
+def _prepare(plan: Plan) -> _Prepared:
+    weighted = plan.has_row_weights
+    prepared = native().Plan(
+        plan.n_rows,
+        row=plan.rows,
+        ptr=plan.ptr,
+        run_begin=plan.run_begin,
+        run_end=plan.run_end,
+        winner_weight=np.array(plan.winner_weight) if weighted else None,
+        loser_weight=np.array(plan.loser_weight) if weighted else None,
+        value=plan.values,
     )
-    query_weight, _, lambda_sums, parameters = work.query_arguments
-    loss_table = table(len(work.expansion.terms), work.expansion.near, True)
-
-    def sum_some(queries: tuple[int, int]) -> bool:
-        return sum_queries_ndcg(  # type: ignore[no-any-return]
-            *queries,
-            work.scores,
-            work.rows,
-            query_weight,
-            exchange,
-            lambda_sums,
-            parameters,
-            work.flow,
-            (work.n_channels, work.n_targets),
-            flows(4, False, False, True),
-            (work.expansion, loss_table),
-            work.first,
-            work.second,
-        )
-
-    large = (sizes > LARGE) & (delta.truncation is None and not delta.by_distance)
-    cost = np.where(large, 0.0, 60.0 * sizes + np.minimum(0.4 * work.plan.n_pairs, 500.0 * sizes))
-
-    def sum_alone(work: Work, query: int, threads: Threads) -> bool:
-        return sum_large_ndcg(work, query, exchange, threads)
-
-    return _run(work, sum_some, cost, large, sum_alone, threads)
+    return _Prepared(prepared, np.array(plan.query_weight), Memory())
 
 
-def _run(
-    work: Work,
-    sum_some: Callable[[tuple[int, int]], bool],
-    cost: Float64Array,
-    large: NDArray[np.bool_],
-    sum_alone: Callable[[Work, int, Threads], bool],
-    threads: Threads,
-) -> bool:
-    """Sum all queries: the large ones, and those whose scores are spread wide, one at a time; the others in ranges.
-
-    ``sum_some`` sums a range of queries, and ``sum_alone`` one query on all threads. Return True if all results are
-    finite.
-    """
-    before = work.lambda_sums.copy()
-    finite = threads.run(sum_some, _query_ranges(cost, large, threads))
-    for query in np.flatnonzero(large | (work.lambda_sums == SPREAD)):
-        work.lambda_sums[query] = before[query]
-        finite.append(sum_alone(work, int(query), threads))
-    return all(finite)
+@cache
+def _fast_sum(dtype: np.dtype[Any], powers: int, weighted: bool, with_lambda_sum: bool, loss: bool) -> Any:
+    expansion = expansion_of(dtype, loss)
+    table = flows(powers, weighted, with_lambda_sum, loss)
+    n_channels, n_targets = count_channels(powers, weighted, with_lambda_sum)
+    return native().FastSum(
+        expansion.kernels.ravel(),
+        expansion.rising,
+        expansion.falling,
+        expansion.near,
+        expansion.is_loss,
+        table.ravel(),
+        n_channels,
+        n_targets,
+        powers,
+    )
 
 
-def _query_ranges(cost: Float64Array, large: NDArray[np.bool_], threads: Threads) -> list[tuple[int, int]]:
-    """Divide the queries that are not large into ranges [begin, end) of decreasing cost.
-
-    The cost decreases so that the threads end at about the same time.
-    """
-    if threads.n == 1 and not large.any():
-        return [(0, cost.size)]
-    total = np.concatenate(([0.0], np.cumsum(cost)))
-    n = min(threads.n, 1 + int(total[-1] / _PER_THREAD))
-    n_tasks = TASKS * n if total[-1] * (1 - 1 / n) > _WORTH_THREADS else 1
-    shares = 1 - np.linspace(1, 0, n_tasks + 1)[1:-1] ** 2
-    bounds = {0, cost.size, *np.searchsorted(total, shares * total[-1]).tolist()}
-    for query in np.flatnonzero(large).tolist():
-        bounds.update((query, query + 1))
-    return [(a, b) for a, b in pairwise(sorted(bounds)) if not large[a]]
+def _delta(plan: Plan, spec: PairSum, dtype: np.dtype[Any]) -> Any:
+    """Return what phi = |delta NDCG| depends on, as the core reads it."""
+    assert spec.delta is not None
+    longest = int(np.diff(plan.ptr).max(initial=0))
+    ideal = plan.ideal_dcg(spec.delta.truncation)
+    return native().DeltaNDCG(
+        min(spec.delta.truncation or longest, longest),
+        SMALLEST_DISTANCE if spec.delta.by_distance else 1.0,
+        float(spec.delta.by_distance),
+        np.divide(1.0, ideal, out=np.zeros_like(ideal), where=ideal > 0),
+        _FIRST_DISCOUNTS,
+        _fast_sum(dtype, 4, False, False, True),
+    )

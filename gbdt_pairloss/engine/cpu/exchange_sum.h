@@ -28,19 +28,15 @@ struct PlainExchanges {
   Columns<Real>& columns;
 
   struct Column {
-    Vector<Real> e, gain, discount;
+    Vector<Real> gain, discount;
   };
   using Row = Column;
   PAIRLOSS_INLINE Column column(int at) const {
-    using V = Vector<Real>;
-    return {load<V>(columns.e + at), load<V>(columns.value + at), load<V>(columns.discount + at)};
+    return {load<Vector<Real>>(columns.value + at), load<Vector<Real>>(columns.discount + at)};
   }
-  PAIRLOSS_INLINE Row row(int i) const {
-    return {splat(columns.e[i]), splat(columns.value[i]), splat(columns.discount[i])};
-  }
-  static PAIRLOSS_INLINE PairTerms<Vector<Real>> terms(const Row& row, const Column& column) {
-    const auto curve = pair_curve(row.e, column.e, exchange(row.gain - column.gain, row.discount - column.discount));
-    return {curve.r, curve.t, curve.r, curve.t, curve.r};
+  PAIRLOSS_INLINE Row row(int i) const { return {splat(columns.value[i]), splat(columns.discount[i])}; }
+  PAIRLOSS_INLINE Vector<Real> times_phi(const Vector<Real>& q, const Row& row, const Column& column) const {
+    return q * exchange(row.gain - column.gain, row.discount - column.discount);
   }
 };
 
@@ -51,29 +47,18 @@ struct WeightedExchanges {
   Columns<Real>& columns;
   Real base, slope;
 
-  struct Column {
-    Vector<Real> e, weight;
-    RankedRow<Vector<Real>> ranked;
-  };
+  using Column = RankedRow<Vector<Real>>;
   using Row = Column;
   PAIRLOSS_INLINE Column column(int at) const {
-    return {load<Vector<Real>>(columns.e + at), load<Vector<Real>>(columns.weight + at), ranked_column(at)};
-  }
-  PAIRLOSS_INLINE Row row(int i) const {
-    return {splat(columns.e[i]), splat(columns.row_weight[i]), ranked_row(i)};
-  }
-  PAIRLOSS_INLINE RankedRow<Vector<Real>> ranked_column(int at) const {
     using V = Vector<Real>;
     return {load<V>(columns.value + at), load<V>(columns.discount + at), load<V>(columns.top + at),
             load<V>(columns.place + at)};
   }
-  PAIRLOSS_INLINE RankedRow<Vector<Real>> ranked_row(int i) const {
+  PAIRLOSS_INLINE Row row(int i) const {
     return {splat(columns.value[i]), splat(columns.discount[i]), splat(columns.top[i]), splat(columns.place[i])};
   }
-  PAIRLOSS_INLINE PairTerms<Vector<Real>> terms(const Row& row, const Column& column) const {
-    const auto curve = pair_curve(row.e, column.e, exchange(row.ranked, column.ranked, base, slope));
-    const auto r = row.weight * curve.r, t = row.weight * curve.t;
-    return {column.weight * r, column.weight * t, r, t, curve.r};
+  PAIRLOSS_INLINE Vector<Real> times_phi(const Vector<Real>& q, const Row& row, const Column& column) const {
+    return q * exchange(row, column, base, slope);
   }
 };
 
@@ -100,6 +85,7 @@ struct ExchangeSum {
     prepare_exponentials(range, limits.low, limits.high, 1.0, Real(0), columns);
     fill(range);
     const bool plain = !rows.is_weighted() && exchange_of.top == nullptr && exchange_of.slope == 0;
+    if (!plain) weigh_exponentials(range.size(), columns);
     const double lambda_sum =
         plain ? sum_strips(PlainExchanges<Real>{columns}, range, rows)
               : sum_strips(weighted(), range, rows);
@@ -173,10 +159,10 @@ struct ExchangeSum {
           total.weight += weight;
         }
       } else {
-        const auto row = pairs.ranked_row(i);
+        const auto row = pairs.row(i);
         total = loss_of_row(i, start, n, columns, [&](int at) {
           const auto weight = load<Vector<Real>>(columns.weight + at);
-          return weight * exchange(row, pairs.ranked_column(at), pairs.base, pairs.slope);
+          return weight * exchange(row, pairs.column(at), pairs.base, pairs.slope);
         });
       }
       loss[first + i] += static_cast<Sum>(total.loss * columns.row_weight[i]);

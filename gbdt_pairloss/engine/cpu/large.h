@@ -222,7 +222,7 @@ class LargeQuery {
     });
     Coefficients starts;  // the coefficients that each subtree starts with
     double lambda_sum = pass_down_to_subtrees(expander, tree, subtrees, moments, starts);
-    if (ranking != nullptr) lambda_sum += sweep_above_subtrees(expander, tree, subtrees, moments, *ranking);
+    if (ranking != nullptr) lambda_sum += sweep_above(expander, nodes_above(subtrees), moments, *ranking);
 
     int longest = 0;
     for (const auto [begin, end] : subtrees) longest = std::max(longest, longest_leaf(tree, begin, end, rows));
@@ -267,7 +267,7 @@ class LargeQuery {
   }
 
   // The nodes above the subtrees, in preorder.
-  static std::vector<int> nodes_above(const std::vector<Node>& tree, const std::vector<Subtree>& subtrees) {
+  static std::vector<int> nodes_above(const std::vector<Subtree>& subtrees) {
     std::vector<int> nodes;
     int k = 0;
     for (const auto [begin, end] : subtrees) {
@@ -282,7 +282,7 @@ class LargeQuery {
                                const std::vector<Subtree>& subtrees, Coefficients& moments,
                                Coefficients& starts) const {
     const Panels& panels = expander.query().panels;
-    const std::vector<int> above = nodes_above(tree, subtrees);
+    const std::vector<int> above = nodes_above(subtrees);
     for (auto k = above.rbegin(); k != above.rend() && *k > 0; ++k) expander.add_children(*k, moments);
     const std::size_t size = expander.size_of_sums(panels);
     const int n_targets = expander.sum().n_targets;
@@ -311,15 +311,14 @@ class LargeQuery {
   }
 
   // Sweep the nodes above the subtrees that separate labels, level by level, and divide their rankings.
-  double sweep_above_subtrees(const Expander<kTerms>& expander, const std::vector<Node>& tree,
-                              const std::vector<Subtree>& subtrees, const Coefficients& moments,
-                              const Ranking& ranking) {
+  double sweep_above(const Expander<kTerms>& expander, const std::vector<int>& nodes, const Coefficients& moments,
+                     const Ranking& ranking) {
     struct Part {
       int begin, end, node, n_left;
       double lambda_sum;
     };
     std::vector<std::vector<int>> levels;
-    for (const int k : nodes_above(tree, subtrees)) {
+    for (const int k : nodes) {
       if (expander.node(expander.node(k).left).side < 0) continue;
       const std::size_t depth = static_cast<std::size_t>(expander.node(k).depth);
       if (levels.size() <= depth) levels.resize(depth + 1);

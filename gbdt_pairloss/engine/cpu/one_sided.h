@@ -105,6 +105,7 @@ class Sweep {
       double image[2 * kTerms] = {};
       add_translated<kTerms>(matrices[other], combined, 1, image);
       double sum_first = 0, sum_second = 0;
+#pragma omp simd reduction(+ : sum_first, sum_second)
       for (int k = 0; k < kTerms; ++k) {
         sum_first += image[k] * polynomials[k];
         sum_second += image[k + kTerms] * polynomials[k];

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <immintrin.h>
+#include "../core/pair_curve.h"
 
 #define PAIRLOSS_INLINE inline __attribute__((always_inline))
 
@@ -73,24 +75,64 @@ PAIRLOSS_INLINE Integers<Real> lane_numbers() {
   return lanes;
 }
 
-// A vector of half as many numbers.
-template <class Real, int kBytes>
-struct HalfOf {
-  typedef Real Type __attribute__((vector_size(kBytes / 2)));
-};
-
-// The sum of the lanes, halving the vector: in a fixed order.
-template <class Real, int kBytes = kVectorBytes, class V>
-PAIRLOSS_INLINE Real sum_of_lanes(const V& v) {
-  if constexpr (kBytes == 2 * sizeof(Real)) {
-    return v[0] + v[1];
+// A vector of half as many numbers: the sums of the lower and the upper half. By shuffles, because a vector whose address
+// is taken would not stay in a register.
+template <class V>
+PAIRLOSS_INLINE auto halved(V v) {
+  constexpr int n = sizeof(v) / sizeof(v[0]);
+  if constexpr (n == 4) {
+    return __builtin_shufflevector(v, v, 0, 1) + __builtin_shufflevector(v, v, 2, 3);
+  } else if constexpr (n == 8) {
+    return __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
   } else {
-    using Half = typename HalfOf<Real, kBytes>::Type;
-    Half low, high;
-    std::memcpy(&low, &v, sizeof low);
-    std::memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
-    return sum_of_lanes<Real, kBytes / 2>(Half(low + high));
+    return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+           __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
   }
 }
+
+// The sum of the lanes, halving the vector: in a fixed order.
+template <class V>
+PAIRLOSS_INLINE auto sum_of_lanes(V v) {
+  if constexpr (sizeof(v) == 2 * sizeof(v[0])) {
+    return v[0] + v[1];
+  } else {
+    return sum_of_lanes(halved(v));
+  }
+}
+
+// The sums of the lanes of four vectors, as one vector.
+template <class V>
+PAIRLOSS_INLINE auto sums_of_lanes(V a, V b, V c, V d) {
+  constexpr int n = sizeof(a) / sizeof(a[0]);
+  if constexpr (n > 4) {
+    return sums_of_lanes(halved(a), halved(b), halved(c), halved(d));
+  } else if constexpr (n == 4) {
+    const V ab = __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
+    const V cd = __builtin_shufflevector(c, d, 0, 2, 4, 6) + __builtin_shufflevector(c, d, 1, 3, 5, 7);
+    return __builtin_shufflevector(ab, cd, 0, 2, 4, 6) + __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
+  } else {
+    const V ab = __builtin_shufflevector(a, b, 0, 2) + __builtin_shufflevector(a, b, 1, 3);
+    const V cd = __builtin_shufflevector(c, d, 0, 2) + __builtin_shufflevector(c, d, 1, 3);
+    return __builtin_shufflevector(ab, cd, 0, 1, 2, 3);
+  }
+}
+
+#if defined(__AVX512F__)
+template <>
+struct Reciprocal<Vector<float>> {
+  static PAIRLOSS_INLINE Vector<float> of(Vector<float> x) {
+    const Vector<float> guess = _mm512_rcp14_ps(x);
+    return guess * (2 - x * guess);
+  }
+};
+#elif defined(__AVX__)
+template <>
+struct Reciprocal<Vector<float>> {
+  static PAIRLOSS_INLINE Vector<float> of(Vector<float> x) {
+    const Vector<float> guess = _mm256_rcp_ps(x);
+    return guess * (2 - x * guess);
+  }
+};
+#endif
 
 }  // namespace pairloss

@@ -270,6 +270,7 @@ class Expander {
         const double* own = moments.at(k, flow.dual);
         double total = 0;
         for (int panel = 0; panel < panels.n; ++panel) {
+#pragma omp simd reduction(+ : total)
           for (int l = 0; l < kTerms; ++l) total += translated[panel * 2 * kTerms + l] * own[panel * kTerms + l];
         }
         lambda_sum += flow.dual_sign * total;
