@@ -137,7 +137,7 @@ def draw_objective(rng):
         "item_weight": pick(rng, ["winner", "both"]),
         "hessian_scale": pick(rng, [1.0, 2.0]),
     }
-    if kind is BPR and not ranked and rng.random() < 0.5:
+    if kind is BPR and parameters["pair_weight"] == "uniform" and rng.random() < 0.7:
         parameters |= {"negatives": pick(rng, [1, 3]), "random_state": 0}
     return kind(**parameters)
 
