@@ -98,10 +98,12 @@ class Case:
     @property
     def is_compared(self) -> bool:
         """Whether the definition supports the sum, and the engine promises its bounds for these scores."""
-        if max(self.arguments["group"], default=0) > COMPARED or getattr(self.objective, "negatives", "all") != "all":
+        if self.y.size == 0 or max(self.arguments["group"]) > COMPARED:
             return False
         name = self.objective.pair_loss.name
-        return "pairs" not in self.arguments and (self.kinds["scores"] in TAME or name == "logistic")
+        if "pairs" in self.arguments or getattr(self.objective, "negatives", "all") != "all":
+            return False
+        return self.kinds["scores"] in TAME or name == "logistic"
 
     def __str__(self) -> str:
         listed = ", ".join(f"{name}: {kind}" for name, kind in self.kinds.items())
