@@ -1,8 +1,9 @@
 // The extension module: one function per file of loops binds what Python calls.
-#include <nanobind/nanobind.h>
-
 #include "module.h"
 
+#include <nanobind/nanobind.h>
+
 NB_MODULE(PAIRLOSS_MODULE, module) {
+  module.attr("level") = PAIRLOSS_LEVEL;  // of the instruction set that this module was compiled for
   pairloss::bind_logistic(module);
 }
