@@ -5,4 +5,5 @@
 
 NB_MODULE(PAIRLOSS_MODULE, module) {
   pairloss::bind_logistic(module);
+  pairloss::bind_metrics(module);
 }
