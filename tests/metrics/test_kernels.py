@@ -15,10 +15,8 @@ SIZES = {
     "no query": [],
     "only an empty query": [0],
     "one row": [1],
-    "one query": [17],
-    "empty queries": [0, 3, 0, 0, 9, 0],
-    "lengths where the sort changes": [7, 8, 9, 16, 17, 33, 64, 65, 129],
-    "many queries": np.arange(5000) % 7,
+    "empty queries, and lengths where the sort changes": [0, 3, 0, 0, 7, 8, 9, 16, 17, 33, 64, 65, 129, 0],
+    "many queries": np.arange(1000) % 7,
     "a large query": [3, 40_001],
 }
 
@@ -92,15 +90,15 @@ def test_rows_are_gathered(compiled, rng, sizes) -> None:
     same(compiled.gather_queries(codes, ptr), _definition.gather_queries(codes, ptr), exact=True)
 
 
-@pytest.mark.parametrize("name", ["average_precision", "reciprocal_rank", "expected_hits", "hit_rate"])
 @every_label
 @every_ranking
 @every_size
-def test_metrics_of_binary_relevance(compiled, rng, sizes, scores, labels, name) -> None:
+def test_metrics_of_binary_relevance(compiled, rng, sizes, scores, labels) -> None:
     ranking, _ = ranked(_definition, sizes, scores(rng, sum(sizes)))
     hit = labels(rng, sum(sizes)) >= 1
-    for k in K:
-        same(getattr(compiled, name)(ranking, hit, k), getattr(_definition, name)(ranking, hit, k))
+    for name in ("average_precision", "reciprocal_rank", "expected_hits", "hit_rate"):
+        for k in K:
+            same(getattr(compiled, name)(ranking, hit, k), getattr(_definition, name)(ranking, hit, k))
 
 
 @every_label
