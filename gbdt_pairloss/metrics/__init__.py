@@ -33,7 +33,7 @@ Metrics by name
 
 # To add a metric: write its kernel, (data, scores, **options) -> one value per query, and below it the public function
 # under @register (see _binary.py), then list the function here. The kernel ranks the rows (_ranking.py) and passes them
-# to a compiled loop (_kernels.py) or to NumPy.
+# to a compiled loop (engine/cpu/metrics.cpp), whose definition in NumPy is in _definition.py, or to NumPy alone.
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ranking._data import RankingData
 from ..ranking._validation import Float64Array
-from ._ranking import compiled, rank_rows, ranks_within, ratio, rows_per_query
+from ._ranking import kernels, rank_rows, ranks_within, ratio, rows_per_query
 from ._registry import evaluate, register
 from ._relevance import relevant_rows
 
@@ -23,26 +23,26 @@ def _kernel_arguments(data: RankingData, scores: Any, k: int | None, relevant: f
 
 
 def _average_precision(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    return ratio(*compiled().average_precision(*_kernel_arguments(data, scores, k, relevant, ties)))
+    return ratio(*kernels().average_precision(*_kernel_arguments(data, scores, k, relevant, ties)))
 
 
 def _reciprocal_rank(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    values: Float64Array = compiled().reciprocal_rank(*_kernel_arguments(data, scores, k, relevant, ties))
+    values: Float64Array = kernels().reciprocal_rank(*_kernel_arguments(data, scores, k, relevant, ties))
     return values
 
 
 def _precision(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    hits, in_query = compiled().expected_hits(*_kernel_arguments(data, scores, k, relevant, ties))
+    hits, in_query = kernels().expected_hits(*_kernel_arguments(data, scores, k, relevant, ties))
     length = rows_per_query(data) if k is None else k
     return ratio(hits, np.where(in_query > 0, length, 0))
 
 
 def _recall(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    return ratio(*compiled().expected_hits(*_kernel_arguments(data, scores, k, relevant, ties)))
+    return ratio(*kernels().expected_hits(*_kernel_arguments(data, scores, k, relevant, ties)))
 
 
 def _hit_rate(data: RankingData, scores: Any, *, k: int | None, relevant: float, ties: str) -> Float64Array:
-    values: Float64Array = compiled().hit_rate(*_kernel_arguments(data, scores, k, relevant, ties))
+    values: Float64Array = kernels().hit_rate(*_kernel_arguments(data, scores, k, relevant, ties))
     return values
 
 

@@ -10,7 +10,7 @@ from ..ranking._data import RankingData
 from ..ranking._gains import GAINS, gains_of
 from ..ranking._validation import Float64Array
 from ._device import dcg_on_device
-from ._ranking import compiled, rank_rows, ranks_within, ratio, rows_per_query
+from ._ranking import kernels, rank_rows, ranks_within, ratio, rows_per_query
 from ._registry import evaluate, register
 
 # Adding a gain of 1 to a number above 2**53 is lost in float64.
@@ -54,7 +54,7 @@ def _ndcg(data: RankingData, scores: Any, *, k: int | None, gain: str, ties: str
     by_score, by_gain = rank_rows(data, scores, ties), rank_rows(data, gains, "order")
     longest = int(rows_per_query(data).max(initial=0))
     discount = 1.0 / np.log2(np.arange(2, 2 + (longest if k is None else min(k, longest))))
-    achieved, ideal = (compiled().dcg(ranking, gains[ranking.row], discount) for ranking in (by_score, by_gain))
+    achieved, ideal = (kernels().dcg(ranking, gains[ranking.row], discount) for ranking in (by_score, by_gain))
     return np.minimum(ratio(achieved, ideal), 1.0)  # rounding may give one ulp more than 1
 
 
@@ -74,7 +74,7 @@ def _err(data: RankingData, scores: Any, *, k: int | None, max_label: float | No
         raise ValueError(f"max_label is {max_label}; it must be at most {_LARGEST_EXPONENT}")
     ranking = rank_rows(data, scores, "order")
     stop = gains_of(labels[ranking.row], "exp2") * np.exp2(-max_label)
-    values: Float64Array = compiled().err(ranking, stop, ranks_within(k, ranking))
+    values: Float64Array = kernels().err(ranking, stop, ranks_within(k, ranking))
     return values
 
 

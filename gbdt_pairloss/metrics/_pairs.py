@@ -11,7 +11,7 @@ from ..ranking._data import RankingData
 from ..ranking._pairs import Pairs
 from ..ranking._validation import Float64Array
 from ._device import pairs_on_device
-from ._ranking import compiled, rank_rows, ratio
+from ._ranking import kernels, rank_rows, ratio
 from ._registry import evaluate, register
 from ._relevance import relevant_rows
 
@@ -21,7 +21,7 @@ _TIES = ("average", "wrong")
 def _share_of_label_pairs(data: RankingData, labels: NDArray[Any], scores: Any, ties: str) -> Float64Array:
     """Return, for each query, the share of the pairs of different labels whose winner has the larger score."""
     ranking = rank_rows(data, scores)
-    right, tied, pairs = compiled().compare_pairs(ranking, labels[ranking.row].astype(np.float64, copy=False))
+    right, tied, pairs = kernels().compare_pairs(ranking, labels[ranking.row].astype(np.float64, copy=False))
     return ratio(right + (0.5 * tied if ties == "average" else 0.0), pairs)
 
 
@@ -54,7 +54,7 @@ def _auc(data: RankingData, scores: Any, *, relevant: float, ties: str) -> Float
 
 def _spearman(data: RankingData, scores: Any) -> Float64Array:
     by_label, by_score = rank_rows(data, data.labels), rank_rows(data, scores)
-    values: Float64Array = compiled().rank_correlation(by_label, by_score, data.groups.n_rows)
+    values: Float64Array = kernels().rank_correlation(by_label, by_score, data.groups.n_rows)
     return values
 
 

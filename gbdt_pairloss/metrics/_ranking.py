@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.cpu.native import native
 from ..ranking._data import RankingData
 from ..ranking._groups import IntArray
 from ..ranking._validation import Float64Array
-
-
-class Ranking(NamedTuple):
-    """The rows that take part, query by query and best first, in runs of equally scored rows.
-
-    A position is an index into ``row``. A run is a stretch of positions whose rows have equal scores.
-
-    Attributes
-    ----------
-    row : int64 array of shape (n,)
-        Number of the caller's row at each position.
-    ptr : int64 array of shape (n_queries + 1,)
-        The first position of each query, and ``n`` at the end.
-    run_ptr : int64 array of shape (n_runs + 1,)
-        The first position of each run, and ``n`` at the end.
-    first_run : int64 array of shape (n_queries + 1,)
-        The first run of each query, and ``n_runs`` at the end.
-    """
-
-    row: IntArray
-    ptr: IntArray
-    run_ptr: IntArray
-    first_run: IntArray
+from . import _definition
+from ._definition import Ranking
 
 
 def rank_rows(data: RankingData, key: NDArray[Any], ties: str = "average") -> Ranking:
@@ -46,9 +26,9 @@ def rank_rows(data: RankingData, key: NDArray[Any], ties: str = "average") -> Ra
     sizes = rows_per_query(data)
     ptr = np.concatenate(([0], np.cumsum(sizes)))
     if not groups.contiguous:
-        row = row[compiled().gather_queries(groups.codes[row], ptr)]
+        row = row[kernels().gather_queries(groups.codes[row], ptr)]
     ranked_key = key[row].astype(np.float64, copy=False)
-    runs = compiled().sort_queries(ptr, int(sizes.max(initial=0)), ranked_key, row, ties != "order")
+    runs = kernels().sort_queries(ptr, ranked_key, row, ties != "order")
     return Ranking(row, ptr, *runs)
 
 
@@ -72,8 +52,7 @@ def ranks_within(k: int | None, ranking: Ranking) -> int:
     return n if k is None else min(int(k), n)
 
 
-def compiled() -> Any:
-    """Return the module of compiled kernels, imported on first use: importing the package does not import Numba."""
-    from . import _kernels
-
-    return _kernels
+def kernels() -> Any:
+    """Return the module of compiled kernels or, if the package is installed without them, their definition in NumPy."""
+    module = native()
+    return _definition if module is None else module.metrics

@@ -15,7 +15,6 @@ PACKAGE = Path(gbdt_pairloss.__file__).parent
 
 #: The Numba kernels and the modules around them are checked neither for first lines nor for phrases.
 KERNELS = {path for path in (PACKAGE / "engine" / "cpu").glob("*.py") if path.stem not in ("__init__", "engine")}
-KERNELS |= {PACKAGE / "metrics" / "_kernels.py", PACKAGE / "metrics" / "_sort.py"}
 MODULES = sorted(set(PACKAGE.rglob("*.py")) - KERNELS)
 
 #: A first line is a verb in the imperative or a noun phrase, not a clause that begins with one of these words.

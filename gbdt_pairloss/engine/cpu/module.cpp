@@ -6,4 +6,5 @@
 NB_MODULE(PAIRLOSS_MODULE, module) {
   module.attr("level") = PAIRLOSS_LEVEL;  // of the instruction set that this module was compiled for
   pairloss::bind_logistic(module);
+  pairloss::bind_metrics(module);
 }

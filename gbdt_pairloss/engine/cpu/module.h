@@ -6,5 +6,6 @@
 namespace pairloss {
 
 void bind_logistic(nanobind::module_& module);
+void bind_metrics(nanobind::module_& module);
 
 }  // namespace pairloss
