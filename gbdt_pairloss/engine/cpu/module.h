@@ -6,5 +6,7 @@
 namespace pairloss {
 
 void bind_logistic(nanobind::module_& module);
+void bind_pair_slopes(nanobind::module_& module);
+void bind_pairs(nanobind::module_& module);
 
 }  // namespace pairloss
