@@ -7,4 +7,5 @@ NB_MODULE(PAIRLOSS_MODULE, module) {
   pairloss::bind_logistic(module);
   pairloss::bind_pair_slopes(module);
   pairloss::bind_pairs(module);
+  pairloss::bind_separable(module);
 }
