@@ -51,15 +51,13 @@ PAIRLOSS_CORE std::int64_t drawn_loser(const DrawRange& range, std::uint64_t has
   const double base = range.total[range.begin];
   const double share = (static_cast<double>(which) + uniform) / static_cast<double>(n);
   const double target = base + (range.total[range.end] - base) * share;
-  // The last position with no more than the target before it.
-  std::int64_t low = range.begin, high = range.end - 1;
-  while (low < high) {
-    const std::int64_t middle = (low + high + 1) / 2;
-    if (range.total[middle] <= target) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
+  // The last position with no more than the target before it. No branch depends on the comparison, which no processor
+  // could predict.
+  std::int64_t low = range.begin;
+  for (std::int64_t size = range.end - range.begin; size > 1;) {
+    const std::int64_t half = size / 2;
+    low += range.total[low + half] <= target ? half : 0;
+    size -= half;
   }
   // Rounding may lead to a position of weight 0 at the end.
   while (low > range.begin && range.weight[low] == 0.0) --low;

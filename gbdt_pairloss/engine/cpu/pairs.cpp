@@ -81,11 +81,13 @@ class Draws {
   void draw(std::uint64_t hash, std::int64_t first, In<std::int64_t> winner, In<std::int64_t> end,
             Out<std::int64_t> loser) const {
     const std::int64_t n_draws = static_cast<std::int64_t>(winner.size());
+    std::int64_t which = first % n_;
     for (std::int64_t k = 0; k < n_draws; ++k) {
       const std::int64_t i = winner.data()[k];
       const DrawRange range{static_cast<std::int64_t>(run_end_.data()[i]), end.data()[k], weight_.data(),
                             total_.data()};
-      loser.data()[k] = drawn_loser(range, hash, static_cast<std::int64_t>(rows_.data()[i]), (first + k) % n_, n_);
+      loser.data()[k] = drawn_loser(range, hash, static_cast<std::int64_t>(rows_.data()[i]), which, n_);
+      which = which + 1 == n_ ? 0 : which + 1;
     }
   }
 
