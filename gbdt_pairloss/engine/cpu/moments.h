@@ -11,6 +11,7 @@
 #include <limits>
 #include <vector>
 
+#include "exponential.h"
 #include "rows.h"
 #include "threads.h"
 
@@ -64,9 +65,10 @@ double walk_steps(const Walk& walk, int begin, int end, State state, State entry
 }
 
 // Walk all rows: call use(position, state, total) for each with the state of the rows that it forms pairs with, which
-// add(position, state) makes. Returns the sum of the totals. The chunks and their order do not depend on the threads.
-template <bool kUp, class State, class Add, class Use>
-double walk_rows(const Rows& rows, Team& team, const Add& add, const Use& use) {
+// add(position, state) makes. sum_of(begin, end) is the state of a range of positions. Returns the sum of the totals.
+// The chunks and their order do not depend on the threads.
+template <bool kUp, class State, class Add, class SumOf, class Use>
+double walk_rows(const Rows& rows, Team& team, const Add& add, const SumOf& sum_of, const Use& use) {
   const Walk<kUp> walk{rows};
   if (rows.n <= kShared) return walk_steps(walk, 0, rows.n, State{}, State{}, add, use);
   struct Chunk {
@@ -83,12 +85,12 @@ double walk_rows(const Rows& rows, Team& team, const Add& add, const Use& use) {
   team.run(n_chunks, [&](std::int64_t k) {
     Chunk& chunk = chunks[static_cast<std::size_t>(k)];
     const int last_run = chunk.end < rows.n ? walk.run_first(chunk.end) : chunk.end;
-    State sum{};
     const int middle = std::min(std::max(last_run, chunk.begin), chunk.end);
-    for (int t = chunk.begin; t < middle; ++t) add(walk.position(t), sum);
-    chunk.before_run = sum;
-    for (int t = middle; t < chunk.end; ++t) add(walk.position(t), sum);
-    chunk.own = sum;
+    const auto sum_of_steps = [&](int begin, int end) {
+      return kUp ? sum_of(begin, end) : sum_of(rows.n - end, rows.n - begin);
+    };
+    chunk.own = chunk.before_run = sum_of_steps(chunk.begin, middle);
+    chunk.own.merge(sum_of_steps(middle, chunk.end));
   });
   for (std::size_t k = 1; k < chunks.size(); ++k) {
     const Chunk& last = chunks[k - 1];
@@ -111,6 +113,17 @@ double walk_rows(const Rows& rows, Team& team, const Add& add, const Use& use) {
   double total = 0.0;
   for (const Chunk& chunk : chunks) total += chunk.total;
   return total;
+}
+
+// The same, with sums of ranges that are made by `add`.
+template <bool kUp, class State, class Add, class Use>
+double walk_rows(const Rows& rows, Team& team, const Add& add, const Use& use) {
+  const auto sum_of = [&](int begin, int end) {
+    State sum{};
+    for (int p = begin; p < end; ++p) add(p, sum);
+    return sum;
+  };
+  return walk_rows<kUp, State>(rows, team, add, sum_of, use);
 }
 
 // The moments of weights, and of weights times values, in powers of the scores.
@@ -212,6 +225,27 @@ struct Exponentials {
     value += e * own_value;
   }
 
+  // The sum over the positions [begin, end), in units of its largest term: terms that are too small for these units do
+  // not matter to it.
+  template <class Weight, class Value>
+  static Exponentials of_range(int begin, int end, const double* x, const Weight& weight_of, const Value& value_of) {
+    Exponentials sum;
+    for (int p = begin; p < end; ++p) {
+      if (weight_of(p) > 0) sum.unit = larger(sum.unit, kSign * x[p]);
+    }
+    if (std::isinf(sum.unit)) return sum;
+    double weight = 0.0, value = 0.0;
+#pragma omp simd reduction(+ : weight, value)
+    for (int p = begin; p < end; ++p) {
+      const double e = weight_of(p) * exponential_of(larger(smaller(kSign * x[p] - sum.unit, 0.0), -kLargestExponent));
+      weight += e;
+      value += e * value_of(p);
+    }
+    sum.weight = weight;
+    sum.value = value;
+    return sum;
+  }
+
   void merge(const Exponentials& other) {
     if (other.weight == 0) return;
     raise(other.unit);
@@ -242,8 +276,11 @@ struct Exponential {
   template <class Use>
   double walk_losers(const Use& use) const {
     using State = Exponentials<1>;
+    const auto weight = [&](int j) { return charges.loser(j); };
+    const auto value = [&](int j) { return charges.down(j); };
     return walk_rows<false, State>(
-        rows, team, [&](int j, State& below) { below.add(charges.loser(j), charges.down(j), x[j]); },
+        rows, team, [&](int j, State& below) { below.add(weight(j), value(j), x[j]); },
+        [&](int begin, int end) { return State::of_range(begin, end, x, weight, value); },
         [&](int i, const State& below, double& total) {
           const double phi = charges.up(i) * below.weight - below.value;
           const bool counts = charges.winner(i) > 0 && phi > 0;
@@ -263,8 +300,11 @@ struct Exponential {
       second[i] = value;
     });
     using State = Exponentials<-1>;
+    const auto weight = [&](int i) { return charges.winner(i); };
+    const auto value = [&](int i) { return charges.up(i); };
     walk_rows<true, State>(
-        rows, team, [&](int i, State& above) { above.add(charges.winner(i), charges.up(i), x[i]); },
+        rows, team, [&](int i, State& above) { above.add(weight(i), value(i), x[i]); },
+        [&](int begin, int end) { return State::of_range(begin, end, x, weight, value); },
         [&](int j, const State& above, double&) {
           const double phi = above.value - charges.down(j) * above.weight;
           if (!(charges.loser(j) > 0 && phi > 0)) return;
