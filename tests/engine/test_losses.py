@@ -194,3 +194,24 @@ def test_row_numbers_of_64_bits_change_no_bit(objective) -> None:
             select_cpu_engine(1, wide, spec).sums(wide, s, spec, np.float64, loss=loss), expected, strict=True
         ):
             np.testing.assert_array_equal(array, exact)
+
+
+@pytest.mark.parametrize("n", [3000, 100_000])
+def test_the_exponential_loss_of_scores_that_span_hundreds_of_temperatures(n) -> None:
+    """Sums of e^score would leave the range of float64; the losses do not."""
+    rng = np.random.default_rng(7)
+    y, s = np.zeros(n), rng.uniform(-700, 0, n)
+    winners = rng.choice(n, 50, replace=False)
+    y[winners] = rng.uniform(1, 3, 50)
+    s[winners] = rng.uniform(0, 700, 50)
+    weight = rng.random(n)
+    objective = clone(LOSSES["exponential"][0]).set_params(normalize="log", temperature=1.0)
+    plan, spec = plan_of(objective, y, s, loser_weight=weight), spec_of(objective)
+    sums, losses = sums_by_thread(plan, s, spec)
+    d = s[winners][:, None] - s
+    loss = np.where(y[winners][:, None] > y, np.exp(-np.where(y[winners][:, None] > y, d, 0.0)), 0.0)
+    expected = (loss * weight).sum(axis=0)
+    expected[winners] -= (loss * weight).sum(axis=1)
+    np.testing.assert_allclose(sums.first, expected, rtol=1e-9, atol=0)
+    np.testing.assert_allclose(losses.first[winners], (loss * weight).sum(axis=1), rtol=1e-11)
+    assert sums.lambda_sum[0] == pytest.approx(loss.sum(), rel=1e-11)

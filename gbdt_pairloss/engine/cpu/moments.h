@@ -320,4 +320,63 @@ struct Exponential {
   }
 };
 
+// Places up to this magnitude need no units: e^place and the products of two stay far from float64's limits.
+constexpr double kNarrow = 100.0;
+
+// The exponential loss where no place is beyond kNarrow: `e` and `inverse` are e^x and e^-x.
+template <class Charges>
+struct NarrowExponential {
+  const Rows& rows;
+  const Charges charges;
+  const double *e, *inverse;
+  Team& team;
+
+  // Call use(i, loss) with the loss of each winner; returns the sum of the losses.
+  template <class Use>
+  double walk_losers(const Use& use) const {
+    return walk_rows<false, Moments>(
+        rows, team,
+        [&](int j, Moments& below) {
+          const double weight = charges.loser(j) * e[j];
+          below.weight += weight;
+          if constexpr (Charges::kHasValues) below.value += weight * charges.down(j);
+        },
+        [&](int i, const Moments& below, double& total) {
+          const double phi = std::max(charges.up(i) * below.weight - below.value, 0.0);
+          const double value = charges.winner(i) * (phi * inverse[i]);
+          total += value;
+          use(i, value);
+        });
+  }
+
+  double total() const {
+    return walk_losers([](int, double) {});
+  }
+
+  double slopes(double* first, double* second) const {
+    const double total = walk_losers([&](int i, double value) {
+      first[i] = -value;
+      second[i] = value;
+    });
+    walk_rows<true, Moments>(
+        rows, team,
+        [&](int i, Moments& above) {
+          const double weight = charges.winner(i) * inverse[i];
+          above.weight += weight;
+          above.value += weight * charges.up(i);
+        },
+        [&](int j, const Moments& above, double&) {
+          const double phi = std::max(above.value - charges.down(j) * above.weight, 0.0);
+          const double value = charges.loser(j) * (phi * e[j]);
+          first[j] += value;
+          second[j] += value;
+        });
+    return total;
+  }
+
+  void losses(double* loss) const {
+    walk_losers([&](int i, double value) { loss[i] = value; });
+  }
+};
+
 }  // namespace pairloss

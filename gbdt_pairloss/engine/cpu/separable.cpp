@@ -6,6 +6,7 @@
 #include <nanobind/stl/optional.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -46,11 +47,12 @@ struct Call {
 
 // The memory of a task: for the scores of a query and its sums, by position.
 struct Workspace {
-  Buffer<double> scores, places, first, second;
+  Buffer<double> scores, places, inverse, first, second;
   RankedRows ranked;
 
   void reserve(int n) {
-    for (Buffer<double>* buffer : {&scores, &places, &first, &second}) buffer->reserve(static_cast<std::size_t>(n));
+    for (Buffer<double>* buffer : {&scores, &places, &inverse, &first, &second})
+      buffer->reserve(static_cast<std::size_t>(n));
   }
 };
 
@@ -76,6 +78,7 @@ class Query {
  private:
   double* scores() const { return workspace_.scores.get(); }
   double* places() const { return workspace_.places.get(); }
+  double* inverse() const { return workspace_.inverse.get(); }
   double* first() const { return workspace_.first.get(); }
   double* second() const { return workspace_.second.get(); }
 
@@ -96,10 +99,12 @@ class Query {
     for_rows([&](int begin, int end) {
       with_row_numbers(call_.plan.row, at, [&](const auto* row) {
         with_scores(call_.scores, [&](const auto* score) {
-          double mean = 0.0;  // of scores whose sum may be beyond float64
+          // Of scores whose sum may be beyond float64.
+          double mean = 0.0;
+          const double share = 1.0 / rows_.n;
           for (int k = begin; k < end; ++k) {
             scores()[k] = static_cast<double>(score[row[k]]);
-            mean += scores()[k] / rows_.n;
+            mean += scores()[k] * share;
           }
           means[static_cast<std::size_t>(begin / kWalkChunk)] = mean;
         });
@@ -150,13 +155,40 @@ class Query {
         lambda_sum = 2.0 * std::max(2.0 * inside - total, 0.0);
       }
     } else {
-      const Exponential<Own> exponential{rows_, Own(rows_), places(), team_};
-      lambda_sum = sum_walk(exponential);
-      if (kWeighted && call_.lambda_sums != nullptr) {
-        lambda_sum = Exponential<Charges<false, kValued>>{plain, plain_charges, places(), team_}.total();
-      }
+      lambda_sum = is_narrow() ? sum_exponential<Own>(plain,
+                                                      [&](const Rows& rows, auto charges) {
+                                                        return NarrowExponential<decltype(charges)>{
+                                                            rows, charges, places(), inverse(), team_};
+                                                      })
+                               : sum_exponential<Own>(plain, [&](const Rows& rows, auto charges) {
+                                   return Exponential<decltype(charges)>{rows, charges, places(), team_};
+                                 });
     }
     if (call_.lambda_sums != nullptr) call_.lambda_sums[query_] = lambda_sum / call_.temperature;
+  }
+
+  // Whether no place is beyond kNarrow. If so, the places become their exponentials.
+  bool is_narrow() {
+    for (int k = 0; k < rows_.n; ++k) {
+      if (!(std::abs(places()[k]) <= kNarrow)) return false;
+    }
+    double *const e = places(), *const inverse_e = inverse();
+    for_rows([&](int begin, int end) {
+#pragma omp simd
+      for (int k = begin; k < end; ++k) {
+        e[k] = exponential_of(e[k]);
+        inverse_e[k] = 1.0 / e[k];
+      }
+    });
+    return true;
+  }
+
+  // `make(rows, charges)` is the exponential loss of rows.
+  template <class Own, class Make>
+  double sum_exponential(const Rows& plain, const Make& make) {
+    const double lambda_sum = sum_walk(make(rows_, Own(rows_)));
+    if (!Own::kHasWeights || call_.lambda_sums == nullptr) return lambda_sum;
+    return make(plain, Charges<false, Own::kHasValues>(plain)).total();
   }
 
   template <class Walked>
