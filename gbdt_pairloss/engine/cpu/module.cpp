@@ -1,7 +1,7 @@
 // The extension module: one function per file of loops binds what Python calls.
-#include <nanobind/nanobind.h>
-
 #include "module.h"
+
+#include <nanobind/nanobind.h>
 
 NB_MODULE(PAIRLOSS_MODULE, module) {
   pairloss::bind_logistic(module);
