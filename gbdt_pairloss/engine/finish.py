@@ -23,8 +23,10 @@ def finish(plan: Plan, sums: Sums, spec: PairSum, dtype: Any) -> tuple[NDArray[A
     divisors = sums.lambda_sum if spec.normalize == "log" else sums.phi_sum
     factor = np.zeros(plan.n_rows)
     factor[plan.rows] = np.repeat(query_factors(plan, divisors, spec), np.diff(plan.ptr))
+    result = np.empty(plan.n_rows, dtype), np.empty(plan.n_rows, dtype)
     with np.errstate(over="ignore", invalid="ignore"):  # check_range raises the error
-        result = (sums.first * factor).astype(dtype), (sums.second * factor).astype(dtype)
+        for values, out in zip((sums.first, sums.second), result, strict=True):
+            np.multiply(values, factor, out=out, casting="same_kind")
     check_range(*result)
     return result
 

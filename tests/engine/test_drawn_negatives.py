@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from _support.engines import plan_of, spec_of
 from _support.interactions import Users
 from scipy.stats import chi2
 
 from gbdt_pairloss import BPR
+from gbdt_pairloss.engine.cpu.pair_by_pair import _pair_source
+from gbdt_pairloss.engine.listed_pairs import listed_pairs
+from gbdt_pairloss.engine.spec import Negatives
 
 
 @pytest.fixture
@@ -203,3 +209,24 @@ def test_scores_that_change_places_have_other_draws(users) -> None:
     s[[0, -1]] = s[[-1, 0]]
     drawn = [users.gradients(BPR(negatives=2), scores)[0] != 0 for scores in (users.scores, s)]
     assert np.mean(drawn[0] != drawn[1]) > 0.1
+
+
+def test_the_definition_and_the_compiled_engine_draw_the_same_losers() -> None:
+    """All draws, of queries with weights of 0 and of very different size, agree."""
+    rng = np.random.default_rng(8)
+    sizes = [1, 30, 400, 25, 3000, 40, 40]
+    y = (rng.random(sum(sizes)) < 0.3).astype(float)
+    scores, v = rng.standard_normal(y.size), rng.random(y.size) ** 8
+    v[rng.random(y.size) < 0.3] = 0
+    for seed in (0, 1, 2**63 + 11):
+        objective = BPR(negatives=1, normalize="none")
+        plan = plan_of(objective, y, scores, group=sizes, loser_weight=v)
+        spec = replace(spec_of(objective), negatives=Negatives(5, seed))
+        x = plan.gather(scores)
+        (expected,) = listed_pairs(plan, x, spec)
+        source = _pair_source(plan, x, spec)
+        parts = [source.tile(begin, min(begin + 777, source.size)) for begin in range(0, source.size, 777)]
+        assert source.size > 777
+        for name in ("winner", "loser", "phi", "weight"):
+            joined = np.concatenate([getattr(part, name) for part in parts])
+            np.testing.assert_array_equal(joined, getattr(expected, name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from _support.engines import plan_of, spec_of
 from _support.objectives import LOSSES, NORMALIZERS
 from sklearn.base import clone
 
+from gbdt_pairloss import BPR, PairwiseHinge
+from gbdt_pairloss.engine.cpu.separable import SEPARABLE_LOSSES
 from gbdt_pairloss.engine.reference import ReferenceEngine
+from gbdt_pairloss.engine.select import select_cpu_engine
 
 #: The losses that the CPU engine sums faster than pair by pair, beside the logistic one.
 SUMMED = ["hinge", "squared", "exponential", "soft zero-one"]
@@ -104,3 +108,110 @@ def test_a_query_of_150_000_rows_with_a_callable_pair_weight(name, normalize) ->
     gradient, hessian = objective.gradient_hessian(y, s)
     assert abs(gradient.sum(dtype=float)) <= 1e-6 * np.abs(gradient).sum(dtype=float)
     assert (hessian > 0).mean() > 0.99
+
+
+#: Labels of a query that all threads share: long runs, runs of one row, and both.
+SHARED_LABELS = {
+    "binary": lambda n, rng: (rng.random(n) < 0.5).astype(float),
+    "grades": lambda n, rng: rng.integers(0, 5, n).astype(float),
+    "distinct": lambda n, rng: rng.uniform(0, 4, n),
+    "a long run among short ones": lambda n, rng: np.where(rng.random(n) < 0.6, 1.0, rng.uniform(0, 4, n)),
+}
+
+
+def sums_by_thread(plan, scores, spec):
+    """Return the sums and the losses on one thread, after asserting that any number of threads has the same bits."""
+    results = []
+    for n_threads in (1, 2, 5):
+        engine = select_cpu_engine(n_threads, plan, spec)
+        results.append([engine.sums(plan, scores, spec, np.float64, loss=loss) for loss in (False, True)])
+    for other in results[1:]:
+        for sums, expected in zip(other, results[0], strict=True):
+            for array, exact in zip(sums, expected, strict=True):
+                np.testing.assert_array_equal(array, exact)
+    return results[0]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("labels", SHARED_LABELS)
+@pytest.mark.parametrize("name", SEPARABLE_LOSSES)
+def test_rows_of_a_query_that_threads_share(name, labels, weighted) -> None:
+    rng = np.random.default_rng(4)
+    n = 100_000
+    y, s = SHARED_LABELS[labels](n, rng), 1.5 * rng.standard_normal(n).round(4)
+    given = {"sample_weight": rng.random(n), "loser_weight": rng.random(n)} if weighted else {}
+    objective = clone(LOSSES[name][0]).set_params(temperature=0.7, pair_weight="label_diff" if weighted else "uniform")
+    plan, spec = plan_of(objective, y, s, **given), spec_of(objective)
+    sums, losses = sums_by_thread(plan, s, spec)
+    w = given.get("sample_weight", np.ones(n))
+    v = given.get("loser_weight", np.ones(n))
+    actual = [sums.first, sums.second, losses.first, losses.second]
+    for i in rng.integers(0, n, 10):
+        loses, wins = y < y[i], y > y[i]
+        own = w[i] * v[loses] * (y[i] - y[loses] if weighted else 1)
+        other = w[wins] * v[i] * (y[wins] - y[i] if weighted else 1)
+        value, first, second = spec.pair_loss.derivatives((s[i] - s[loses]) / 0.7)
+        _, first_of_winners, second_of_winners = spec.pair_loss.derivatives((s[wins] - s[i]) / 0.7)
+        expected = [
+            ((own * first).sum() - (other * first_of_winners).sum()) / 0.7,
+            ((own * second).sum() + (other * second_of_winners).sum()) / 0.7**2,
+            (own * value).sum(),
+            (own * np.ones(loses.sum())).sum(),
+        ]
+        for array, exact in zip(actual, expected, strict=True):
+            assert abs(array[i] - exact) <= 1e-11 * np.abs(array).max()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", SEPARABLE_LOSSES)
+def test_the_sum_of_slopes_of_a_query_that_threads_share(name, weighted) -> None:
+    rng = np.random.default_rng(5)
+    n, winners = 80_000, np.arange(100, 300)
+    y, s = np.zeros(n), rng.standard_normal(n)
+    y[winners] = rng.uniform(1, 3, winners.size)
+    weight = rng.random(n) if weighted else None
+    objective = clone(LOSSES[name][0]).set_params(normalize="log", pair_weight="label_diff")
+    plan, spec = plan_of(objective, y, s, sample_weight=weight), spec_of(objective)
+    sums, _ = sums_by_thread(plan, s, spec)
+    expected = 0.0
+    for i in winners:
+        loses = y < y[i]
+        slopes = spec.pair_loss.derivatives((s[i] - s[loses]) / spec.temperature)[1]
+        expected += ((y[i] - y[loses]) * np.abs(slopes)).sum() / spec.temperature
+    assert sums.lambda_sum[0] == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.parametrize("objective", [PairwiseHinge(), PairwiseHinge(pair_weight="ndcg"), BPR(negatives=2)])
+def test_row_numbers_of_64_bits_change_no_bit(objective) -> None:
+    rng = np.random.default_rng(6)
+    y, s = rng.integers(0, 2, 300).astype(float), rng.standard_normal(300)
+    plan, spec = plan_of(objective, y, s, group=[100, 200]), spec_of(objective)
+    wide = replace(plan, rows=plan.rows.astype(np.int64))
+    assert plan.rows.dtype == np.int32
+    for loss in (False, True):
+        expected = select_cpu_engine(1, plan, spec).sums(plan, s, spec, np.float64, loss=loss)
+        for array, exact in zip(
+            select_cpu_engine(1, wide, spec).sums(wide, s, spec, np.float64, loss=loss), expected, strict=True
+        ):
+            np.testing.assert_array_equal(array, exact)
+
+
+@pytest.mark.parametrize("n", [3000, 100_000])
+def test_the_exponential_loss_of_scores_that_span_hundreds_of_temperatures(n) -> None:
+    """Sums of e^score would leave the range of float64; the losses do not."""
+    rng = np.random.default_rng(7)
+    y, s = np.zeros(n), rng.uniform(-700, 0, n)
+    winners = rng.choice(n, 50, replace=False)
+    y[winners] = rng.uniform(1, 3, 50)
+    s[winners] = rng.uniform(0, 700, 50)
+    weight = rng.random(n)
+    objective = clone(LOSSES["exponential"][0]).set_params(normalize="log", temperature=1.0)
+    plan, spec = plan_of(objective, y, s, loser_weight=weight), spec_of(objective)
+    sums, losses = sums_by_thread(plan, s, spec)
+    d = s[winners][:, None] - s
+    loss = np.where(y[winners][:, None] > y, np.exp(-np.where(y[winners][:, None] > y, d, 0.0)), 0.0)
+    expected = (loss * weight).sum(axis=0)
+    expected[winners] -= (loss * weight).sum(axis=1)
+    np.testing.assert_allclose(sums.first, expected, rtol=1e-9, atol=0)
+    np.testing.assert_allclose(losses.first[winners], (loss * weight).sum(axis=1), rtol=1e-11)
+    assert sums.lambda_sum[0] == pytest.approx(loss.sum(), rel=1e-11)

@@ -33,17 +33,18 @@ PAIRLOSS_CORE std::int64_t insertion_sort(std::int64_t n, double* key, Row* row)
   return turned;
 }
 
-// Merge the sorted [0, middle) and [middle, end) into to_key and to_row; returns the number of pairs that stood the
-// other way.
+// Merge the sorted [left, past_left) and [right, past_right) into to_key and to_row; returns the number of pairs that
+// stood the other way.
 //
 // From both ends at once: two chains of steps that do not wait for each other, and without a branch on a comparison of
 // keys, which no processor could predict.
 template <class Row>
-PAIRLOSS_CORE std::int64_t merge(const double* key, const Row* row, std::int64_t middle, std::int64_t end,
-                                 double* to_key, Row* to_row) {
-  std::int64_t left = 0, past_left = middle, right = middle, past_right = end, to = 0, past_to = end;
+PAIRLOSS_CORE std::int64_t merge_ranges(const double* key, const Row* row, std::int64_t left, std::int64_t past_left,
+                                        std::int64_t right, std::int64_t past_right, double* to_key, Row* to_row) {
+  const std::int64_t middle = past_left, n_left = past_left - left, n_right = past_right - right;
+  std::int64_t to = 0, past_to = n_left + n_right;
   std::int64_t turned = 0;
-  const std::int64_t steps = middle < end - middle ? middle : end - middle;  // so many exhaust neither half
+  const std::int64_t steps = n_left < n_right ? n_left : n_right;  // so many exhaust neither half
   for (std::int64_t step = 0; step < steps; ++step) {
     const std::int64_t is_right = key[right] > key[left];
     const std::int64_t first = left + (right - left) * is_right;
@@ -76,6 +77,41 @@ PAIRLOSS_CORE std::int64_t merge(const double* key, const Row* row, std::int64_t
     }
   }
   return turned;
+}
+
+// Merge the sorted [0, middle) and [middle, end) into to_key and to_row; returns the number of pairs that stood the
+// other way.
+template <class Row>
+PAIRLOSS_CORE std::int64_t merge(const double* key, const Row* row, std::int64_t middle, std::int64_t end,
+                                 double* to_key, Row* to_row) {
+  return merge_ranges(key, row, std::int64_t{0}, middle, middle, end, to_key, to_row);
+}
+
+// How many of the first `n_merged` keys of a merge are from the left one of two sorted ranges.
+PAIRLOSS_CORE std::int64_t count_left(const double* left, std::int64_t n_left, const double* right,
+                                      std::int64_t n_right, std::int64_t n_merged) {
+  std::int64_t low = n_merged > n_right ? n_merged - n_right : 0;
+  std::int64_t high = n_merged < n_left ? n_merged : n_left;
+  while (low < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    // The left key comes first unless the right one is larger.
+    if (right[n_merged - middle - 1] > left[middle]) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
+// Write the places [begin, end) of the merge of the sorted [0, n_left) and the n_right keys after it.
+template <class Row>
+PAIRLOSS_CORE void merge_part(std::int64_t n_left, std::int64_t n_right, const double* key, const Row* row,
+                              std::int64_t begin, std::int64_t end, double* to_key, Row* to_row) {
+  const std::int64_t left = count_left(key, n_left, key + n_left, n_right, begin);
+  const std::int64_t past_left = count_left(key, n_left, key + n_left, n_right, end);
+  merge_ranges(key, row, left, past_left, n_left + begin - left, n_left + end - past_left, to_key + begin,
+               to_row + begin);
 }
 
 // Merge the sorted stretches of `width` keys that the n keys consist of, two by two until there is one.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "arrays.h"
+#include "bound_plan.h"
 #include "large.h"
 #include "module.h"
 #include "pool.h"
@@ -102,11 +103,6 @@ bool sum_queries(const Call<Real>& call, int n_threads) {
 
 // What Python holds: pointers, and the arrays that they point into.
 
-struct BoundPlan {
-  Plan plan;
-  std::vector<nb::object> arrays;
-};
-
 struct BoundSum {
   FastSum sum;
   std::vector<nb::object> arrays;
@@ -116,17 +112,6 @@ struct BoundDelta {
   DeltaNDCG delta;
   std::vector<nb::object> arrays;
 };
-
-template <class T>
-const T* kept(const In<T>& array, std::vector<nb::object>& arrays) {
-  arrays.push_back(nb::cast(array));
-  return array.data();
-}
-
-template <class T>
-const T* kept(const std::optional<In<T>>& array, std::vector<nb::object>& arrays) {
-  return array ? kept(*array, arrays) : nullptr;
-}
 
 template <class Run>
 void count_from_query(const Plan& plan, const Run* run, Buffer<std::int32_t>& to) {

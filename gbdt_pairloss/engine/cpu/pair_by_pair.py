@@ -20,7 +20,7 @@ from ...ranking._table_plan import TablePlan
 from ...ranking._validation import Float64Array
 from ..base import SummingEngine, all_summed
 from ..spec import SMALLEST_DISTANCE, PairSum, Sums
-from .pair_kernels import add_pairs, add_won, differ, draw, hash_of, list_losers, logistic, rank
+from .native import native
 from .threads import Threads
 
 # Pairs of a tile. There are a dozen temporary arrays of this length; those in use at one time stay in the cache.
@@ -80,108 +80,90 @@ class PairByPairEngine(SummingEngine):
         return True
 
     def sums(self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any, *, loss: bool = False) -> Sums:
-        part = self._sum(plan, scores, spec, loss)
-        first, second = part.of_rows[:, 0], part.of_rows[:, 1]
+        plan.check_scores(scores)
+        x = plan.gather(scores)
+        source = _pair_source(plan, x, spec)
+        task = _Task(plan, x, plan.query_of_positions.astype(np.int64, copy=False), spec, source, loss)
+        n = plan.rows.shape[0]
+        of_rows, of_queries = np.zeros((n, 2)), np.zeros(plan.n_queries)
+        # The tasks depend on the data only. Therefore the results do not depend on the number of threads.
+        step = max(_PER_TASK, 2 * n, -(-source.size // _MOST_TASKS))
+        with Threads(self.n_threads) as threads:
+            for part in threads.run(lambda begin: task.sum(begin, begin + step), range(0, source.size, step)):
+                of_rows[part.first_position :][: part.of_rows.shape[0]] += part.of_rows
+                of_queries[part.first_query :][: part.of_queries.shape[0]] += part.of_queries
+        first, second = of_rows[:, 0], of_rows[:, 1]
         if not loss:
             with np.errstate(over="ignore"):
                 first = first / spec.temperature
                 second = second / spec.temperature * (spec.hessian_scale / spec.temperature)
-        lambda_sum = part.divisors / spec.temperature
-        phi_sum = plan.sum_of_phi
-        if spec.delta is not None and spec.normalize == "query":
-            phi_sum = (self._sum(plan, scores, spec, False) if loss else part).divisors
-        return Sums(plan.scatter(first), plan.scatter(second), lambda_sum, phi_sum, all_summed(plan))
-
-    def _sum(self, plan: Plan, scores: NDArray[Any], spec: PairSum, is_loss: bool) -> _Sums:
-        plan.check_scores(scores)
-        x = plan.gather(scores)
-        source = _pair_source(plan, x, spec)
-        query = plan.query_of_positions
-        n = plan.rows.shape[0]
-        # The tasks depend on the data only. Therefore the results do not depend on the number of threads.
-        step = max(_PER_TASK, 2 * n, -(-source.size // _MOST_TASKS))
-        total = _Sums(np.zeros((n, 2)), np.zeros(plan.n_queries))
-
-        def sum_some(begin: int) -> tuple[int, int, _Sums]:
-            end = min(begin + step, source.size)
-            return _sum_some(plan, x, query, spec, source, begin, end, is_loss)
-
-        with Threads(self.n_threads) as threads:
-            for begin, first_query, part in threads.run(sum_some, range(0, source.size, step)):
-                total.of_rows[begin : begin + part.of_rows.shape[0]] += part.of_rows
-                total.divisors[first_query : first_query + part.divisors.shape[0]] += part.divisors
-        return total
+        # Without |delta NDCG| the plan has the sum of phi. That over drawn pairs would be an estimate.
+        phi_sum = plan.sum_of_phi if spec.delta is None else of_queries
+        return Sums(plan.scatter(first), plan.scatter(second), of_queries / spec.temperature, phi_sum, all_summed(plan))
 
 
-class _Sums(NamedTuple):
+class _Part(NamedTuple):
     """The sums of a task.
 
     Attributes
     ----------
-    of_rows : float64 array of shape (n_positions, 2)
-        Gradient and Hessian, or loss and weight of the pairs that a row wins.
-    divisors : float64 array of shape (n_queries,)
-        The sums that the normaliser needs.
-    """
-
-    of_rows: Float64Array
-    divisors: Float64Array
-
-
-def _sum_some(
-    plan: Plan,
-    x: Float64Array,
-    query: IntArray,
-    spec: PairSum,
-    source: PairSource,
-    begin: int,
-    end: int,
-    is_loss: bool,
-) -> tuple[int, int, _Sums]:
-    """Sum over the pairs number ``begin`` to ``end``.
-
-    Returns
-    -------
     first_position, first_query : int
         The position and the query that the sums begin with.
-    sums : _Sums
+    of_rows : float64 array of shape (n_positions, 2)
+        Sums of the first and the second derivative, or of the losses and the weights of the pairs that a row wins.
+    of_queries : float64 array of shape (n_queries,)
+        The sums that the normaliser needs: of phi |l'| for "log", else of phi.
     """
-    first_query = int(query[source.tile(begin, begin + 1).winner[0]])
-    last_query = int(query[source.tile(end - 1, end).winner[0]])
-    low, high = int(plan.ptr[first_query]), int(plan.ptr[last_query + 1])
-    sums = _Sums(np.zeros((high - low, 2)), np.zeros(last_query + 1 - first_query))
-    one = np.ones(1)
-    derivatives = _derivatives(spec, is_loss)
-    d = np.empty(_TILE)
-    for start in range(begin, end, _TILE):
-        winner, loser, phi, omega = source.tile(start, min(start + _TILE, end))
-        n = winner.shape[0]
-        differ(winner, loser, x, spec.temperature, d)
-        if is_loss:
-            value = derivatives(d, n)[0]
-            weights = np.ones(n) if omega is None else omega
-            weights = weights if phi is None else weights * phi
-            add_won(winner, np.where(weights > 0, value, 0.0) * weights, weights, low, sums.of_rows)
-        else:
-            _, first, second = derivatives(d, n)
-            factors = (one if phi is None else phi, one if omega is None else omega)
-            counted = first if spec.normalize == "log" else one
-            add_pairs(winner, loser, query, first, second, *factors, counted, low, first_query, *sums)
-    return low, first_query, sums
+
+    first_position: int
+    first_query: int
+    of_rows: Float64Array
+    of_queries: Float64Array
 
 
-def _derivatives(spec: PairSum, is_loss: bool) -> Callable[[Float64Array, int], tuple[Any, Float64Array, Float64Array]]:
-    """Return the function of the loss, or for the derivatives of the logistic loss a faster one that omits the value.
+class _Task(NamedTuple):
+    """What the tasks of a call have in common: the sum, its pairs, and the query of each position."""
 
-    The function takes an array, and the number of its leading entries to evaluate.
-    """
-    if is_loss or spec.pair_loss.name != "logistic":
-        return lambda d, n: spec.pair_loss.derivatives(d[:n])
+    plan: Plan
+    x: Float64Array
+    query: NDArray[np.int64]
+    spec: PairSum
+    source: PairSource
+    loss: bool
+
+    def sum(self, begin: int, end: int) -> _Part:
+        """Sum over the pairs number ``begin`` to ``end``."""
+        source, plan = self.source, self.plan
+        end = min(end, source.size)
+        first_query = int(self.query[source.tile(begin, begin + 1).winner[0]])
+        last_query = int(self.query[source.tile(end - 1, end).winner[0]])
+        low, high = int(plan.ptr[first_query]), int(plan.ptr[last_query + 1])
+        part = _Part(low, first_query, np.zeros((high - low, 2)), np.zeros(last_query + 1 - first_query))
+        totals = native().PairTotals(self.query, low, first_query, part.of_rows.reshape(-1), part.of_queries)
+        derivatives = _derivatives(self.spec, self.loss)
+        differences = np.empty(_TILE)
+        for start in range(begin, end, _TILE):
+            winner, loser, phi, omega = source.tile(start, min(start + _TILE, end))
+            d = differences[: winner.shape[0]]
+            native().differ(winner, loser, self.x, self.spec.temperature, d)
+            value, first, second = derivatives(d)
+            if self.loss:
+                totals.add_won(winner, phi, omega, value)
+            else:
+                totals.add(winner, loser, phi, omega, first, second, self.spec.normalize != "log")
+        return part
+
+
+def _derivatives(spec: PairSum, loss: bool) -> Callable[[Float64Array], tuple[Any, Float64Array, Float64Array]]:
+    """Return the function of the loss; for the derivatives of the logistic loss, a faster one that omits the value."""
+    if loss or spec.pair_loss.name != "logistic":
+        return spec.pair_loss.derivatives
     first, second = np.empty(_TILE), np.empty(_TILE)
 
-    def logistic_derivatives(d: Float64Array, n: int) -> tuple[Any, Float64Array, Float64Array]:
-        logistic(d, n, first, second)
-        return None, first, second
+    def logistic_derivatives(d: Float64Array) -> tuple[Any, Float64Array, Float64Array]:
+        n = d.shape[0]
+        native().logistic_slopes(d, first[:n], second[:n])
+        return None, first[:n], second[:n]
 
     return logistic_derivatives
 
@@ -218,15 +200,16 @@ class _AllPairs:
     def __init__(self, plan: Plan, x: Float64Array, spec: PairSum) -> None:
         self.plan = plan
         losers = np.repeat(plan.ptr[1:], np.diff(plan.ptr)) - plan.run_end
-        self.before = np.concatenate(([0], np.cumsum(losers)))
+        self.before = np.concatenate(([0], np.cumsum(losers))).astype(np.int64, copy=False)
         self.size = int(self.before[-1])
         self.phi_of = _phi_function(plan, x, spec)
         self.weight_of = _weight_function(plan)
 
     def tile(self, begin: int, end: int) -> Tile:
-        winner, loser = np.empty(end - begin, dtype=np.int64), np.empty(end - begin, dtype=np.int64)
+        run_end = self.plan.run_end
+        winner, loser = np.empty(end - begin, dtype=run_end.dtype), np.empty(end - begin, dtype=run_end.dtype)
         first = int(np.searchsorted(self.before, begin, side="right")) - 1
-        list_losers(begin, first, self.before, self.plan.run_end, winner, loser)
+        native().list_losers(begin, first, self.before, run_end, winner, loser)
         phi = None if self.phi_of is None else self.phi_of(winner, loser)
         return Tile(winner, loser, phi, None if self.weight_of is None else self.weight_of(winner, loser))
 
@@ -252,7 +235,8 @@ def _phi_function(plan: Plan, x: Float64Array, spec: PairSum) -> Callable[[IntAr
         return lambda winner, loser: value[winner] - value[loser]
     delta = spec.delta
     query = plan.query_of_positions
-    ranks = rank(plan.ptr, x, plan.rows)
+    ranks = np.empty(plan.rows.shape[0], dtype=np.int64)
+    native().rank(plan.ptr.astype(np.int64, copy=False), x, plan.rows, ranks)
     discount = 1 / np.log2(ranks + 2)
     ideal = plan.ideal_dcg(delta.truncation)
     per_ideal = np.divide(1.0, ideal, out=np.zeros_like(ideal), where=ideal > 0)
@@ -294,16 +278,18 @@ class _DrawnPairs:
         self.plan, self.n = plan, spec.negatives.n
         check_draws(plan, self.n)
         self.candidates = candidates_of(plan)
-        self.seed = np.uint64(hash_of(x + 0.0, np.uint64(spec.negatives.seed)))  # + 0.0 turns -0.0 into 0.0
         self.size = self.candidates.winner.shape[0] * self.n
+        self.hash = native().hash_of(x, spec.negatives.seed)
+        rows = plan.rows
+        draws = native().Draws32 if rows.dtype == np.int32 else native().Draws64
+        run_end = plan.run_end.astype(rows.dtype, copy=False)
+        self.draws = draws(self.n, rows, run_end, self.candidates.weight, self.candidates.total)
 
     def tile(self, begin: int, end: int) -> Tile:
         candidates = self.candidates
-        number = np.arange(begin, end)
-        which = number // self.n
+        which = np.arange(begin, end) // self.n
         winner, query = candidates.winner[which], candidates.query[which]
         loser = np.empty(end - begin, dtype=np.int64)
-        rows = (self.plan.rows, self.plan.run_end, self.plan.ptr[1:][query], candidates.weight, candidates.total)
-        draw(number, winner, self.n, self.seed, *rows, loser)
+        self.draws.draw(self.hash, begin, winner, self.plan.ptr[1:][query], loser)
         weight = self.plan.winner_weight[winner] * candidates.mean_weight[query]
         return Tile(winner, loser, candidates.number[query] / self.n, weight)

@@ -13,28 +13,22 @@ phi of a pair is ``up`` of its winner minus ``down`` of its loser. These are the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ranking._cached_per_plan import cached_per_plan
 from ...ranking._explicit_plan import ExplicitPlan
 from ...ranking._plan import Plan
 from ...ranking._table_plan import TablePlan
-from ...ranking._validation import Float64Array
 from ..base import SummingEngine, all_summed
 from ..spec import PairSum, Sums
-from .separable_kernels import sum_exponential, sum_hinge, sum_squared
-from .threads import TASKS, Threads
+from .native import native
+from .native_plan import native_plan
+from .threads import available_cores
 
-#: The names of the separable losses.
+#: The names of the separable losses. The index of a name is its number in separable.cpp.
 SEPARABLE_LOSSES = ("hinge", "squared", "exponential")
-
-# The least number of rows of a task.
-_PER_TASK = 20_000
 
 
 class SeparableEngine(SummingEngine):
@@ -43,8 +37,8 @@ class SeparableEngine(SummingEngine):
     Parameters
     ----------
     n_threads : int or None
-        None: as many as this process may use. One thread sums each query, so that results do not depend on the number
-        of threads.
+        None: as many as this process may use. Results do not depend on the number of threads: one thread sums a query,
+        or each of the fixed parts of a query of more than 65,536 rows.
     """
 
     def __init__(self, n_threads: int | None = None) -> None:
@@ -55,87 +49,37 @@ class SeparableEngine(SummingEngine):
         return spec.pair_loss.name in SEPARABLE_LOSSES and spec.delta is None and not other_pairs
 
     def sums(self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any, *, loss: bool = False) -> Sums:
-        first, second, loss_sum, lambda_sums = self._sum(plan, scores, spec, loss)
-        if loss:
-            first, second = loss_sum, plan.winner_weight * plan.pair_weights_won
-        else:
-            with np.errstate(over="ignore"):
-                first = first / spec.temperature
-                second = second / spec.temperature * (spec.hessian_scale / spec.temperature)
-        lambda_sums = lambda_sums / spec.temperature
-        return Sums(plan.scatter(first), plan.scatter(second), lambda_sums, plan.sum_of_phi, all_summed(plan))
-
-    def _sum(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, is_loss: bool
-    ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
-        """Compute the sums before the factors 1 / T.
-
-        Returns
-        -------
-        first, second, loss : float64 arrays of shape (n_positions,)
-            The sums of l' (negative for losers), of l'', and of the loss of the pairs that each row wins.
-        lambda_sums : float64 array of shape (n_queries,)
-        """
         plan.check_scores(scores)
-        first, second, loss = (np.zeros(plan.rows.shape[0]) for _ in range(3))
-        lambda_sums = np.zeros(plan.n_queries)
-        loss_parameters = (spec.temperature, *spec.pair_loss.parameters)
-        kernel = _KERNELS[spec.pair_loss.name]
-        with_lambda_sum = spec.normalize == "log" and not is_loss
-        arguments = (
-            plan.gather(scores),
-            *_kernel_arrays(plan),
-            with_lambda_sum,
-            loss_parameters,
-            first,
-            second,
-            loss,
-            lambda_sums,
+        name, margin = spec.pair_loss.name, (*spec.pair_loss.parameters, 0.0)[0]
+        first, second, lambda_sum = np.zeros(plan.n_rows), np.zeros(plan.n_rows), np.zeros(plan.n_queries)
+        native().add_separable(
+            native_plan(plan),
+            native().SeparableLoss(SEPARABLE_LOSSES.index(name), spec.temperature, margin, spec.hessian_scale),
+            scores=np.ascontiguousarray(scores, dtype=np.float32 if scores.dtype == np.float32 else np.float64),
+            first=first,
+            second=None if loss else second,
+            lambda_sums=lambda_sum if spec.normalize == "log" and not loss else None,
+            n_threads=self.n_threads or available_cores(),
         )
-        with Threads(self.n_threads) as threads:
-            threads.run(lambda queries: kernel(*queries, *arguments), _query_ranges(plan, threads))
-        if spec.pair_loss.name == "exponential":
-            finite = np.repeat(np.isfinite(lambda_sums), np.diff(plan.ptr)) & np.isfinite(first) & np.isfinite(loss)
-            _check_exponential(plan, scores, spec, finite)
-        return first, second, loss, lambda_sums
+        if name == "exponential":
+            _check_exponential(plan, scores, spec, first, lambda_sum)
+        if loss:
+            second = plan.scatter(plan.winner_weight * plan.pair_weights_won)
+        return Sums(first, second, lambda_sum, plan.sum_of_phi, all_summed(plan))
 
 
-_KERNELS: dict[str, Callable[..., Any]] = {
-    "hinge": sum_hinge,
-    "squared": sum_squared,
-    "exponential": sum_exponential,
-}
-
-
-@cached_per_plan
-def _kernel_arrays(plan: Plan) -> tuple[Any, ...]:
-    """Return the arrays of a plan that the kernels read.
-
-    They are the starts of queries, the ends of runs, the winner weights, the loser weights, ``up`` and ``down`` of each
-    position, and a bool: True if there are weights other than 1.
-    """
-    n = plan.rows.shape[0]
-    up, down = (np.ones(n), np.zeros(n)) if plan.values is None else (plan.centred_values,) * 2
-    weighted = plan.has_row_weights
-    return plan.ptr, plan.run_end, np.array(plan.winner_weight), np.array(plan.loser_weight), up, down, weighted
-
-
-def _query_ranges(plan: Plan, threads: Threads) -> list[tuple[int, int]]:
-    """Divide the queries into ranges [begin, end) with about equal numbers of rows."""
-    n_tasks = min(1 if threads.n == 1 else TASKS * threads.n, 1 + plan.rows.shape[0] // _PER_TASK)
-    bounds = np.searchsorted(plan.ptr, np.linspace(0, plan.ptr[-1], n_tasks + 1)[1:-1])
-    return list(pairwise(np.unique(np.concatenate(([0], bounds, [plan.n_queries]))).tolist()))
-
-
-def _check_exponential(plan: Plan, scores: NDArray[Any], spec: PairSum, finite: NDArray[np.bool_]) -> None:
-    """Raise a ValueError if the results at a position are not finite."""
-    if not finite.all():
-        position = int(np.flatnonzero(~finite)[0])
-        query = int(plan.query_of_positions[position])
-        scores_of_query = plan.gather(scores)[plan.ptr[query] : plan.ptr[query + 1]]
-        span = (scores_of_query.max() - scores_of_query.min()) / spec.temperature
-        raise ValueError(
-            f"the exponential loss overflows at row {plan.rows[position]}, of {plan.query_name(query)}, whose scores "
-            f"span {span:.3g} temperatures, in the wrong order. Raise the temperature, lower the learning rate, or use "
-            "a loss that grows more slowly"
-        )
+def _check_exponential(
+    plan: Plan, scores: NDArray[Any], spec: PairSum, sums: NDArray[Any], lambda_sum: NDArray[Any]
+) -> None:
+    """Raise a ValueError if the sums of a row or of a query are not finite."""
+    if np.isfinite(sums).all() and np.isfinite(lambda_sum).all():
+        return
+    query = plan.query_of_positions
+    position = int(np.flatnonzero(~(np.isfinite(sums[plan.rows]) & np.isfinite(lambda_sum[query])))[0])
+    of_query = scores[plan.rows[query == query[position]]].astype(np.float64)
+    span = (of_query.max() - of_query.min()) / spec.temperature
+    raise ValueError(
+        f"the exponential loss overflows at row {plan.rows[position]}, of {plan.query_name(int(query[position]))}, "
+        f"whose scores span {span:.3g} temperatures, in the wrong order. Raise the temperature, lower the learning "
+        "rate, or use a loss that grows more slowly"
+    )
