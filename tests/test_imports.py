@@ -137,7 +137,7 @@ def test_no_imports_go_round_in_a_circle() -> None:
     [
         ("ranking._plan", "from ..engine.select import select_engine", "engine.select"),
         ("ranking._plan", "def f():\n    from ..engine import select", "engine.select"),
-        ("engine.cpu.work", "import gbdt_pairloss.objectives", "objectives"),
+        ("engine.cpu.engine", "import gbdt_pairloss.objectives", "objectives"),
         ("metrics._names", "from ..objectives import get_objective", "objectives"),
         ("boosters._ranker", "from gbdt_pairloss.dask import _ranker", "dask._ranker"),
     ],

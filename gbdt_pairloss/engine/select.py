@@ -41,7 +41,7 @@ def select_engine(device: str, n_threads: int | None, plan: Plan, spec: PairSum,
     """
     on_device = _device.is_on_device(scores)
     if device == "cuda" or (device == "auto" and on_device):
-        # Imported when first needed: the CUDA engine takes its tables from modules that import Numba.
+        # Imported when first needed, because most processes have no device.
         from .cuda.engine import GPUEngine, is_expected_to_be_faster
 
         missing = unsupported(spec)

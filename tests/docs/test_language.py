@@ -13,9 +13,7 @@ import gbdt_pairloss
 
 PACKAGE = Path(gbdt_pairloss.__file__).parent
 
-#: The Numba kernels and the modules around them are checked neither for first lines nor for phrases.
-KERNELS = {path for path in (PACKAGE / "engine" / "cpu").glob("*.py") if path.stem not in ("__init__", "engine")}
-MODULES = sorted(set(PACKAGE.rglob("*.py")) - KERNELS)
+MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: A first line is a verb in the imperative or a noun phrase, not a clause that begins with one of these words.
 FIRST_WORD = re.compile(r"\s*(What|How|Whether|Which|Where|As|That|It|This)\b")

@@ -1,1 +1,1 @@
-"""Engines on the CPU: the Numba kernels, and the classes that call them."""
+"""Engines on the CPU: the loops over queries in C++, and the classes that call them."""

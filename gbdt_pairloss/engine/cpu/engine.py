@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from ..reference import ReferenceEngine
 from ..spec import SMALLEST_DISTANCE, PairSum, Sums
 from .memory import Memory
 from .native import native
+from .native_plan import native_plan
 from .threads import available_cores
 
 #: The names of the losses that this engine supports.
@@ -104,10 +104,10 @@ class CPUEngine(SummingEngine):
             delta, phi_sum = None, plan.sum_of_phi if by_query else np.zeros(plan.n_queries)
         sums = Sums(first, second, np.zeros(plan.n_queries), phi_sum, np.zeros(plan.n_queries, dtype=np.uint8))
         finite = core.add_logistic(
-            prepared.plan,
+            native_plan(plan),
             _fast_sum(dtype, powers, weighted, with_lambda_sum, loss),
             delta,
-            scores=np.require(scores, scores.dtype if scores.dtype in (np.float32, np.float64) else np.float64, ["C", "A"]),
+            scores=_readable(scores),
             temperature=spec.temperature,
             normalizer=CODES[spec.normalize] if finishes else CODES["none"],
             hessian_scale=spec.hessian_scale,
@@ -123,37 +123,29 @@ class CPUEngine(SummingEngine):
         return _Call(sums, finite)
 
 
-@dataclass(frozen=True)
-class _Call:
+class _Call(NamedTuple):
     """The results of a call of the core, and True if they are known to be finite."""
 
     sums: Sums
     finite: bool
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """A plan as the core reads it, with the memory that its calls share."""
+class _Prepared(NamedTuple):
+    """What is kept with a plan: its query weights, and the memory that its calls share."""
 
-    plan: Any
     query_weight: Float64Array
     memory: Memory
 
 
 @cached_per_plan
 def _prepare(plan: Plan) -> _Prepared:
-    weighted = plan.has_row_weights
-    prepared = native().Plan(
-        plan.n_rows,
-        row=plan.rows,
-        ptr=plan.ptr,
-        run_begin=plan.run_begin,
-        run_end=plan.run_end,
-        winner_weight=np.array(plan.winner_weight) if weighted else None,
-        loser_weight=np.array(plan.loser_weight) if weighted else None,
-        value=plan.values,
-    )
-    return _Prepared(prepared, np.array(plan.query_weight), Memory())
+    return _Prepared(np.array(plan.query_weight), Memory())
+
+
+def _readable(scores: NDArray[Any]) -> NDArray[Any]:
+    """Return scores in a form that the core reads, without a copy if they are contiguous float32 or float64."""
+    dtype = scores.dtype if scores.dtype in (np.float32, np.float64) else np.float64
+    return np.require(scores, dtype, ["C", "A"])
 
 
 @cache

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..._device import Device
 from ...ranking._plan import Plan
 from ...ranking._table_plan import TablePlan
-from ..cpu.chebyshev import table_of
-from ..cpu.work import NORMALIZER_CODES, precision
+from ..expansion import expansion_of, precision
+from ..normalizers import CODES
 from ..spec import SMALLEST_DISTANCE, PairSum
 from .far_field import FarField, find_panels
 from .launch import C_TYPES, TILE, WARP, Kernel, launch
@@ -250,7 +250,7 @@ class Computation:
         """Compute the sums of rows over the rows outside their leaf. None if trees would not save time."""
         if self.forest is None:
             return None
-        return FarField.of(self, self.forest, table_of(self.real, is_loss))
+        return FarField.of(self, self.forest, expansion_of(self.real, is_loss))
 
     def _factors(self, sums: _Sums | None) -> Any:
         """Compute the weights of the queries times their normalisers."""
@@ -281,7 +281,7 @@ class Computation:
             node_sum=None if far is None else far.node_sum,
             n_shares=1 if far is None else far.n_shares,
             per_ideal=plan.per_ideal(None if delta is None else delta.truncation, ideal),
-            normalize=NORMALIZER_CODES[spec.normalize],
+            normalize=CODES[spec.normalize],
             counts_phi=self.counts_phi,
             temperature=spec.temperature,
             factor=factor,

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._device import Device
-from ..cpu.charges import count_channels, flows
-from ..cpu.chebyshev import WIDTH, Table
+from ..expansion import WIDTH, Expansion, count_channels, flows
 from ..spec import PairSum
 from .launch import TILE, Kernel, launch
 from .plan import Forest, GPUPlan
@@ -85,7 +84,7 @@ class FarField:
     n_shares: int
 
     @classmethod
-    def of(cls, call: Call, forest: Forest, expansion: Table) -> FarField | None:
+    def of(cls, call: Call, forest: Forest, expansion: Expansion) -> FarField | None:
         """Compute the sums. Return None if summing the pairs one by one costs less.
 
         Raises
@@ -100,10 +99,10 @@ class FarField:
 class _FarFieldComputation:
     """The computation of a far field: the sizes of its arrays, and the launches of its kernels."""
 
-    def __init__(self, call: Call, forest: Forest, expansion: Table) -> None:
+    def __init__(self, call: Call, forest: Forest, expansion: Expansion) -> None:
         plan, is_loss = call.plan, bool(expansion.is_loss)
         self.call, self.forest, self.expansion = call, forest, expansion
-        self.terms = len(expansion.terms)
+        self.terms = expansion.falling.size
         self.powers = 1 if plan.value is None else 2
         self.with_lambda_sum = call.spec.normalize == "log" and not is_loss
         self.flow = flows(self.powers, plan.weighted, self.with_lambda_sum, is_loss)
