@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 
-
 class Baseline:
     """A process of another Python that calls the gradients of the version of this package that it has.
 

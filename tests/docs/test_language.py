@@ -67,10 +67,6 @@ def test_the_docstrings_of_a_module_are_plain_english(path) -> None:
     assert not found, "\n".join(f"{path.relative_to(PACKAGE.parent)}, {fault}" for fault in found)
 
 
-def test_the_kernels_that_are_left_out_exist() -> None:
-    assert all(path.is_file() for path in KERNELS)
-
-
 class TestTheRules:
     @pytest.mark.parametrize("word", ["What", "How", "Whether", "Which", "Where", "As", "That", "It", "This"])
     def test_a_first_line_that_is_a_clause_is_found(self, word) -> None:

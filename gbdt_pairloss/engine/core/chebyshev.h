@@ -123,7 +123,7 @@ PAIRLOSS_CORE void add_far(const double* moments, const Panels& panels, int side
     const bool is_tail = above == (side == 1);
     const double* towards = above ? expansion.falling : expansion.rising;  // of the source
     const double* away = above ? expansion.rising : expansion.falling;     // of the target
-    double tail = 0, mass = 0, moment = 0;  // moment: of the distances of the sources from the target panel's centre
+    double tail = 0, mass = 0, moment = 0;   // moment: of the distances of the sources from the target panel's centre
     int waiting = above ? panels.n - 1 : 0;  // the first source that is not yet in the sums
     double previous = position[waiting];
     for (int step = 0; step < panels.n; ++step) {
@@ -161,8 +161,8 @@ PAIRLOSS_CORE void add_far(const double* moments, const Panels& panels, int side
 
 // Coefficients at all panels of what all panels hold, those of sigma and of sigma' side by side.
 //
-// Side 0: the targets are winners and sum sigma(source - target); 1: losers, and sigma(target - source). If `is_signed`,
-// panels above the target count as +, those below as -, and its own does not count.
+// Side 0: the targets are winners and sum sigma(source - target); 1: losers, and sigma(target - source). If
+// `is_signed`, panels above the target count as +, those below as -, and its own does not count.
 template <int kTerms>
 PAIRLOSS_CORE void translate(const double* moments, const Panels& panels, int side, bool is_signed,
                              const Expansion& expansion, double* out) {

@@ -2,8 +2,8 @@
 //
 // With e = exp(s / T) a pair of winner i and loser j has, for d = (s_i - s_j) / T,
 //
-//     r = sigma(-d) = e_j / (e_i + e_j)          how wrongly the pair is ordered: minus the first derivative of the loss
-//     t = sigma(d) sigma(-d) = r e_i / (e_i + e_j)          the second derivative, without cancellation for any d
+//     r = sigma(-d) = e_j / (e_i + e_j)          how wrongly the pair is ordered: minus the first derivative of the
+//     loss t = sigma(d) sigma(-d) = r e_i / (e_i + e_j)          the second derivative, without cancellation for any d
 //
 // No exponential is left in a loop over pairs, only a reciprocal. If e is exp(-s / T) the two rows change their roles
 // and the formulas stay as they are. X is a number or a vector of numbers.
@@ -90,9 +90,9 @@ PAIRLOSS_CORE X softplus(X above, X own, X other) {
 template <class Real, class X>
 PAIRLOSS_CORE X exp2_of_fraction(X f) {
   constexpr int kLast = sizeof(Real) == 4 ? 7 : 13;
-  constexpr double kInverseFactorial[] = {1.0,          1.0,          1.0 / 2,        1.0 / 6,         1.0 / 24,
-                                          1.0 / 120,    1.0 / 720,    1.0 / 5040,     1.0 / 40320,     1.0 / 362880,
-                                          1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0};
+  constexpr double kInverseFactorial[] = {
+      1.0,        1.0,         1.0 / 2,      1.0 / 6,       1.0 / 24,       1.0 / 120,       1.0 / 720,
+      1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0};
   const X z = f * Real(kLn2);
   X series = z * 0 + Real(kInverseFactorial[kLast]);
   for (int k = kLast - 1; k >= 0; --k) series = series * z + Real(kInverseFactorial[k]);

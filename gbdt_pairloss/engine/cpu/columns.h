@@ -49,14 +49,14 @@ struct Range {
 // Arrays for the direct sums over ranges of up to so many rows. `sum_r` and `sum_t` are zero between sums.
 template <class Real>
 struct Columns {
-  double *x, *fraction, *exponent;          // scores; their exponentials as fraction * 2^exponent
-  double *total_r, *total_t;                // sums of the rows of the range
-  Real *e, *weighted_e;                     // exponentials, and times the weights of the columns
-  Real *weight, *value;                     // of the columns
-  Real *row_weight, *row_value;             // of the rows
-  Real *sum_r, *sum_t;                      // what the columns have summed since the last flush
-  Real *score, *score_rest;                 // scores in two parts, for the loss
-  Real *discount, *top, *place;             // see core/exchange.h
+  double *x, *fraction, *exponent;  // scores; their exponentials as fraction * 2^exponent
+  double *total_r, *total_t;        // sums of the rows of the range
+  Real *e, *weighted_e;             // exponentials, and times the weights of the columns
+  Real *weight, *value;             // of the columns
+  Real *row_weight, *row_value;     // of the rows
+  Real *sum_r, *sum_t;              // what the columns have summed since the last flush
+  Real *score, *score_rest;         // scores in two parts, for the loss
+  Real *discount, *top, *place;     // see core/exchange.h
 
   explicit Columns(int longest) {
     const std::size_t stride = (static_cast<std::size_t>(longest) + 3 * kPadding) / kPadding * kPadding;
@@ -66,8 +66,8 @@ struct Columns {
       doubles += stride;
     }
     Real* reals = reals_.reserve(13 * stride);
-    for (Real** array : {&e, &weighted_e, &weight, &value, &row_weight, &row_value, &sum_r, &sum_t, &score, &score_rest, &discount,
-                         &top, &place}) {
+    for (Real** array : {&e, &weighted_e, &weight, &value, &row_weight, &row_value, &sum_r, &sum_t, &score, &score_rest,
+                         &discount, &top, &place}) {
       *array = reals;
       reals += stride;
     }

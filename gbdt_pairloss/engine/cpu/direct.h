@@ -187,8 +187,7 @@ double sum_strips(const Pairs& pairs, const Range& range, const Rows& rows) {
       for (int left = a; left < n; left += kColumnsPerSum) {
         const int stop = std::min(left + kColumnsPerSum, n);
         if (m == 4) {
-          lambda_sum +=
-              sum_rows<4>(pairs, i, {left, std::max(left, b), std::max(left, c), std::max(left, d)}, stop);
+          lambda_sum += sum_rows<4>(pairs, i, {left, std::max(left, b), std::max(left, c), std::max(left, d)}, stop);
         } else if (m == 2) {
           lambda_sum += sum_rows<2>(pairs, i, {left, std::max(left, b)}, stop);
         } else {

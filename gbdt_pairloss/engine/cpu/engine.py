@@ -78,7 +78,9 @@ class CPUEngine(SummingEngine):
 
     def sums(self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any, *, loss: bool = False) -> Sums:
         call = self._call(plan, scores, spec, np.dtype(dtype), loss=loss, finishes=False)
-        if not call.finite and dtype == np.float32:  # without its factor, the sum of a query may be larger than the result
+        if (
+            not call.finite and dtype == np.float32
+        ):  # without its factor, the sum of a query may be larger than the result
             call = self._call(plan, scores, spec, np.dtype(np.float64), loss=loss, finishes=False)
         sums = call.sums
         if loss and spec.delta is None:

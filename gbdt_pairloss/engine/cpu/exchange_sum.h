@@ -87,8 +87,7 @@ struct ExchangeSum {
     const bool plain = !rows.is_weighted() && exchange_of.top == nullptr && exchange_of.slope == 0;
     if (!plain) weigh_exponentials(range.size(), columns);
     const double lambda_sum =
-        plain ? sum_strips(PlainExchanges<Real>{columns}, range, rows)
-              : sum_strips(weighted(), range, rows);
+        plain ? sum_strips(PlainExchanges<Real>{columns}, range, rows) : sum_strips(weighted(), range, rows);
     add_totals(range, columns, first_sum, second_sum);
     return lambda_sum;
   }
@@ -197,8 +196,8 @@ inline FirstRanks sum_first_ranks(const Rows& rows, const double* x, const Excha
     for (int q = 0; q < rows.n; ++q) {
       if (exchange_of.discount[q] >= exchange_of.discount[p] || rows.run_end[q] == rows.run_end[p]) continue;
       const int i = std::min(p, q), j = std::max(p, q);  // winner and loser
-      const double phi = exchange(exchange_of.row(rows, x, i), exchange_of.row(rows, x, j), exchange_of.base,
-                                  exchange_of.slope);
+      const double phi =
+          exchange(exchange_of.row(rows, x, i), exchange_of.row(rows, x, j), exchange_of.base, exchange_of.slope);
       const double d = x[i] - x[j];
       const auto curve = pair_curve_of_difference(d);
       total.phi_sum += phi;

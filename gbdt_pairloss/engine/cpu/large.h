@@ -239,11 +239,10 @@ class LargeQuery {
                   const auto direct = direct_of(work);
                   const auto nothing = [](int) { return 0.0; };
                   lambda_sums[static_cast<std::size_t>(k)] =
-                      ranking == nullptr
-                          ? expander.pass_down(begin, end, moments, work.sums, translated, direct, nothing,
-                                               first_.get(), second_.get())
-                          : pass_down_one_sided(expander, begin, end, moments, work.sums, translated, *ranking, direct,
-                                                first_.get(), second_.get());
+                      ranking == nullptr ? expander.pass_down(begin, end, moments, work.sums, translated, direct,
+                                                              nothing, first_.get(), second_.get())
+                                         : pass_down_one_sided(expander, begin, end, moments, work.sums, translated,
+                                                               *ranking, direct, first_.get(), second_.get());
                 });
     });
     return std::accumulate(lambda_sums.begin(), lambda_sums.end(), lambda_sum);

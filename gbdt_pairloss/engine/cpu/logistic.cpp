@@ -164,9 +164,12 @@ void make_sum(BoundSum* self, In<double> kernels, In<double> rising, In<double> 
 void make_delta(BoundDelta* self, std::int64_t truncation, double base, double slope, In<double> per_ideal,
                 In<double> discounts, const BoundSum& unit) {
   new (self) BoundDelta();
-  self->delta = {truncation,       base,
-                 slope,            kept(per_ideal, self->arrays),
-                 kept(discounts, self->arrays), static_cast<int>(discounts.size()),
+  self->delta = {truncation,
+                 base,
+                 slope,
+                 kept(per_ideal, self->arrays),
+                 kept(discounts, self->arrays),
+                 static_cast<int>(discounts.size()),
                  &unit.sum};
 }
 

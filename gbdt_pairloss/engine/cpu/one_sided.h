@@ -26,8 +26,8 @@ struct Ranking {
   std::int32_t* spare;
 };
 
-// Divide the rows ranked [begin, end) of a node between its children: to `left` and `right` on. Returns how many are the
-// left child's, the rows before `middle`.
+// Divide the rows ranked [begin, end) of a node between its children: to `left` and `right` on. Returns how many are
+// the left child's, the rows before `middle`.
 inline void partition(const Ranking& ranking, int begin, int end, int middle, int left, int right) {
   for (int at = begin; at < end; ++at) {
     const std::int32_t p = ranking.order[at];
@@ -52,8 +52,8 @@ class Sweep {
   template <class Sum>
   double operator()(int begin, int end, int node, const Coefficients& moments, const Ranking& ranking, Sum* first,
                     Sum* second) const {
-    // Weighted sums are not the sum of phi r. Where that is asked for, the moments have channels of role 2, and it takes
-    // a sweep of its own.
+    // Weighted sums are not the sum of phi r. Where that is asked for, the moments have channels of role 2, and it
+    // takes a sweep of its own.
     const bool separate = expander_.sum().n_channels == 12;
     const double lambda_sum = sweep<true>(begin, end, node, moments, ranking, first, second);
     return separate ? sweep<false>(begin, end, node, moments, ranking, first, second) : lambda_sum;
@@ -135,8 +135,8 @@ class Sweep {
   const Expander<kTerms>& expander_;
 };
 
-// As Expander::pass_down with |delta NDCG|: at every node that separates labels its ranking is swept and divided between
-// the children. The ranking is used up.
+// As Expander::pass_down with |delta NDCG|: at every node that separates labels its ranking is swept and divided
+// between the children. The ranking is used up.
 template <int kTerms, class Direct, class Sum>
 double pass_down_one_sided(const Expander<kTerms>& expander, int begin, int end, const Coefficients& moments,
                            const Coefficients& sums, double* translated, const Ranking& ranking, const Direct& direct,

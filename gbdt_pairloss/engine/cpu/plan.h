@@ -35,7 +35,7 @@ struct Plan {
   Rows rows(std::int64_t query) const {
     const std::int64_t at = ptr[query];
     const auto shifted = [at](const double* array) { return array == nullptr ? nullptr : array + at; };
-    return {size(query),      run_begin.get() + at,  run_end.get() + at, shifted(winner_weight),
+    return {size(query),           run_begin.get() + at, run_end.get() + at, shifted(winner_weight),
             shifted(loser_weight), shifted(value)};
   }
 };

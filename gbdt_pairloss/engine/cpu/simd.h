@@ -4,9 +4,11 @@
 // because the choice of how many rows share a vector of columns, and of what is masked, is the algorithm's.
 #pragma once
 
+#include <immintrin.h>
+
 #include <cstdint>
 #include <cstring>
-#include <immintrin.h>
+
 #include "../core/pair_curve.h"
 
 #define PAIRLOSS_INLINE inline __attribute__((always_inline))
@@ -75,8 +77,8 @@ PAIRLOSS_INLINE Integers<Real> lane_numbers() {
   return lanes;
 }
 
-// A vector of half as many numbers: the sums of the lower and the upper half. By shuffles, because a vector whose address
-// is taken would not stay in a register.
+// A vector of half as many numbers: the sums of the lower and the upper half. By shuffles, because a vector whose
+// address is taken would not stay in a register.
 template <class V>
 PAIRLOSS_INLINE auto halved(V v) {
   constexpr int n = sizeof(v) / sizeof(v[0]);
@@ -121,7 +123,7 @@ PAIRLOSS_INLINE auto sums_of_lanes(V a, V b, V c, V d) {
 template <>
 struct Reciprocal<Vector<float>> {
   static PAIRLOSS_INLINE Vector<float> of(Vector<float> x) {
-    const Vector<float> guess = _mm512_rcp14_ps(x);
+    const Vector<float> guess = _mm512_maskz_rcp14_ps(0xFFFF, x);
     return guess * (2 - x * guess);
   }
 };

@@ -48,8 +48,8 @@ class SmallQueries {
     const DirectSum<Real> direct{rows, x_.get(), request.is_loss, columns_};
     panel_set_.find(x_.get(), rows.n, limits_.low, limits_.high);
     if (is_spread(rows.n, panel_set_.panels())) {
-      call_.keep_lambda_sum(query, sum_spread<kTerms>(rows, x_.get(), nullptr, *request.sum, direct, nullptr, first,
-                                                      second));
+      call_.keep_lambda_sum(query,
+                            sum_spread<kTerms>(rows, x_.get(), nullptr, *request.sum, direct, nullptr, first, second));
     } else {
       const double lambda_sum =
           sum_tree(rows, nullptr, *request.sum, costs_of_direct_sum(rows), nullptr, direct, first, second);
@@ -88,8 +88,12 @@ class SmallQueries {
     std::fill_n(first, n, 0.0);
     std::fill_n(second, n, 0.0);
     const bool tied = limits_.low == limits_.high;  // LightGBM does not divide by the distances then
-    const Exchange exchange_of{delta.truncation, tied ? 1.0 : delta.base,     tied ? 0.0 : delta.slope,
-                               request.temperature, discount, delta.truncation >= n ? nullptr : top};
+    const Exchange exchange_of{delta.truncation,
+                               tied ? 1.0 : delta.base,
+                               tied ? 0.0 : delta.slope,
+                               request.temperature,
+                               discount,
+                               delta.truncation >= n ? nullptr : top};
     const double per_ideal = delta.per_ideal[query];
     const bool counts_phi = request.counts_phi;
     double lambda_sum = 0, phi_sum = 0;

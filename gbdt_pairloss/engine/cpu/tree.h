@@ -153,8 +153,7 @@ inline void split(const Rows& rows, int n_panels, const FastSum& sum, const Cost
     int first, last, parent, side, depth;
   };
   const int n_flows = static_cast<int>(sum.flows.size());
-  const double translation =
-      kTranslatePanel * n_flows * n_panels * std::min(n_panels, 2 * sum.expansion.near + 1);
+  const double translation = kTranslatePanel * n_flows * n_panels * std::min(n_panels, 2 * sum.expansion.near + 1);
   const std::size_t most_nodes = 64 + static_cast<std::size_t>(rows.n) / 4;
   std::vector<Waiting> stack{{0, rows.n, -1, -1, 0}};
   tree.clear();
@@ -190,9 +189,7 @@ inline void split(const Rows& rows, int n_panels, const FastSum& sum, const Cost
   }
 }
 
-inline Costs costs_of_direct_sum(const Rows& rows) {
-  return {rows.is_plain() ? kDirectPair : kDirectWeightedPair, 0};
-}
+inline Costs costs_of_direct_sum(const Rows& rows) { return {rows.is_plain() ? kDirectPair : kDirectWeightedPair, 0}; }
 
 // Whether a query of n rows, of which `n_rows` meet others, is summed directly whatever its labels and scores.
 inline bool is_direct(int n, int n_rows) {
@@ -204,7 +201,8 @@ inline int longest_leaf(const std::vector<Node>& tree, int begin, int end, const
   int longest = 0;
   for (int k = begin; k < end; ++k) {
     const Node& node = tree[static_cast<std::size_t>(k)];
-    if (node.left < 0 && !rows.has_one_label(node.first, node.last)) longest = std::max(longest, node.last - node.first);
+    if (node.left < 0 && !rows.has_one_label(node.first, node.last))
+      longest = std::max(longest, node.last - node.first);
   }
   return longest;
 }
@@ -247,7 +245,8 @@ class Expander {
 
   // Add what the rows of a node sum over its sibling's to `sums`, an entry for each target, and return the sum of phi r
   // of these pairs, as far as flows count it. `translated` is memory for one translation.
-  double add_sibling(int k, const Coefficients& moments, const Coefficients& sums, int depth, double* translated) const {
+  double add_sibling(int k, const Coefficients& moments, const Coefficients& sums, int depth,
+                     double* translated) const {
     const Node& node = this->node(k);
     const Panels& panels = query_.panels;
     double lambda_sum = 0;
