@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
 #: The levels that modules are compiled for, the highest first.
 LEVELS = ("v4", "v3", "v2", "generic")
@@ -23,7 +24,7 @@ _REINSTALL = "pip install --force-reinstall --no-deps --no-cache-dir --no-binary
 
 
 @cache
-def native() -> ModuleType | None:
+def native() -> Any:
     """Return the compiled core for this processor, or None if it is not installed.
 
     Raises
