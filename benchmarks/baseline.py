@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from timing import RefusedError
+
 
 class Baseline:
     """A process of another Python that calls the gradients of the version of this package that it has.
@@ -44,10 +46,13 @@ class Baseline:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
+        line = self._process.stdout.readline()
+        if not line:
             raise RuntimeError(f"the baseline ended with exit status {self._process.wait()}")
-        return json.loads(answer)
+        answer = json.loads(line)
+        if isinstance(answer, str):
+            raise RefusedError(answer)
+        return answer
 
 
 def serve() -> None:
@@ -57,15 +62,19 @@ def serve() -> None:
     sys.path[0] = str(Path(gbdt_pairloss.__file__).parents[1] / "benchmarks")
     from ours import make_call
     from shapes import SHAPES
-    from timing import timed
+    from timing import RefusedError, timed
 
     call: Callable[[], Any] | None = None
     for line in sys.stdin:
         request = json.loads(line)
         if request:
-            data = SHAPES[request["shape"]].make(request["scale"])
-            call = make_call(data, request["threads"], **request["params"])
-            print("null", flush=True)
+            try:
+                data = SHAPES[request["shape"]].make(request["scale"])
+                call = make_call(data, request["threads"], **request["params"])
+            except (RefusedError, ValueError) as refusal:
+                print(json.dumps(str(refusal)), flush=True)
+            else:
+                print("null", flush=True)
         else:
             assert call is not None
             print(timed(call), flush=True)

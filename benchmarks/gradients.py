@@ -1,6 +1,7 @@
 """What an iteration's gradient costs: our objective against the boosters' own, on one machine in one run.
 
-    python benchmarks/gradients.py [--quick] [--threads 1 2] [--repeats 7] [--only PART ...] [--out FOLDER]
+    python benchmarks/gradients.py [--quick] [--threads 1 2] [--repeats 7] [--only PART ...]
+        [--baseline PYTHON] [--out FOLDER]
 
 Ours: scores in, float32 gradient and Hessian out, on a plan built once. Theirs: an iteration with one split on two
 columns, less one of a plain regression. Prints Markdown tables; a whole run writes them to benchmarks/results, with a
@@ -10,10 +11,15 @@ figure, and any run does where --out says. --only takes shapes of rankings and o
 from __future__ import annotations
 
 import argparse
+import itertools
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import studies
+from baseline import Baseline
 from drawing import draw
 from natives import native_candidates
 from ours import our_candidate, our_name
@@ -22,6 +28,18 @@ from tables import machine, markdown
 from timing import Candidate, RefusedError, round_robin
 
 _RESULTS = Path(__file__).parent / "results"
+#: The weights of pairs that versions are compared on, besides none.
+COMPARED = ({"pair_weight": "label_diff"}, {"pair_weight": "ndcg"})
+
+#: Objectives whose first calls are timed.
+FIRST_CALLS: list[tuple[str, dict[str, Any]]] = [
+    ("PairwiseLogistic", {}),
+    *(("PairwiseLogistic", params) for params in COMPARED),
+    ("PairwiseHinge", {}),
+    ("PairwiseSoftZeroOne", {}),
+    ("BPR", {}),
+]
+
 _FIGURE_SIZES = [10, 32, 100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000]
 
 
@@ -98,19 +116,55 @@ def memory_table(args: argparse.Namespace) -> list[str]:
     return ["## memory", "", text, "", *markdown(["shape", *columns], rows)]
 
 
-def compilation_table(args: argparse.Namespace) -> list[str]:
+def first_call_table(args: argparse.Namespace) -> list[str]:
+    """Seconds of a fresh process, of this version and of the baseline."""
+    pythons = [sys.executable, *([args.baseline] if args.baseline else [])]
     rows = []
-    weighings = [{}, {"pair_weight": "label_diff"}, {"pair_weight": "ndcg"}]
-    for params in weighings[: 1 if args.quick else None]:
-        for what in list(studies.FIRST_CALLS)[: 1 if args.quick else None]:
+    for name, params in FIRST_CALLS[: 2 if args.quick else None]:
+        for which, python in zip(("this version", "baseline"), pythons, strict=False):
             try:
-                cold, warm = studies.compilation(what, params)
-            except RefusedError:
+                imports, rest = studies.first_call(python, name, params, 1 if python == args.baseline else args.repeats)
+            except RefusedError as refusal:
+                rows.append([name + our_name(params).removeprefix("gbdt_pairloss"), which, str(refusal), ""])
                 continue
-            rows.append([what, our_name(params), f"{cold:.2f}", f"{warm:.2f}"])
-    text = "Seconds that the first call of a process takes longer than later ones, beyond the imports."
-    header = ["ranking", "objective", "nothing compiled before", "compiled by an earlier process"]
-    return ["## compilation", "", text, "", *markdown(header, rows)]
+            rows.append([name + our_name(params).removeprefix("gbdt_pairloss"), which, f"{imports:.2f}", f"{rest:.3f}"])
+    text = (
+        "Seconds of a fresh process that can keep nothing on disk: to import NumPy and scikit-learn, and from there to "
+        "the first gradient of 1,000 rows, the import of the package included."
+    )
+    header = ["objective", "version", "imports of NumPy and scikit-learn", "import and first gradient"]
+    return ["## first-call", "", text, "", *markdown(header, rows)]
+
+
+def baseline_table(args: argparse.Namespace) -> list[str]:
+    """The calls of this version against those of another one, each in a process of its own, in turn."""
+    if not args.baseline:
+        return ["## baseline", "", "No --baseline was given."]
+    rows, ratios = [], []
+    processes = [Baseline(sys.executable), Baseline(args.baseline)]
+    for name, shape in SHAPES.items():
+        for params, threads in itertools.product(({}, *COMPARED), args.threads):
+            if params == {"pair_weight": "ndcg"} and params not in shape.weighings:
+                continue  # exponential gains of such labels are out of range, or it takes minutes
+            try:
+                steps = [process.start(name, args.scale, threads, params) for process in processes]
+            except RefusedError as refusal:
+                rows.append([name, our_name(params), str(threads), str(refusal), "", ""])
+                continue
+            samples = [[step() for step in steps] for _ in range(args.repeats)]
+            now, before = np.median(samples, axis=0)
+            ratios.append(now / before)
+            row = [f"{1e9 * seconds / shape.make(args.scale).n_docs:.1f}" for seconds in (now, before)]
+            rows.append([name, our_name(params), str(threads), *row, f"{ratios[-1]:.2f}"])
+    for process in processes:
+        process.close()
+    mean, largest = float(np.exp(np.mean(np.log(ratios)))), max(ratios)
+    text = (
+        "Nanoseconds per document of a call, of this version and of another one (--baseline), in processes that have "
+        f"their turns. The geometric mean of the ratios is {mean:.2f}, the largest {largest:.2f}."
+    )
+    header = ["shape", "objective", "threads", "this version", "baseline", "ratio"]
+    return ["## baseline", "", text, "", *markdown(header, rows)]
 
 
 def training_table(args: argparse.Namespace) -> list[str]:
@@ -154,7 +208,8 @@ def figure(args: argparse.Namespace) -> list[str]:
 PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "threads": threads_table,
     "memory": memory_table,
-    "compilation": compilation_table,
+    "first-call": first_call_table,
+    "baseline": baseline_table,
     "training": training_table,
     "scaling": scaling_table,
     "figure": figure,
@@ -181,6 +236,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeats", type=int, default=None, help="default: 7, or 2 with --quick")
     parser.add_argument("--only", nargs="+", choices=names, metavar="PART", help=", ".join(names))
+    parser.add_argument("--baseline", metavar="PYTHON", help="the Python of an environment with another version")
     parser.add_argument("--out", type=Path, help="default: benchmarks/results, or nowhere with --quick or --only")
     args = parser.parse_args()
     args.scale, args.limit = (0.02, 0.3) if args.quick else (1.0, 60.0)

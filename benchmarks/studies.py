@@ -1,10 +1,12 @@
-"""What is measured besides the cost of a call: threads, memory, compilation, shares of training, large queries."""
+"""What is measured besides the cost of a call: threads, memory, first calls, shares of training, large queries."""
 
 from __future__ import annotations
 
 import gc
+import os
 import re
 import resource
+import subprocess
 import tempfile
 import time
 import tracemalloc
@@ -17,7 +19,7 @@ import numpy as np
 from natives import native_candidates
 from ours import make_affordable_call, make_call, our_candidate
 from shapes import SHAPES, Ranking, five_grades
-from timing import fresh_process, in_process, round_robin, timed
+from timing import RefusedError, fresh_process, in_process, round_robin, timed
 
 # Seconds of calls in a row that make up one sample where processes run side by side.
 _STRETCH = 0.2
@@ -134,34 +136,40 @@ def _status(name: str) -> int | None:
     return None if found is None else int(found[1]) * 1024
 
 
-# Compilation.
+# First calls.
 
-#: Rankings whose first call compiles what their kind needs.
-FIRST_CALLS = {"many small queries": (20_000, 100), "one query of 100,000 docs": (100_000, None)}
+_FIRST_CALL = """
+import time
+start = time.perf_counter()
+import numpy, sklearn.base, sklearn.utils.validation
+imported = time.perf_counter()
+from gbdt_pairloss import {name}
+{name}(**{params}).gradient_hessian(numpy.arange(1000.0) % 5, numpy.linspace(0, 1, 1000), group=[100] * 10)
+print(imported - start, time.perf_counter() - imported)
+"""
 
 
-def compilation(what: str, params: dict[str, Any]) -> tuple[float, float]:
-    """Seconds of the first call of a process, without and with a cache of compiled kernels.
+def first_call(python: str, name: str, params: dict[str, Any], repeats: int) -> tuple[float, float]:
+    """Return the seconds that a fresh process takes for its imports of NumPy and scikit-learn, and then for ours and a
+    first gradient. The process has no home that it could keep anything in.
 
     Raises
     ------
     RefusedError
-        If the installed version does not know the parameters.
+        If the version of that Python does not support the parameters.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        variables = {"NUMBA_CACHE_DIR": folder}
-        cold = in_process(_first_call, what, params, variables=variables)
-        return cold, in_process(_first_call, what, params, variables=variables)
-
-
-def _first_call(what: str, params: dict[str, Any]) -> float:
-    import numba  # noqa: F401, its import is not to be timed
-
-    import gbdt_pairloss.objectives._pairwise  # noqa: F401, nor that of scikit-learn
-
-    data = five_grades(*FIRST_CALLS[what])
-    first, later = (timed(lambda: make_call(data, 1, **params)) for _ in range(2))
-    return first - later
+    samples = []
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as home:
+            os.chmod(home, 0o500)
+            variables = {**os.environ, "HOME": home, "XDG_CACHE_HOME": home, "NUMBA_CACHE_DIR": home}
+            program = _FIRST_CALL.format(name=name, params=params)
+            done = subprocess.run([python, "-c", program], env=variables, capture_output=True, text=True, cwd=home)
+        if done.returncode:
+            raise RefusedError(done.stderr.strip().splitlines()[-1])
+        samples.append([float(seconds) for seconds in done.stdout.split()])
+    imports, rest = np.median(samples, axis=0)
+    return float(imports), float(rest)
 
 
 # Training.

@@ -7,7 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = ("gbdt_pairloss", "numpy", "numba", "lightgbm", "xgboost", "catboost")
+_PACKAGES = ("gbdt_pairloss", "numpy", "lightgbm", "xgboost", "catboost")
 
 
 def markdown(header: list[str], rows: list[list[str]]) -> list[str]:

@@ -104,11 +104,11 @@ PAIRLOSS_CORE Evaluated evaluate(double x, const double* coefficients) {
 // out += sign K M for the matrix of one distance of panels; `out` are the coefficients of sigma and of sigma'.
 template <int kTerms>
 PAIRLOSS_CORE void add_translated(const double* matrix, const double* moments, double sign, double* out) {
-  double sum[2 * kTerms] = {};
   for (int k = 0; k < kTerms; ++k) {
-    for (int l = 0; l < 2 * kTerms; ++l) sum[l] += matrix[k * 2 * kTerms + l] * moments[k];
+    const double moment = sign * moments[k];
+#pragma omp simd
+    for (int l = 0; l < 2 * kTerms; ++l) out[l] += matrix[k * 2 * kTerms + l] * moment;
   }
-  for (int l = 0; l < 2 * kTerms; ++l) out[l] += sign * sum[l];
 }
 
 // Add what `translate` sums over the panels that are not near: 1 on one side (for the loss, the difference), e^-|d| on
@@ -171,8 +171,7 @@ PAIRLOSS_CORE void translate(const double* moments, const Panels& panels, int si
   for (int t = 0; t < panels.n; ++t) {
     while (position[t] - position[low] > expansion.near) ++low;
     while (high < panels.n && position[high] - position[t] <= expansion.near) ++high;
-    double* target = out + t * 2 * kTerms;
-    for (int l = 0; l < 2 * kTerms; ++l) target[l] = 0;
+    double target[2 * kTerms] = {};
     for (int s = low; s < high; ++s) {
       const double* source = moments + s * kTerms;
       bool is_empty = true;
@@ -182,6 +181,7 @@ PAIRLOSS_CORE void translate(const double* moments, const Panels& panels, int si
       const double* matrix = expansion.kernels + (side * (2 * expansion.near + 1) + distance) * kTerms * 2 * kTerms;
       add_translated<kTerms>(matrix, source, is_signed && s < t ? -1 : 1, target);
     }
+    for (int l = 0; l < 2 * kTerms; ++l) out[t * 2 * kTerms + l] = target[l];
   }
   if (position[panels.n - 1] - position[0] > expansion.near) {
     add_far<kTerms>(moments, panels, side, is_signed, expansion, out);

@@ -29,9 +29,13 @@ struct Range {
   }
 
   static Range with_fewest_rows(const Rows& rows, int first, int last) {
-    const int winners = std::max(rows.run_begin[last - 1] - first, 0);  // the rows before the last run
-    const int losers = std::max(last - rows.run_end[first], 0);         // the rows after the first run
-    return losers < winners ? Range{first, last, true, losers} : Range{first, last, false, winners};
+    // Winners are the rows before the last run, losers those after the first one.
+    return with_fewest_rows(first, last, std::max(rows.run_begin[last - 1] - first, 0),
+                            std::max(last - rows.run_end[first], 0));
+  }
+
+  static Range with_fewest_rows(int first, int last, int n_winners, int n_losers) {
+    return n_losers < n_winners ? Range{first, last, true, n_losers} : Range{first, last, false, n_winners};
   }
 
   int size() const { return last - first; }

@@ -143,6 +143,14 @@ void make_plan(BoundPlan* self, std::int64_t n_rows, In<Index> row, In<std::int6
   plan.value = kept(value, self->arrays);
   count_from_query(plan, run_begin.data(), plan.run_begin);
   count_from_query(plan, run_end.data(), plan.run_end);
+  plan.n_winners.reserve(static_cast<std::size_t>(plan.n_queries));
+  plan.n_losers.reserve(static_cast<std::size_t>(plan.n_queries));
+  for (std::int64_t query = 0; query < plan.n_queries; ++query) {
+    const Rows rows = plan.rows(query);
+    const std::size_t q = static_cast<std::size_t>(query);
+    plan.n_winners[q] = rows.n == 0 ? 0 : rows.run_begin[rows.n - 1];
+    plan.n_losers[q] = rows.n == 0 ? 0 : rows.n - rows.run_end[0];
+  }
 }
 
 void make_sum(BoundSum* self, In<double> kernels, In<double> rising, In<double> falling, int near, bool is_loss,

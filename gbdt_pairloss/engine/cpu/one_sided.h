@@ -95,6 +95,7 @@ class Sweep {
       const bool wins = p < middle;
       const int other = wins ? 0 : 1, own = 1 - other;
       double combined[kTerms];
+#pragma omp simd
       for (int k = 0; k < kTerms; ++k) {
         const double* total = totals[other] + here + static_cast<std::size_t>(k);
         const double of_1 = 2 * seen[other][0][k] - total[0], of_y = 2 * seen[other][1][k] - total[per_channel];
@@ -121,6 +122,7 @@ class Sweep {
         first[p] -= static_cast<Sum>(weight * sum_first);
         second[p] += static_cast<Sum>(weight * (wins ? sum_second : -sum_second));
       }
+#pragma omp simd
       for (int k = 0; k < kTerms; ++k) {
         const double charge = weight * polynomials[k];
         seen[own][0][k] += charge;

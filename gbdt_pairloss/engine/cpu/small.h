@@ -38,7 +38,8 @@ class SmallQueries {
   bool sum_separable(std::int64_t query, const Rows& rows) {
     const Request& request = call_.request;
     if (!request.is_loss) {
-      const Range range = Range::with_fewest_rows(rows, 0, rows.n);
+      const std::size_t q = static_cast<std::size_t>(query);
+      const Range range = Range::with_fewest_rows(0, rows.n, call_.plan.n_winners[q], call_.plan.n_losers[q]);
       if (is_direct(rows.n, range.n_rows)) return sum_direct(query, rows, range);
     }
     if (!read(query, rows)) return true;

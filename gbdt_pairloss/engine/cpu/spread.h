@@ -37,8 +37,7 @@ double sum_spread(const Rows& rows, const double* x, const double* discount, con
     const auto [first, last] = stack.back();
     stack.pop_back();
     if (rows.has_one_label(first, last)) continue;
-    if (kSpreadPair * count_pairs(rows, first, last) <= kSpreadRow * (last - first) ||
-        stack.size() + 2 > kMostWaiting) {
+    if (has_at_most(rows, first, last, kSpreadRow / kSpreadPair * (last - first)) || stack.size() + 2 > kMostWaiting) {
       lambda_sum += direct.add(first, last, first_sum, second_sum);
       continue;
     }

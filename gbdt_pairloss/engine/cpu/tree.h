@@ -122,17 +122,19 @@ class Coefficients {
   Buffer<double> data_;
 };
 
-// The ordered pairs of a range; of a range of many labels an upper bound.
-inline double count_pairs(const Rows& rows, int first, int last) {
-  double pairs = 0;
+// Whether a range has at most so many ordered pairs. They are counted run by run, of a range of many labels as an upper
+// bound, and no further than the answer needs.
+inline bool has_at_most(const Rows& rows, int first, int last, double most) {
+  double pairs = 0, rest = 0.5 * static_cast<double>(last - first) * (last - first);
   int p = first;
-  for (int run = 0; run < 256; ++run) {
+  for (int run = 0; run < 256 && pairs + rest > most; ++run) {
     const int end = std::min(rows.run_end[p], last);
     pairs += static_cast<double>(end - p) * (last - end);
     p = end;
-    if (p == last) return pairs;
+    if (pairs > most) return false;
+    rest = 0.5 * static_cast<double>(last - p) * (last - p);
   }
-  return pairs + 0.5 * static_cast<double>(last - p) * (last - p);
+  return pairs + rest <= most;
 }
 
 // The label boundary nearest the middle of a range of several labels.
@@ -180,7 +182,7 @@ inline void split(const Rows& rows, int n_panels, const FastSum& sum, const Cost
     } else {
       double fast = 2 * (translation + kNode) + costs.row * (last - first);
       if (depth == 0) fast += kQueryOfTree + kExpandRow * n_flows * 0.5 * rows.n;
-      if (costs.pair * count_pairs(rows, first, last) <= fast) continue;
+      if (has_at_most(rows, first, last, fast / costs.pair)) continue;
       middle = boundary_of(rows, first, last);
     }
     if (tree.size() + stack.size() + 2 > most_nodes) continue;
@@ -281,20 +283,24 @@ class Expander {
   // Add what the coefficients of a leaf say to the sums of its rows.
   template <class Sum>
   void evaluate_rows(int first, int last, const Coefficients& sums, int depth, Sum* first_sum, Sum* second_sum) const {
-    const Rows& rows = query_.rows;
-    for (int target = 0; target < sum_.n_targets; ++target) {
-      const int role = target / sum_.n_powers, power = sum_.n_powers - 1 - target % sum_.n_powers;
-      const double* weight = weight_of(role);
-      const double* coefficients = sums.at(depth, target);
-      for (int p = first; p < last; ++p) {
-        const double panel = panel_of(query_.x[p]);
-        const auto sum = evaluate<kTerms>(place_in_panel(query_.x[p], panel),
-                                          coefficients + index_of_panel(query_.panels, panel) * 2 * kTerms);
-        const double factor = weight == nullptr && power == 0 ? 1.0 : charge(p, weight, power, rows);
-        first_sum[p] += static_cast<Sum>(factor * sum.first);
-        second_sum[p] += static_cast<Sum>(factor * sum.second);
+    const double* coefficients = sums.at(depth, 0);
+    const std::size_t per_target = size_of_sums(query_.panels);
+    for_places(first, last, [&](int p, double place, std::size_t panel) {
+      const double* own = coefficients + panel * 2 * kTerms;
+      Evaluated sum{0, 0};
+      if (query_.rows.is_plain()) {
+        sum = evaluate<kTerms>(place, own);
+      } else {
+        for (int target = 0; target < sum_.n_targets; ++target, own += per_target) {
+          const Evaluated some = evaluate<kTerms>(place, own);
+          const double factor = charge(p, target / sum_.n_powers, sum_.n_powers - 1 - target % sum_.n_powers);
+          sum.first += factor * some.first;
+          sum.second += factor * some.second;
+        }
       }
-    }
+      first_sum[p] += static_cast<Sum>(sum.first);
+      second_sum[p] += static_cast<Sum>(sum.second);
+    });
   }
 
   // Add the sums of the rows of the subtree of the nodes [begin, end), and return the sum of phi r. `sums` holds the
@@ -328,26 +334,36 @@ class Expander {
   const FastSum& sum() const { return sum_; }
 
  private:
-  const double* weight_of(int role) const {
-    return role == 0 ? query_.rows.winner_weight : role == 1 ? query_.rows.loser_weight : nullptr;
-  }
-
-  double charge(int p, const double* weight, int power, const Rows& rows) const {
+  // The charge or factor of a row in a role, times powers of its value and discount.
+  double charge(int p, int role, int power) const {
+    const Rows& rows = query_.rows;
+    const double* weight = role == 0 ? rows.winner_weight : role == 1 ? rows.loser_weight : nullptr;
     return charge_of(weight == nullptr ? 1.0 : weight[p], power, power % 2 == 1 ? rows.value[p] - query_.centre : 0.0,
                      power >= 2 ? query_.discount[p] : 0.0);
   }
 
   void expand_rows(const Node& node, int k, Coefficients& moments) const {
-    for (int channel = 0; channel < sum_.n_channels; ++channel) {
-      const double* weight = weight_of(channel / sum_.n_powers);
-      const int power = channel % sum_.n_powers;
-      double* own = moments.at(k, channel);
-      for (int p = node.first; p < node.last; ++p) {
-        const double panel = panel_of(query_.x[p]);
-        const double of_row = weight == nullptr && power == 0 ? 1.0 : charge(p, weight, power, query_.rows);
-        add_moments<kTerms>(place_in_panel(query_.x[p], panel), of_row,
-                            own + index_of_panel(query_.panels, panel) * kTerms);
+    const std::size_t per_channel = size_of_moments(query_.panels);
+    for_places(node.first, node.last, [&](int p, double place, std::size_t panel) {
+      double* own = moments.at(k, 0) + panel * kTerms;
+      if (query_.rows.is_plain()) {
+        add_moments<kTerms>(place, 1.0, own);
+      } else {
+        for (int channel = 0; channel < sum_.n_channels; ++channel, own += per_channel) {
+          add_moments<kTerms>(place, charge(p, channel / sum_.n_powers, channel % sum_.n_powers), own);
+        }
       }
+    });
+  }
+
+  // Call function(row, place in its panel, index of the panel) for some rows.
+  template <class Function>
+  void for_places(int first, int last, const Function& function) const {
+    const double* x = query_.x;
+    const Panels panels = query_.panels;
+    for (int p = first; p < last; ++p) {
+      const double panel = panel_of(x[p]);
+      function(p, place_in_panel(x[p], panel), static_cast<std::size_t>(index_of_panel(panels, panel)));
     }
   }
 
