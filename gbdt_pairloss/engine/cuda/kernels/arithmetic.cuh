@@ -17,7 +17,7 @@ typedef REAL Real;
 #define TIED 2    // they are all equal
 #define BEYOND 4  // their span is too wide for these kernels
 
-// The largest power of two in one factor. The rest is multiplied last, where it may underflow.
+// The largest power of two in one factor. The rest is a factor of its own, whose product may underflow.
 #define MOST_POWER (sizeof(Real) == 4 ? 120 : 1000)
 
 #ifdef __CUDA_ARCH__

@@ -2,8 +2,8 @@
 // work.
 //
 // TERMS is the number of Chebyshev terms. The nodes of a tree are consecutive. A tree has panels, those that hold a
-// score. Its moments are ordered by (node, channel, panel, term), and its coefficients by (node, target,
-// panel, term), with the terms of sigma followed by those of sigma'.
+// score. Its moments are ordered by (node, channel, panel, term), and its coefficients by (node, target, panel, term),
+// with the terms of sigma followed by those of sigma'.
 
 #include "../../core/charges.h"
 #include "../../core/chebyshev.h"
