@@ -95,7 +95,7 @@ class CudaDevice:
         return self._module(program.code, program.defines).get_function(program.name)
 
     def _compile(self, code: str, defines: tuple[tuple[str, str], ...]) -> Any:
-        options = ("-std=c++14", *(f"-D{name}={value}" for name, value in defines))
+        options = ("-std=c++17", *(f"-D{name}={value}" for name, value in defines))
         return self._cupy.RawModule(code=code, options=options)
 
 

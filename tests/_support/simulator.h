@@ -4,15 +4,15 @@
 // NaN at first), and results that depend on the order of the threads (``backwards``).
 #pragma once
 
+#include <algorithm>
 #include <csetjmp>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ucontext.h>
 #include <vector>
 
-using std::abs, std::exp, std::fabs, std::floor, std::fma, std::fmax, std::fmin, std::log1p, std::log2, std::max, std::min;
+using std::max, std::min;
 
 #define __global__
 #define __device__
@@ -162,13 +162,3 @@ T __shfl_xor_sync(unsigned mask, T value, int step) {
 
 inline void atomicMin(int* to, int value) { *to = min(*to, value); }
 inline void atomicMax(int* to, int value) { *to = max(*to, value); }
-
-template <class To, class From>
-To bits(From from) {
-    To to;
-    std::memcpy(&to, &from, sizeof to);
-    return to;
-}
-
-inline float __int_as_float(int x) { return bits<float>(x); }
-inline double __longlong_as_double(long long x) { return bits<double>(x); }

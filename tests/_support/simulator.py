@@ -15,10 +15,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gbdt_pairloss.engine.cuda.launch import TILE, Kernel, code_of, kernels_of
+from gbdt_pairloss.engine.cuda.launch import TILE, Kernel
+from gbdt_pairloss.engine.cuda.sources import code_of, kernels_of
 
 _HEADER = Path(__file__).with_name("simulator.h")
-_FLAGS = ["-std=c++17", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"]
+
+#: Options for the compiler. A program need not use all constants of the headers that are part of it.
+FLAGS = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-const-variable"]
 
 compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
 
@@ -126,7 +129,7 @@ def build(file: str, defines: tuple[tuple[str, str], ...], flags: tuple[str, ...
             f"    simulator::run(n_blocks_, n_threads_, backwards_, [=] {{ {name}({names}); }});\n}}\n"
         )
     text = "\n".join(code)
-    options = [*_FLAGS, *flags, *(f"-D{name}={value}" for name, value in defines)]
+    options = ["-shared", "-fPIC", *FLAGS, *flags, *(f"-D{name}={value}" for name, value in defines)]
     digest = hashlib.sha256((_HEADER.read_text() + text + " ".join(options)).encode()).hexdigest()[:16]
     library = Path(tempfile.gettempdir()) / "gbdt_pairloss-simulated" / f"{digest}.so"
     if not library.exists():

@@ -45,8 +45,10 @@ PAIRLOSS_CORE double panel_of(double x) { return floor(x / kPanelWidth); }
 PAIRLOSS_CORE double place_in_panel(double x, double panel) { return 2 * (x / kPanelWidth - panel) - 1; }
 
 PAIRLOSS_CORE int index_of_panel(const Panels& panels, double panel) {
-  if (panels.n_slots == panels.n) return static_cast<int>(panel - panels.position[0]);  // no gaps
-  if (panels.n_slots > 0) return panels.slots[static_cast<std::int64_t>(panel - panels.position[0])];
+  if (panels.n_slots > 0) {
+    const auto place = static_cast<std::int64_t>(panel - panels.position[0]);
+    return panels.n_slots == panels.n ? static_cast<int>(place) : panels.slots[place];  // equal: no gaps
+  }
   int low = 0, high = panels.n - 1;
   while (low < high) {
     const int middle = (low + high) / 2;

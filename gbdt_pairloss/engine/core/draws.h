@@ -6,9 +6,6 @@
 #pragma once
 
 #include "portable.h"
-#ifndef __CUDACC_RTC__
-#include <cstring>
-#endif
 
 namespace pairloss {
 

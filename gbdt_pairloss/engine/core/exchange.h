@@ -22,11 +22,17 @@ PAIRLOSS_CORE X exchange(X gains, X discounts) {
   return gains * magnitude(discounts);
 }
 
+// phi over base + slope |difference of scores|.
+template <class X, class S>
+PAIRLOSS_CORE X over_distance(X phi, X places, S base, S slope) {
+  return phi / (base + slope * magnitude(places));
+}
+
 // phi of a winner and a loser, truncated, over base + slope |difference of scores|.
 template <class X, class S>
 PAIRLOSS_CORE X exchange(const RankedRow<X>& winner, const RankedRow<X>& loser, S base, S slope) {
   const X phi = exchange(winner.gain - loser.gain, winner.discount - loser.discount) * larger(winner.top, loser.top);
-  return phi / (base + slope * magnitude(winner.place - loser.place));
+  return over_distance(phi, winner.place - loser.place, base, slope);
 }
 
 }  // namespace pairloss

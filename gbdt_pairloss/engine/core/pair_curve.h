@@ -34,7 +34,10 @@ PAIRLOSS_CORE X magnitude(X a) {
   return larger(a, -a);
 }
 
-// 1 / x. Processors have faster ways for some vectors (cpu/simd.h).
+PAIRLOSS_CORE float magnitude(float a) { return fabsf(a); }
+PAIRLOSS_CORE double magnitude(double a) { return fabs(a); }
+
+// 1 / x. Processors have faster ways for some types (cpu/simd.h, cuda/kernels/arithmetic.cuh).
 template <class X>
 struct Reciprocal {
   static PAIRLOSS_CORE X of(X x) { return 1 / x; }
@@ -79,11 +82,11 @@ constexpr int kSoftplusTerms = sizeof(Real) == 4 ? 8 : 17;
 template <class Real, class X>
 PAIRLOSS_CORE X softplus(X above, X own, X other) {
   const X small = smaller(own, other), large = larger(own, other);
-  const X w = small / (large * 2 + small);
+  const X w = small * Reciprocal<X>::of(large * 2 + small);
   const X square = w * w;
-  X series = square * 0 + Real(1.0 / (2 * kSoftplusTerms<Real> + 1));
+  X series = X{} + Real(1.0 / (2 * kSoftplusTerms<Real> + 1));
   for (int k = kSoftplusTerms<Real> - 1; k >= 0; --k) series = series * square + Real(1) / Real(2 * k + 1);
-  return larger(above, above * 0) + w * 2 * series;
+  return larger(above, X{}) + w * 2 * series;
 }
 
 // 2^f = exp(f ln 2) for |f| <= 1 / 2, by its power series.

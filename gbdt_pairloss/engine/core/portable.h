@@ -8,6 +8,18 @@
 #define PAIRLOSS_CORE __host__ __device__ inline
 #else
 #define PAIRLOSS_CORE inline
+#endif
+
+#ifdef __CUDACC_RTC__
+// NVRTC declares the functions of <cmath> and <cstring>, but has no header.
+namespace std {
+using int32_t = int;
+using int64_t = long long;
+using uint32_t = unsigned int;
+using uint64_t = unsigned long long;
+}  // namespace std
+#else
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #endif

@@ -7,9 +7,12 @@
 
 namespace pairloss {
 
-// 1 / log2(rank + 2) of a rank from 0. `few` holds the discounts of the first `n_few` ranks: logarithms are slow.
+// The discount 1 / log2(rank + 2) of a rank from 0.
+PAIRLOSS_CORE double discount_of(std::int64_t rank) { return 1.0 / log2(static_cast<double>(rank) + 2.0); }
+
+// As above. `few` holds the discounts of the first `n_few` ranks: logarithms are slow.
 PAIRLOSS_CORE double discount_of(std::int64_t rank, const double* few, int n_few) {
-  return rank < n_few ? few[rank] : 1.0 / log2(static_cast<double>(rank) + 2.0);
+  return rank < n_few ? few[rank] : discount_of(rank);
 }
 
 // Bring the positions of equal keys into the order of their rows; the keys are used up.

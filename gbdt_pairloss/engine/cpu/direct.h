@@ -7,6 +7,7 @@
 
 #include <type_traits>
 
+#include "../core/power_of_two.h"
 #include "columns.h"
 
 namespace pairloss {
@@ -207,14 +208,6 @@ void clear_totals(int n, Columns<Real>& columns) {
   std::fill_n(columns.total_t, n, 0.0);
 }
 
-// 2^n for a whole number n of at most 1022 in magnitude.
-inline double power_of_two(std::int64_t n) {
-  const std::int64_t bits = (n + 1023) << 52;
-  double power;
-  std::memcpy(&power, &bits, sizeof power);
-  return power;
-}
-
 // As `sum_oriented` for scores of any spread: e = fraction * 2^exponent, in double.
 template <class Real>
 double sum_wide(const Range& range, double temperature, const Rows& rows, Columns<Real>& columns) {
@@ -233,7 +226,7 @@ double sum_wide(const Range& range, double temperature, const Rows& rows, Column
     double sum_r = 0, sum_t = 0;
     for (int k = range.first_column(rows, i); k < n; ++k) {
       const double shift = std::min(std::max(exponent[i] - exponent[k], -1000.0), 1000.0);
-      const double ratio = fraction[i] / fraction[k] * power_of_two(static_cast<std::int64_t>(shift));
+      const double ratio = fraction[i] / fraction[k] * power_of_two<double>(static_cast<std::int64_t>(shift));
       const double phi = static_cast<double>(columns.row_value[i]) - columns.value[k];
       const auto curve = pair_curve(ratio, 1.0, phi);
       lambda_sum += curve.r;

@@ -20,7 +20,7 @@ from .launch import C_TYPES, TILE, WARP, Kernel, launch
 from .plan import Forest, GPUPlan
 
 # Spans of the scores of a query, in temperatures. Up to the first, a floating-point number holds e^score, and no
-# separate power of two is needed. Up to the second, the kernels support the query.
+# separate power of two is needed (kWidestSpread in core/pair_curve.h). Up to the second, the kernels support the query.
 _NARROW = {np.dtype(np.float32): 80.0, np.dtype(np.float64): 600.0}
 _MOST = 1e8
 

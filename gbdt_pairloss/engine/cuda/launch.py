@@ -1,17 +1,16 @@
-"""Find the kernels and their parameters in the source files, and launch kernels with arguments by name."""
+"""Launch kernels with arguments by name."""
 
 from __future__ import annotations
 
-import re
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..._device import Device
+from .sources import code_of, kernels_of
 
-#: Threads of every block, TILE in arithmetic.cu.
+#: Threads of every block, TILE in arithmetic.cuh.
 TILE = 128
 
 #: Lanes of a warp.
@@ -19,19 +18,6 @@ WARP = 32
 
 #: The names of floating-point types in C++.
 C_TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
-
-_FOLDER = Path(__file__).parent / "kernels"
-_COMMON = "arithmetic.cu"
-
-_KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\w+\) )?(\w+)\(([^)]*)\)', re.DOTALL)
-
-
-class Parameter(NamedTuple):
-    """A parameter of a kernel. ``type`` of a pointer is the type that it points to."""
-
-    name: str
-    type: str
-    is_pointer: bool
 
 
 class Kernel(NamedTuple):
@@ -103,31 +89,3 @@ def _signature(kernel: Kernel) -> dict[str, tuple[np.dtype[Any], bool]]:
         parameter.name: (np.dtype(_TYPES[defined.get(parameter.type.upper(), parameter.type)]), parameter.is_pointer)
         for parameter in kernels_of(kernel.file)[kernel.name]
     }
-
-
-@cache
-def kernels_of(file: str) -> dict[str, tuple[Parameter, ...]]:
-    """Return the parameters of the kernels that a file defines, by the names of the kernels."""
-    found = {}
-    for name, parameters in _KERNEL.findall((_FOLDER / file).read_text()):
-        found[name] = tuple(_parameter(text) for text in parameters.split(","))
-    return found
-
-
-def _parameter(text: str) -> Parameter:
-    """Parse the declaration of a parameter."""
-    words = text.replace("const ", "").split()
-    kind, name = " ".join(words[:-1]), words[-1]
-    return Parameter(name, kind.rstrip("*").strip(), kind.endswith("*"))
-
-
-@cache
-def code_of(file: str) -> str:
-    """Return the source code for the compiler: the file that all kernels share, and the file."""
-    parts = [f'#line 1 "{name}"\n{(_FOLDER / name).read_text()}' for name in (_COMMON, file)]
-    return "\n".join(parts)
-
-
-def files() -> list[str]:
-    """Return the names of all files with kernels."""
-    return sorted(path.name for path in _FOLDER.glob("*.cu") if path.name != _COMMON)

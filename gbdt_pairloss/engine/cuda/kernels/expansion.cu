@@ -1,41 +1,31 @@
-// The fast sums between the halves of a query's tree (see chebyshev.py and tree.py), in double: O(rows) work.
+// The fast sums between the halves of a query's tree (core/chebyshev.h, core/charges.h, plan.py), in double: O(rows)
+// work.
 //
-// TERMS is the number of Chebyshev terms. The nodes of a tree are consecutive. A tree has panels of width WIDTH, those
-// that hold a score. Its moments are ordered by (node, channel, panel, term), and its coefficients by (node, target,
-// panel, term), with the terms of sigma followed by those of sigma'.
+// TERMS is the number of Chebyshev terms. The nodes of a tree are consecutive. A tree has panels, those that hold a
+// score. Its moments are ordered by (node, channel, panel, term), and its coefficients by (node, target, panel, term),
+// with the terms of sigma followed by those of sigma'.
 
-#define WIDTH 2.0
+#include "../../core/charges.h"
+#include "../../core/chebyshev.h"
+#include "arithmetic.cuh"
+
+using pairloss::Expansion, pairloss::Flow, pairloss::Panels, pairloss::kPanelWidth;
+
+// ``flow`` of the host is a table of whole numbers, a row for each translation.
+static_assert(sizeof(Flow) == 7 * sizeof(int), "the columns of flows() in expansion.py");
+
 #define MOST_ROWS 2048  // the largest number of rows of a leaf
 
-// The columns of ``flow``, see charges.flows.
-#define FLOW 7
-#define FLOW_SIDE 0
-#define FLOW_CHANNEL 1
-#define FLOW_TARGET 2
-#define FLOW_SIGN 3
-#define FLOW_SLOPE_SIGN 4
-#define FLOW_DUAL 5
-#define FLOW_DUAL_SIGN 6
-
-// The panels of a tree: their positions in units of WIDTH, in ascending order.
-struct Panels {
-    const double* position;
-    int n;
-};
+// The panels of a tree: their positions are ``positions`` from begin[tree] to begin[tree + 1].
+__device__ inline Panels panels_of(int tree, const int* begin, const double* positions) {
+    return {positions + begin[tree], begin[tree + 1] - begin[tree], nullptr, 0};
+}
 
 // The index of the panel of a score u. ``local`` is the place of the score in the panel, in [-1, 1].
 __device__ inline int place_row(double u, const Panels& panels, double& local) {
-    double panel = floor(u / WIDTH);
-    local = 2.0 * (u / WIDTH - panel) - 1.0;
-    int low = 0, high = panels.n - 1;
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (panels.position[middle] < panel)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    double panel = pairloss::panel_of(u);
+    local = pairloss::place_in_panel(u, panel);
+    return pairloss::index_of_panel(panels, panel);
 }
 
 // The weight of a row in a role: 0, winner; 1, loser; 2, neither.
@@ -57,7 +47,7 @@ extern "C" __global__ void __launch_bounds__(TILE) mark_panels(
     if (slot_begin[tree] == slot_begin[tree + 1]) return;
     for (int p = node_begin[node] + threadIdx.x; p < node_end[node]; p += TILE) {
         double u = (x[p] - centre[tree_query[tree]]) / temperature;
-        marks[slot_begin[tree] + (long long)(floor(u / WIDTH) - first_panel[tree])] = 1;
+        marks[slot_begin[tree] + (long long)(pairloss::panel_of(u) - first_panel[tree])] = 1;
     }
 }
 
@@ -72,7 +62,7 @@ extern "C" __global__ void __launch_bounds__(TILE) expand_leaves(
     __shared__ double local[MOST_ROWS];
     __shared__ double partial[TILE / WARP][TERMS];
     int node = leaves[blockIdx.x], tree = node_tree[node], begin = node_begin[node], n = node_end[node] - begin;
-    Panels own = {panels + panel_begin[tree], panel_begin[tree + 1] - panel_begin[tree]};
+    Panels own = panels_of(tree, panel_begin, panels);
     for (int r = threadIdx.x; r < n; r += TILE)
         slot[r] = place_row((x[begin + r] - centre[tree_query[tree]]) / temperature, own, local[r]);
     long long size = (long long)n_channels * own.n * TERMS;
@@ -89,13 +79,7 @@ extern "C" __global__ void __launch_bounds__(TILE) expand_leaves(
                 some = 1;
                 double charge = role_weight(begin + r, role, weighted, winner_weight, loser_weight);
                 if (times_value) charge *= value[begin + r];
-                double t = charge, next = charge * local[r], twice = 2.0 * local[r];
-                for (int k = 0; k < TERMS; ++k) {
-                    m[k] += t;
-                    double after = twice * next - t;
-                    t = next;
-                    next = after;
-                }
+                pairloss::add_moments<TERMS>(local[r], charge, m);
             }
             double* to = out + ((long long)channel * own.n + panel) * TERMS;
             if (!__syncthreads_or(some)) {
@@ -140,18 +124,11 @@ extern "C" __global__ void __launch_bounds__(TILE) add_children(
     }
 }
 
-// The constants of the expansion, see chebyshev.py.
-struct Expansion {
-    const double* kernels;
-    const double* rising;
-    const double* falling;
-    int near, is_loss;
-};
-
 // Coefficient ``l`` at a target panel of the sum over all source panels: of sigma or, from TERMS on, of sigma'. Side 0:
 // the targets are winners, and the sum is over sigma(source - target). Side 1: they are losers, and it is over
 // sigma(target - source). At a distance of more than ``near`` panels, sigma is replaced by its tail: e^-|d| on one
-// side, and 1 on the other (or d, for the loss).
+// side, and 1 on the other (or d, for the loss). ``translate`` in core/chebyshev.h computes all coefficients at once,
+// with sums that run from panel to panel; here every thread has one.
 __device__ inline double translated(
     const double* moments, const Panels& panels, int target, int l, int side, const Expansion& e
 ) {
@@ -173,12 +150,12 @@ __device__ inline double translated(
             const double* away = above ? e.rising : e.falling;
             double reach = 0;
             for (int k = 0; k < TERMS; ++k) reach += towards[k] * m[k];
-            total += reach * exp(-WIDTH * fabs(distance)) * away[is_slope ? l - TERMS : l];
+            total += reach * exp(-kPanelWidth * fabs(distance)) * away[is_slope ? l - TERMS : l];
         } else if (is_slope) {
             if (l == TERMS) total += m[0];
         } else if (e.is_loss) {
-            if (l == 0) total += m[0] * WIDTH * distance + m[1] * WIDTH / 2;
-            if (l == 1) total -= m[0] * WIDTH / 2;
+            if (l == 0) total += m[0] * kPanelWidth * distance + m[1] * kPanelWidth / 2;
+            if (l == 1) total -= m[0] * kPanelWidth / 2;
         } else if (l == 0) {
             total += m[0];
         }
@@ -199,8 +176,9 @@ extern "C" __global__ void __launch_bounds__(TILE) pass_down(
     __shared__ double partial[TILE / WARP];
     int share = blockIdx.x % n_shares, start = share * TILE + threadIdx.x, step = n_shares * TILE;
     int node = nodes[blockIdx.x / n_shares], tree = node_tree[node], first = first_node[tree];
-    Panels own = {panels + panel_begin[tree], panel_begin[tree + 1] - panel_begin[tree]};
-    const Expansion expansion = {kernels, rising, falling, near, is_loss};
+    Panels own = panels_of(tree, panel_begin, panels);
+    const Expansion expansion = {kernels, rising, falling, near, is_loss != 0};
+    const Flow* flows = reinterpret_cast<const Flow*>(flow);
     int channel_size = own.n * TERMS, target_size = own.n * 2 * TERMS;
     const double* all = moments + moment_begin[tree];
     // The root has neither a sibling nor a parent. Its pointers to them are valid, and are not read.
@@ -212,22 +190,22 @@ extern "C" __global__ void __launch_bounds__(TILE) pass_down(
         int target = i / target_size, panel = i % target_size / (2 * TERMS), l = i % (2 * TERMS);
         double total = parent[node] < 0 ? 0.0 : above[i];
         for (int f = 0; f < n_flows; ++f) {
-            const int* row = flow + f * FLOW;
-            if (row[FLOW_SIDE] != side[node] || row[FLOW_TARGET] != target) continue;
-            double sign = l < TERMS ? row[FLOW_SIGN] : row[FLOW_SLOPE_SIGN];
-            total += sign * translated(from + row[FLOW_CHANNEL] * channel_size, own, panel, l, side[node], expansion);
+            const Flow& to = flows[f];
+            if (to.side != side[node] || to.target != target) continue;
+            double sign = l < TERMS ? to.sign : to.sign_slope;
+            total += sign * translated(from + to.source * channel_size, own, panel, l, side[node], expansion);
         }
         out[i] = total;
     }
     if (!with_lambda_sum) return;
     double lambda_sum = 0;
     for (int f = 0; f < n_flows; ++f) {
-        const int* row = flow + f * FLOW;
-        if (row[FLOW_SIDE] != side[node] || row[FLOW_DUAL] < 0) continue;
-        const double* dual = all + ((long long)(node - first) * n_channels + row[FLOW_DUAL]) * channel_size;
+        const Flow& to = flows[f];
+        if (to.side != side[node] || to.dual < 0) continue;
+        const double* dual = all + ((long long)(node - first) * n_channels + to.dual) * channel_size;
         for (int i = start; i < channel_size; i += step)
-            lambda_sum += row[FLOW_DUAL_SIGN] * dual[i] *
-                translated(from + row[FLOW_CHANNEL] * channel_size, own, i / TERMS, i % TERMS, side[node], expansion);
+            lambda_sum += to.dual_sign * dual[i] *
+                translated(from + to.source * channel_size, own, i / TERMS, i % TERMS, side[node], expansion);
     }
     lambda_sum = sum_over_block(lambda_sum, partial);
     if (threadIdx.x == 0) node_sum[node * n_shares + share] = lambda_sum;
@@ -242,7 +220,7 @@ extern "C" __global__ void __launch_bounds__(TILE) evaluate_leaves(
     const double* coefficients, double* far_first, double* far_second
 ) {
     int node = leaves[blockIdx.x], tree = node_tree[node];
-    Panels own = {panels + panel_begin[tree], panel_begin[tree + 1] - panel_begin[tree]};
+    Panels own = panels_of(tree, panel_begin, panels);
     const double* all = coefficients + coefficient_begin[tree] +
         (long long)(summed_by[node] - first_node[tree]) * n_targets * own.n * 2 * TERMS;
     for (int p = node_begin[node] + threadIdx.x; p < node_end[node]; p += TILE) {
@@ -251,18 +229,11 @@ extern "C" __global__ void __launch_bounds__(TILE) evaluate_leaves(
         double total_first = 0, total_second = 0;
         for (int target = 0; target < n_targets; ++target) {
             const double* c = all + ((long long)target * own.n + panel) * 2 * TERMS;
-            double first = 0, second = 0, t = 1.0, next = local;
-            for (int k = 0; k < TERMS; ++k) {
-                first += c[k] * t;
-                second += c[k + TERMS] * t;
-                double after = 2.0 * local * next - t;
-                t = next;
-                next = after;
-            }
+            pairloss::Evaluated sums = pairloss::evaluate<TERMS>(local, c);
             double weight = role_weight(p, target / powers, weighted, winner_weight, loser_weight);
             if (powers == 2 && target % 2 == 0) weight *= value[p];
-            total_first += weight * first;
-            total_second += weight * second;
+            total_first += weight * sums.first;
+            total_second += weight * sums.second;
         }
         far_first[p] = total_first;
         far_second[p] = total_second;

@@ -1,5 +1,7 @@
 // Sums over explicit pairs. Each row has LANES lanes, which share the pairs that it wins and the pairs that it loses.
 
+#include "arithmetic.cuh"
+
 #define LANES 8
 
 // The sums of a row as winner or as loser of its pairs.
@@ -18,11 +20,10 @@ __device__ inline void add_pair(
         sums.first.add((Real)(weight * loss));
         sums.second.add((Real)weight);
     } else {
-        Real wrong, slope;
-        curve<IS_WIDE>(mantissa[winner], power[winner], mantissa[loser], power[loser], wrong, slope);
-        sums.first.add((Real)(weight * wrong));
-        sums.second.add((Real)(weight * slope));
-        sums.counted.add(wrong);
+        auto pair = curve<IS_WIDE>(mantissa[winner], power[winner], mantissa[loser], power[loser]);
+        sums.first.add((Real)(weight * pair.r));
+        sums.second.add((Real)(weight * pair.t));
+        sums.counted.add(pair.r);
     }
 }
 

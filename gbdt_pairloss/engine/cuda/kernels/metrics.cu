@@ -1,6 +1,8 @@
 // The counts that metrics are computed from: for each row, the rows of its query with larger and with equal scores, and
 // the rows with smaller labels and smaller scores.
 
+#include "arithmetic.cuh"
+
 // ``discounted`` is the gain of a row times its discount. With ``by_order`` 0 the discount is the expectation over all
 // orders of equal scores. Otherwise equal scores are ranked in the caller's order. ``summed`` are the sums of the first
 // 0, 1, 2, ... discounts. ``right`` is the number of rows with a smaller label and a smaller score. A row with a

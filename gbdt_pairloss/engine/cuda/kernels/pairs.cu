@@ -5,6 +5,9 @@
 // and after its own run of equal labels. PHI is the kind of phi. WEIGHTED is 1 if rows have weights. LOSS is 1 if the
 // losses of the pairs that a row wins, and their weights, are summed instead of both derivatives.
 
+#include "../../core/exchange.h"
+#include "arithmetic.cuh"
+
 #define UNIFORM 0     // 1
 #define DIFFERENCE 1  // the difference of two values
 #define TABLE 2       // the entry of a table for two labels
@@ -141,8 +144,8 @@ __device__ inline Real phi(const Item& winner, const Item& loser, const Weighing
     if (PHI == TABLE) return by.table[winner.as_winner + loser.as_loser];
     if (PHI == DELTA_NDCG) {
         if (min(winner.rank, loser.rank) >= by.truncation) return 0;
-        Real exchange = (winner.value - loser.value) * fabs(winner.discount - loser.discount);
-        return by.slope == 0 ? exchange : exchange / (by.base + by.slope * fabs(winner.x - loser.x));
+        Real exchange = pairloss::exchange(winner.value - loser.value, winner.discount - loser.discount);
+        return by.slope == 0 ? exchange : pairloss::over_distance(exchange, winner.x - loser.x, by.base, by.slope);
     }
     return 1;
 }
@@ -175,12 +178,11 @@ __device__ inline void meet(
                     above, winner.mantissa, winner.power, loser.mantissa, loser.power);
                 second += weight;
             } else {
-                Real wrong, slope;
-                curve<IS_WIDE>(winner.mantissa, winner.power, loser.mantissa, loser.power, wrong, slope);
-                first += weight * wrong;
-                second += weight * slope;
+                auto pair = curve<IS_WIDE>(winner.mantissa, winner.power, loser.mantissa, loser.power);
+                first += weight * pair.r;
+                second += weight * pair.t;
                 // If all weights and phi are 1, this sum is equal to the first one.
-                if (WINS && (WEIGHTED || PHI != UNIFORM)) counted += counts_phi ? share : share * wrong;
+                if (WINS && (WEIGHTED || PHI != UNIFORM)) counted += counts_phi ? share : share * pair.r;
             }
         }
         sums.first.add(first);

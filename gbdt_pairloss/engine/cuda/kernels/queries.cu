@@ -5,18 +5,14 @@
 // A query is cut into pieces of about a thousand rows. A warp sums each piece, and a warp sums the pieces of each
 // query.
 
+#include "../../core/normalizer.h"
+#include "arithmetic.cuh"
+
 typedef SCORE Score;
 typedef OUT Out;
 
 #define LARGEST 1.7976931348623157e308
-#define LOG2_E 1.4426950408889634
-#define LN_2 0.6931471805599453
-#define LN_2_REST 2.3190468138462996e-17
-
-// The normaliser, as in NORMALIZER_CODES of work.py.
-#define NO_NORMALIZER 0
-#define BY_SUM_OF_PHI 1
-#define BY_LAMBDA_SUM 2
+#define LN_2_REST 2.3190468138462996e-17  // ln 2 - kLn2
 
 // The entries of ``status``, which report errors to the host.
 #define BAD_ROW 0      // the first row of the caller with a score that is not finite
@@ -94,8 +90,8 @@ extern "C" __global__ void expand_rows(
     double u = (x[p] - centre[q]) / temperature;
     if (flags[q] & BEYOND) u = 0;
     if (flags[q] & WIDE) {
-        double whole = floor(u * LOG2_E);
-        mantissa[p] = (Real)exp(fma(-whole, LN_2_REST, fma(-whole, LN_2, u)));
+        double whole = floor(u * pairloss::kLog2E);
+        mantissa[p] = (Real)exp(fma(-whole, LN_2_REST, fma(-whole, pairloss::kLn2, u)));
         power[p] = (int)whole;
     } else {
         mantissa[p] = (Real)exp(u);
@@ -116,7 +112,7 @@ extern "C" __global__ void sum_pieces(int n_pieces, const int* piece_begin, cons
     if (threadIdx.x % WARP == 0) piece_sum[piece] = total;
 }
 
-// The weight of each query times its normaliser, and times 1 / ideal DCG for |delta NDCG|. ``piece_sum`` and
+// The weight of each query times its normaliser (core/normalizer.h), and times 1 / ideal DCG for |delta NDCG|. ``piece_sum`` and
 // ``node_sum`` are the parts of the sum of phi sigma(-d), or with ``counts_phi`` of phi. Without ``counts_phi`` the sum
 // of phi is ``sum_of_phi``.
 extern "C" __global__ void query_factors(
@@ -127,22 +123,16 @@ extern "C" __global__ void query_factors(
     int q = blockIdx.x * (TILE / WARP) + threadIdx.x / WARP;
     if (q >= n_queries) return;
     double total = 0;
-    if (normalize == BY_LAMBDA_SUM || counts_phi) {
+    if (normalize == pairloss::kLog || counts_phi) {
         int lane = threadIdx.x % WARP;
         for (int piece = first_piece[q] + lane; piece < first_piece[q + 1]; piece += WARP) total += piece_sum[piece];
         for (int i = first_node[q] * n_shares + lane; i < first_node[q + 1] * n_shares; i += WARP) total += node_sum[i];
         total = sum_over_lanes(total) * per_ideal[q];
     }
     if (threadIdx.x % WARP != 0) return;
-    double own = query_weight[q] * per_ideal[q];
-    if (normalize == BY_SUM_OF_PHI) {
-        double divisor = counts_phi ? total : sum_of_phi[q];
-        own *= divisor > 0 ? sizes[q] / divisor : 0.0;
-    } else if (normalize == BY_LAMBDA_SUM) {
-        double lambda_sum = 2 * total / temperature;
-        own *= (lambda_sum > 0 ? log1p(lambda_sum) / lambda_sum : 1.0) / LN_2;
-    }
-    factor[q] = own;
+    double phi_sum = counts_phi ? total : sum_of_phi[q];
+    factor[q] = query_weight[q] * per_ideal[q] *
+        pairloss::normalizer(normalize, sizes[q], total / temperature, phi_sum);
 }
 
 extern "C" __global__ void write_results(

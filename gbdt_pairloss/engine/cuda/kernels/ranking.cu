@@ -1,6 +1,9 @@
 // Ranks by counting the rows of the same query that are ranked above a row.
 
-// The rank of each row by descending score, from 0, and its discount 1 / log2(rank + 2). Equal scores are ranked in the
+#include "../../core/ranking.h"
+#include "arithmetic.cuh"
+
+// The rank of each row by descending score, from 0, and its discount. Equal scores are ranked in the
 // order of the caller's rows.
 extern "C" __global__ void __launch_bounds__(TILE) rank_rows(
     int n, const int* range, const int* range_begin, const int* range_end, const int* rows, const double* x, int* rank,
@@ -29,5 +32,5 @@ extern "C" __global__ void __launch_bounds__(TILE) rank_rows(
     }
     if (!inside) return;
     rank[p] = above;
-    discount[p] = 1.0 / log2(above + 2.0);
+    discount[p] = pairloss::discount_of(above);
 }

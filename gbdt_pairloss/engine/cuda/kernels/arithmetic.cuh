@@ -1,7 +1,10 @@
-// The arithmetic that all kernels share. The compiler reads this file before each of the other files. REAL is float or
-// double.
+// The arithmetic that all kernels share: sums over the threads of a warp and of a block, and the pair curve
+// (core/pair_curve.h) of scores that may be far apart. REAL is float or double.
 //
 // A row is identified by its position in the plan, a 32-bit number. No sum depends on the order in which threads run.
+
+#include "../../core/pair_curve.h"
+#include "../../core/power_of_two.h"
 
 typedef REAL Real;
 
@@ -14,33 +17,24 @@ typedef REAL Real;
 #define TIED 2    // they are all equal
 #define BEYOND 4  // their span is too wide for these kernels
 
-// The largest power of two in one factor. The rest is multiplied last, where it may underflow.
+// The largest power of two in one factor. The rest is a factor of its own, whose product may underflow.
 #define MOST_POWER (sizeof(Real) == 4 ? 120 : 1000)
-
-__device__ inline double reciprocal(double x) { return 1.0 / x; }
 
 #ifdef __CUDA_ARCH__
 // One instruction with an error of one unit in the last place, instead of eight for a correctly rounded quotient.
-__device__ inline float reciprocal(float x) {
-    float y;
-    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-}
-#else
-__device__ inline float reciprocal(float x) { return 1.0f / x; }
+template <>
+struct pairloss::Reciprocal<float> {
+    static PAIRLOSS_CORE float of(float x) {
+        float y;
+        asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+        return y;
+    }
+};
 #endif
-
-__device__ inline void set_power_of_two(int power, float& out) { out = __int_as_float((power + 127) << 23); }
-
-__device__ inline void set_power_of_two(int power, double& out) {
-    out = __longlong_as_double((long long)(power + 1023) << 52);
-}
 
 // 2^power, with the power limited to [-MOST_POWER, MOST_POWER].
 __device__ inline Real power_of_two(int power) {
-    Real out;
-    set_power_of_two(min(max(power, -MOST_POWER), MOST_POWER), out);
-    return out;
+    return pairloss::power_of_two<Real>(min(max(power, -MOST_POWER), MOST_POWER));
 }
 
 // A sum, and the rounding errors of its additions (Knuth's two-sum).
@@ -94,27 +88,22 @@ struct Ratio {
     }
 };
 
-// sigma(-d) of a pair, the probability of the wrong order, and sigma(d) sigma(-d), from e^score = mantissa 2^power of
-// both rows.
+// r and t of a pair (core/pair_curve.h) from e^score = mantissa 2^power of both rows.
 template <bool IS_WIDE>
-__device__ inline void curve(Real winner, int winner_power, Real loser, int loser_power, Real& wrong, Real& slope) {
+__device__ inline pairloss::PairCurve<Real> curve(Real winner, int winner_power, Real loser, int loser_power) {
     Ratio e = Ratio::of<IS_WIDE>(winner, winner_power, loser, loser_power);
-    Real q = reciprocal(e.winner + e.loser);
-    wrong = e.loser * q;
-    slope = wrong * (e.winner * q);
+    pairloss::PairCurve<Real> pair = pairloss::pair_curve(e.winner, e.loser);
     if (IS_WIDE) {
-        slope *= e.rest;
-        if (winner_power > loser_power) wrong *= e.rest;
+        pair.t *= e.rest;
+        if (winner_power > loser_power) pair.r *= e.rest;
     }
+    return pair;
 }
 
-// softplus(-d) = max(-d, 0) + log1p(e^-|d|). ``above`` is -d.
+// softplus(-d) of a pair, likewise. ``above`` is -d.
 template <bool IS_WIDE>
 __device__ inline Real softplus(Real above, Real winner, int winner_power, Real loser, int loser_power) {
     Ratio e = Ratio::of<IS_WIDE>(winner, winner_power, loser, loser_power);
-    Real small = e.winner < e.loser ? e.winner : e.loser;
-    Real large = e.winner < e.loser ? e.loser : e.winner;
-    Real less = small * reciprocal(large);
-    if (IS_WIDE) less *= e.rest;
-    return (above > 0 ? above : (Real)0) + log1p(less);
+    if (IS_WIDE) (winner_power > loser_power ? e.loser : e.winner) *= e.rest;
+    return pairloss::softplus<Real>(above, e.winner, e.loser);
 }
