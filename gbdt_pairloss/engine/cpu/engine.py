@@ -133,7 +133,7 @@ class _Call(NamedTuple):
 
 
 class _Prepared(NamedTuple):
-    """What is kept with a plan: its query weights, and the memory that its calls share."""
+    """Values kept with a plan: its query weights, and the memory that its calls share."""
 
     query_weight: Float64Array
     memory: Memory

@@ -122,7 +122,7 @@ class _Part(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """What the tasks of a call have in common: the sum, its pairs, and the query of each position."""
+    """The state that the tasks of a call share: the sum, its pairs, and the query of each position."""
 
     plan: Plan
     x: Float64Array

@@ -48,7 +48,7 @@ def code_of(file: str) -> str:
 
 
 def with_includes(path: Path) -> str:
-    """Return the text of a file, with the text of every file that it includes in the place of the first ``#include``.
+    """Return the text of a file, with the text of every file that it includes instead of the first ``#include``.
 
     CuPy's cache of compiled kernels is keyed by this text. With an option ``-I`` a kernel would not be compiled again
     after a change of a header. The names of system headers are left to the compiler.
