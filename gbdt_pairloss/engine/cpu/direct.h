@@ -140,15 +140,18 @@ PAIRLOSS_INLINE double sum_rows(const Pairs& pairs, int first, const int (&start
   return sum_of_lanes(lambda_sum);
 }
 
-// Add what the columns have summed to their totals, r as -, and clear it. Returns the sum of r.
+// Add what the columns have summed to their totals, r as -, and clear it. Returns the sum of r. It runs to the end of a
+// whole vector: columns beyond the last have e = 0.
 template <bool kWeighted, class Real>
 double flush_columns(int start, int n, Columns<Real>& columns) {
   double sum = 0;
   const Real* factor = kWeighted ? columns.weighted_e : columns.e;
   Real *sum_r = columns.sum_r, *sum_t = columns.sum_t;
   double *total_r = columns.total_r, *total_t = columns.total_t;
+  const int size = (n - start + kPadding - 1) / kPadding * kPadding;
 #pragma omp simd reduction(+ : sum)
-  for (int k = start; k < n; ++k) {
+  for (int i = 0; i < size; ++i) {
+    const int k = start + i;
     const double r = static_cast<double>(factor[k]) * sum_r[k], t = static_cast<double>(factor[k]) * sum_t[k];
     sum += r;
     total_r[k] -= r;
@@ -156,8 +159,6 @@ double flush_columns(int start, int n, Columns<Real>& columns) {
     sum_r[k] = 0;
     sum_t[k] = 0;
   }
-  pad(sum_r, n, Real(0));
-  pad(sum_t, n, Real(0));
   return sum;
 }
 
@@ -204,8 +205,8 @@ double sum_strips(const Pairs& pairs, const Range& range, const Rows& rows) {
 
 template <class Real>
 void clear_totals(int n, Columns<Real>& columns) {
-  std::fill_n(columns.total_r, n, 0.0);
-  std::fill_n(columns.total_t, n, 0.0);
+  std::fill_n(columns.total_r, n + kPadding, 0.0);
+  std::fill_n(columns.total_t, n + kPadding, 0.0);
 }
 
 // As `sum_oriented` for scores of any spread: e = fraction * 2^exponent, in double.
