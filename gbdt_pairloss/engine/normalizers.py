@@ -41,5 +41,6 @@ def query_factors(plan: Plan, divisors: Float64Array, spec: PairSum) -> Float64A
         factor *= np.divide(np.diff(plan.ptr), divisors, out=np.zeros_like(divisors), where=divisors > 0)
     elif spec.normalize == "log":
         total = 2.0 * divisors
-        factor *= np.divide(np.log1p(total), total, out=np.ones_like(total), where=total > 0) / np.log(2.0)
+        with np.errstate(invalid="ignore"):  # of an infinite sum, which check_range refuses
+            factor *= np.divide(np.log1p(total), total, out=np.ones_like(total), where=total > 0) / np.log(2.0)
     return factor
