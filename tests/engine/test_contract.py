@@ -403,8 +403,9 @@ def test_results_out_of_range_are_refused(engine, name) -> None:
         (PairwiseLogistic(pair_weight="label_diff"), [-8e307, 8e307, 8e307]),
         (PairwiseLogistic(normalize="query"), [-8e307, 8e307, 8e307]),
         (PairwiseExponential(pair_weight="ndcg"), [-1000.0, 0.0, 1000.0]),
+        (PairwiseSquared(), [0.0, 3e307, 3e307]),
     ],
-    ids=["logistic", "query", "exponential"],
+    ids=["logistic", "query", "exponential", "squared"],
 )
 def test_a_loss_out_of_range_is_refused_without_a_warning(engine, objective, scores) -> None:
     y, scores = np.array([1.0, 0.0, 0.0]), np.array(scores)
