@@ -37,9 +37,10 @@ def query_factors(plan: Plan, divisors: Float64Array, spec: PairSum) -> Float64A
       its limit, for a sum of 0.
     """
     factor = plan.query_weight.astype(np.float64)
-    if spec.normalize == "query":
-        factor *= np.divide(np.diff(plan.ptr), divisors, out=np.zeros_like(divisors), where=divisors > 0)
-    elif spec.normalize == "log":
-        total = 2.0 * divisors
-        factor *= np.divide(np.log1p(total), total, out=np.ones_like(total), where=total > 0) / np.log(2.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # check_range refuses what leaves float64's range
+        if spec.normalize == "query":
+            factor *= np.divide(np.diff(plan.ptr), divisors, out=np.zeros_like(divisors), where=divisors > 0)
+        elif spec.normalize == "log":
+            total = 2.0 * divisors
+            factor *= np.divide(np.log1p(total), total, out=np.ones_like(total), where=total > 0) / np.log(2.0)
     return factor

@@ -396,6 +396,24 @@ def test_results_out_of_range_are_refused(engine, name) -> None:
         ENGINES[engine](plan, spec).gradient_hessian(plan, np.array([0.4, 0.0, 0.0]), spec, np.float32)
 
 
+@on_engines("reference", "cpu")
+@pytest.mark.parametrize(
+    ("objective", "scores"),
+    [
+        (PairwiseLogistic(pair_weight="label_diff"), [-8e307, 8e307, 8e307]),
+        (PairwiseLogistic(normalize="query"), [-8e307, 8e307, 8e307]),
+        (PairwiseExponential(pair_weight="ndcg"), [-1000.0, 0.0, 1000.0]),
+        (PairwiseSquared(), [0.0, 3e307, 3e307]),
+    ],
+    ids=["logistic", "query", "exponential", "squared"],
+)
+def test_a_loss_out_of_range_is_refused_without_a_warning(engine, objective, scores) -> None:
+    y, scores = np.array([1.0, 0.0, 0.0]), np.array(scores)
+    plan, spec = plan_of(objective, y, y), spec_of(objective)
+    with pytest.raises(ValueError, match="range of float64"):
+        ENGINES[engine](plan, spec).winner_loss(plan, scores, spec, np.float64)
+
+
 def spread_over(scores):
     """Return the scores as every second entry of an array."""
     apart = np.full(2 * scores.size, np.nan)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from _support.engines import cpu_engine, plan_of, spec_of
 
-from gbdt_pairloss import PairwiseLogistic
+from gbdt_pairloss import BPR, PairwiseExponential, PairwiseHinge, PairwiseLogistic, PairwiseSoftZeroOne
 
 
 def test_a_large_query_agrees_with_the_definition() -> None:
@@ -122,6 +123,38 @@ def test_scores_on_the_bounds_of_panels() -> None:
     expected = wrong.sum(axis=1)
     expected[y > 0] -= wrong.sum(axis=0)
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
+CALLED_AT_ONCE = {
+    "logistic": PairwiseLogistic(),
+    "ndcg": PairwiseLogistic(pair_weight="ndcg"),
+    "lambdarank": PairwiseLogistic(pair_weight="lambdarank", truncation=10),
+    "hinge": PairwiseHinge(),
+    "exponential": PairwiseExponential(pair_weight="gain_diff"),
+    "soft zero-one": PairwiseSoftZeroOne(),
+    "drawn": BPR(negatives=2, random_state=0),
+}
+
+
+@pytest.mark.parametrize("name", CALLED_AT_ONCE)
+def test_calls_at_once_with_one_plan_change_no_bit(name) -> None:
+    rng = np.random.default_rng(3)
+    sizes = [*rng.integers(1, 60, 100), 66_000]
+    n = sum(sizes)
+    y = (rng.random(n) < 0.01).astype(float)
+    objective = CALLED_AT_ONCE[name]
+    plan, spec = plan_of(objective, y, y, group=sizes), spec_of(objective)
+    all_scores = rng.standard_normal((3, n))
+
+    def call(scores):
+        engine = cpu_engine(plan, spec, n_threads=2)
+        gradient, hessian = engine.gradient_hessian(plan, scores, spec, np.float32)
+        loss, _ = engine.winner_loss(plan, scores, spec, np.float32)
+        return [array.tobytes() for array in (gradient, hessian, loss)]
+
+    with ThreadPoolExecutor(3) as pool:
+        at_once = list(pool.map(call, all_scores))
+    assert at_once == [call(scores) for scores in all_scores]
 
 
 @pytest.mark.slow

@@ -197,18 +197,18 @@ def check(case: Case) -> None:
             assert np.isfinite(one).all(), "results are not finite"
         if case.is_compared and results[0]:
             engine = cpu_engine(plan, spec, 2)
-            loss = case.objective.pair_loss.name != "hinge" or np.ptp(scores, initial=0.0) < 100
+            loss = case.objective.pair_loss.name != "hinge" or np.ptp(scores) < 100
             assert_matches(reference_engine(), engine, case.objective, plan, scores.astype(float), case.dtype, loss)
         check_public(case, scores)
 
 
 def attempt(plan, spec, scores, dtype, n_threads):
-    """Return the results of the CPU engine; none if they leave the range of the type, which is an error."""
+    """Return the results of the CPU engine; none if it refuses: out of range, or too few losers to draw from."""
     engine = cpu_engine(plan, spec, n_threads)
     try:
         return [*engine.gradient_hessian(plan, scores, spec, dtype), engine.winner_loss(plan, scores, spec, dtype)[0]]
     except ValueError as error:
-        if "range" not in str(error):
+        if not any(words in str(error) for words in ("range", "loss overflows", "draw fewer")):
             raise
         return []
 

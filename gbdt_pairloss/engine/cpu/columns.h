@@ -91,7 +91,7 @@ struct Limits {
 };
 
 inline Limits limits_of(const double* x, int n) {
-  double low = std::numeric_limits<double>::infinity(), high = -low, largest = 0;
+  double low = std::numeric_limits<double>::infinity(), high = -low;
   std::int64_t strange = 0;
 #pragma omp simd reduction(min : low) reduction(max : high) reduction(+ : strange)
   for (int k = 0; k < n; ++k) {
@@ -99,7 +99,6 @@ inline Limits limits_of(const double* x, int n) {
     high = x[k] > high ? x[k] : high;
     strange += !(std::fabs(x[k]) <= std::numeric_limits<double>::max());
   }
-  (void)largest;
   return {low, high, strange == 0};
 }
 

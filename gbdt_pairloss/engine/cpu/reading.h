@@ -33,13 +33,15 @@ template <class Real, class Sum>
 bool scatter(const Sum* first, const Sum* second, const Factors& factors, const RowNumbers& row, std::int64_t at, int n,
              bool reversed, Real* scaled_first, Real* scaled_second, Real* out_first, Real* out_second) {
   const double factor_first = factors.first, factor_second = factors.second;
+  constexpr Real largest = std::numeric_limits<Real>::max();
   std::int32_t beyond = 0;
 #pragma omp simd reduction(+ : beyond)
   for (int i = 0; i < n; ++i) {
     const Real a = static_cast<Real>(first[i] * factor_first), b = static_cast<Real>(second[i] * factor_second);
     scaled_first[i] = a;
     scaled_second[i] = b;
-    beyond += !(std::fabs(a) <= std::numeric_limits<Real>::max()) | !(std::fabs(b) <= std::numeric_limits<Real>::max());
+    const int a_is_beyond = !(std::fabs(a) <= largest), b_is_beyond = !(std::fabs(b) <= largest);
+    beyond += a_is_beyond | b_is_beyond;
   }
   with_row_numbers(row, at, [&](const auto* number) {
     if (reversed) {

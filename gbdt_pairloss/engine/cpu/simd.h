@@ -4,7 +4,9 @@
 // because the choice of how many rows share a vector of columns, and of what is masked, is the algorithm's.
 #pragma once
 
+#ifdef __AVX__
 #include <immintrin.h>
+#endif
 
 #include <cstdint>
 #include <cstring>
