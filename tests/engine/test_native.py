@@ -59,6 +59,36 @@ def test_a_level_that_the_processor_supports_can_be_chosen(level, environment) -
     assert done.stdout.strip() == level, done.stderr
 
 
+#: Small queries and one large one, of which each kind of sum is compared with the definition.
+_COMPARE = """
+import numpy as np
+from _support.engines import assert_matches_reference, cpu_engine
+from gbdt_pairloss import PairwiseExponential, PairwiseHinge, PairwiseLogistic
+
+rng = np.random.default_rng(0)
+sizes = [1, 2, 17, 40, 130, 1100]
+y, scores = rng.integers(0, 5, sum(sizes)).astype(float), 3 * rng.normal(size=sum(sizes))
+weights = rng.random(y.size)
+sums = [PairwiseLogistic(pair_weight=w) for w in ("uniform", "label_diff", "ndcg", "lambdarank")]
+for objective in [*sums, PairwiseHinge(), PairwiseExponential()]:
+    for dtype in (np.float32, np.float64):
+        for sample_weight in (None, weights):
+            assert_matches_reference(cpu_engine, objective, y, scores, dtype, group=sizes, sample_weight=sample_weight)
+print("compared")
+"""
+
+
+@needs_core
+@pytest.mark.parametrize("level", native.LEVELS)
+def test_every_level_computes_the_definition(level, environment) -> None:
+    if level not in native.levels():
+        pytest.skip(f"not for this processor, or not installed: {level}")
+    environment[native.VARIABLE] = level
+    command = [sys.executable, "-c", _COMPARE]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "compared", done.stderr
+
+
 @needs_core
 def test_the_highest_level_is_loaded_once(monkeypatch) -> None:
     monkeypatch.delenv(native.VARIABLE, raising=False)
