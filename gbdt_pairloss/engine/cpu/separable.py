@@ -77,7 +77,7 @@ def _check_exponential(
     query = plan.query_of_positions
     position = int(np.flatnonzero(~(np.isfinite(sums[plan.rows]) & np.isfinite(lambda_sum[query])))[0])
     of_query = scores[plan.rows[query == query[position]]].astype(np.float64)
-    span = (of_query.max() - of_query.min()) / spec.temperature
+    span = (float(of_query.max()) - float(of_query.min())) / spec.temperature
     raise ValueError(
         f"the exponential loss overflows at row {plan.rows[position]}, of {plan.query_name(int(query[position]))}, "
         f"whose scores span {span:.3g} temperatures, in the wrong order. Raise the temperature, lower the learning "

@@ -60,7 +60,8 @@ class SoftZeroOneEngine(SummingEngine):
                 level.add(level.plan.winner_weight * level.plan.pair_weights_won, second)
                 continue
             level.add(np.where(wins, -logistic.second, logistic.second) * spec.temperature, first)
-            level.add(logistic.second * spec.hessian_scale, second)
+            with np.errstate(over="ignore"):  # check_range refuses what leaves float64's range
+                level.add(logistic.second * spec.hessian_scale, second)
             if spec.normalize == "log":
                 if level.plan.has_row_weights:
                     logistic = self._logistic(_unweighted(level.plan), x[level.owner], spec)
