@@ -141,7 +141,7 @@ PAIRLOSS_INLINE double sum_rows(const Pairs& pairs, int first, const int (&start
 }
 
 // Add what the columns have summed to their totals, r as -, and clear it. Returns the sum of r. It runs to the end of a
-// whole vector: columns beyond the last have e = 0.
+// whole vector, since columns beyond the last have e = 0. Their sums are not 0 and are cleared as well.
 template <bool kWeighted, class Real>
 double flush_columns(int start, int n, Columns<Real>& columns) {
   double sum = 0;
@@ -159,6 +159,8 @@ double flush_columns(int start, int n, Columns<Real>& columns) {
     sum_r[k] = 0;
     sum_t[k] = 0;
   }
+  pad(sum_r, n, Real(0));
+  pad(sum_t, n, Real(0));
   return sum;
 }
 

@@ -26,6 +26,8 @@ class LargeQuery {
   // Sum the query and write its results. Returns whether they are finite.
   bool sum() {
     if (!read()) return true;
+    if (call_.delta != nullptr) rank();  // before the division by the temperature, which could make ties
+    divide_by_temperature();
     panel_set_.find(x_.get(), rows_.n, limits_.low, limits_.high);
     const std::size_t n = static_cast<std::size_t>(rows_.n);
     first_.reserve(n);
@@ -79,24 +81,25 @@ class LargeQuery {
   }
 
   bool read() {
-    const double temperature = call_.request.temperature;
     double* x = x_.reserve(static_cast<std::size_t>(rows_.n));
     for_chunks(rows_.n, [&](int begin, int end) {
       gather(call_.scores, call_.plan.row, call_.plan.ptr[query_] + begin, end - begin, false, x + begin);
     });
     limits_ = limits();
-    if (!takes(limits_, temperature)) {
-      call_.status[query_] = kOutOfRange;
-      return false;
-    }
-    if (temperature != 1) {
-      const double centre = centre_matters(limits_, temperature) ? nearest_zero(x, rows_.n) : 0.0;
-      for_chunks(rows_.n, [&](int begin, int end) {
-        for (int p = begin; p < end; ++p) x[p] = (x[p] - centre) / temperature;
-      });
-      limits_ = limits();
-    }
-    return true;
+    const bool summed = takes(limits_, call_.request.temperature);
+    if (!summed) call_.status[query_] = kOutOfRange;
+    return summed;
+  }
+
+  void divide_by_temperature() {
+    const double temperature = call_.request.temperature;
+    if (temperature == 1) return;
+    double* x = x_.get();
+    const double centre = centre_matters(limits_, temperature) ? nearest_zero(x, rows_.n) : 0.0;
+    for_chunks(rows_.n, [&](int begin, int end) {
+      for (int p = begin; p < end; ++p) x[p] = (x[p] - centre) / temperature;
+    });
+    limits_ = limits();
   }
 
   bool write(const Factors& factors) {
@@ -141,17 +144,13 @@ class LargeQuery {
     const DeltaNDCG& delta = *call_.delta;
     const double per_ideal = delta.per_ideal[query_];
     const std::size_t n = static_cast<std::size_t>(rows_.n);
+    const Ranking ranking = ranking_;
     Buffer<double> discount(n);
-    Buffer<std::int32_t> orders[2]{Buffer<std::int32_t>(n), Buffer<std::int32_t>(n)};
-    const Ranking ranking = rank(orders[0].get(), orders[1].get());
-    const auto find_discounts = [&] {
-      for_chunks(rows_.n, [&](int begin, int end) {
-        for (int rank = begin; rank < end; ++rank) {
-          discount[static_cast<std::size_t>(ranking.order[rank])] = discount_of(rank, delta.few, delta.n_few);
-        }
-      });
-    };
-    find_discounts();
+    for_chunks(rows_.n, [&](int begin, int end) {
+      for (int rank = begin; rank < end; ++rank) {
+        discount[static_cast<std::size_t>(ranking.order[rank])] = discount_of(rank, delta.few, delta.n_few);
+      }
+    });
     if (request.counts_phi) {
       Buffer<std::int32_t> kept(n);
       std::copy_n(ranking.order, n, kept.get());
@@ -164,9 +163,10 @@ class LargeQuery {
     return write(call_.factors(query_, per_ideal));
   }
 
-  // The ranking, in one of the two arrays; the other is its spare memory.
-  Ranking rank(std::int32_t* order, std::int32_t* spare) {
+  // Rank the rows by their scores, equal scores by the caller's rows.
+  void rank() {
     const std::size_t n = static_cast<std::size_t>(rows_.n);
+    std::int32_t *order = orders_[0].reserve(n), *spare = orders_[1].reserve(n);
     Buffer<double> keys[2]{Buffer<double>(n), Buffer<double>(n)};
     double *key = keys[0].get(), *spare_key = keys[1].get();
     for_chunks(rows_.n, [&](int begin, int end) {
@@ -185,7 +185,7 @@ class LargeQuery {
     }
     with_row_numbers(call_.plan.row, call_.plan.ptr[query_],
                      [&](const auto* row) { order_ties(rows_.n, row, order, spare, key, spare_key); });
-    return {order, spare};
+    ranking_ = {order, spare};
   }
 
   // All pairs with |delta NDCG|; returns the sum of phi r. The ranking is used up.
@@ -391,6 +391,8 @@ class LargeQuery {
   Team& team_;
   Limits limits_{};
   Buffer<double> x_;
+  Buffer<std::int32_t> orders_[2];
+  Ranking ranking_{};
   Buffer<Real> first_, second_;
   PanelSet panel_set_;
 };

@@ -43,6 +43,7 @@ class SmallQueries {
       if (is_direct(rows.n, range.n_rows)) return sum_direct(query, rows, range);
     }
     if (!read(query, rows)) return true;
+    divide_by_temperature(rows.n);
     Real *first = scaled_.get(), *second = first + padded_;
     std::fill_n(first, rows.n, Real(0));
     std::fill_n(second, rows.n, Real(0));
@@ -86,9 +87,10 @@ class SmallQueries {
       return discounts(n, x_.get(), row, delta.truncation, delta.few, delta.n_few, ranking.order, ranking.spare, key,
                        spare_key, discount, top);
     });
+    const bool tied = limits_.low == limits_.high;  // LightGBM does not divide by the distances then
+    divide_by_temperature(n);                       // after the ranking, of which it could make ties
     std::fill_n(first, n, 0.0);
     std::fill_n(second, n, 0.0);
-    const bool tied = limits_.low == limits_.high;  // LightGBM does not divide by the distances then
     const Exchange exchange_of{delta.truncation,
                                tied ? 1.0 : delta.base,
                                tied ? 0.0 : delta.slope,
@@ -158,22 +160,23 @@ class SmallQueries {
     return expander.pass_down(0, n_nodes, moments_, sums_, translated, direct, nothing, first, second);
   }
 
-  // x = the scores of a query over the temperature. Returns false, and says so in its status, if it is not summed.
+  // x = the scores of a query. Returns false, and says so in its status, if it is not summed.
   bool read(std::int64_t query, const Rows& rows) {
+    gather(call_.scores, call_.plan.row, call_.plan.ptr[query], rows.n, false, x_.get());
+    limits_ = limits_of(x_.get(), rows.n);
+    const bool summed = takes(limits_, call_.request.temperature);
+    if (!summed) call_.status[query] = kOutOfRange;
+    return summed;
+  }
+
+  // Divide the scores that have been read by the temperature.
+  void divide_by_temperature(int n) {
     const double temperature = call_.request.temperature;
+    if (temperature == 1) return;
     double* x = x_.get();
-    gather(call_.scores, call_.plan.row, call_.plan.ptr[query], rows.n, false, x);
-    limits_ = limits_of(x, rows.n);
-    if (!takes(limits_, temperature)) {
-      call_.status[query] = kOutOfRange;
-      return false;
-    }
-    if (temperature != 1) {
-      const double centre = centre_matters(limits_, temperature) ? nearest_zero(x, rows.n) : 0.0;
-      for (int p = 0; p < rows.n; ++p) x[p] = (x[p] - centre) / temperature;
-      limits_ = limits_of(x, rows.n);
-    }
-    return true;
+    const double centre = centre_matters(limits_, temperature) ? nearest_zero(x, n) : 0.0;
+    for (int p = 0; p < n; ++p) x[p] = (x[p] - centre) / temperature;
+    limits_ = limits_of(x, n);
   }
 
   template <class Sum>
