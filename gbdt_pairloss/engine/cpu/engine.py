@@ -48,10 +48,10 @@ class CPUEngine(SummingEngine):
     Notes
     -----
     Errors stay below 1e-6 of a query's largest gradient and 1e-5 of its largest Hessian in float32, and below 1e-12 of
-    both in float64, as long as scores are less than 1000 temperatures apart. (Scores over the temperature are rounded to
-    1e-16 of their span.) Results are the same, bit for bit, for any number of threads: one task sums each query, or each
-    fixed part of a large one, in a fixed order. The threads live for one call, so that forking, joblib's workers and
-    nested parallelism are safe.
+    both in float64, as long as scores are less than 1000 temperatures apart. (Scores over the temperature are rounded
+    to 1e-16 of their span.) Results are the same, bit for bit, for any number of threads: one task sums each query, or
+    each fixed part of a large one, in a fixed order. The threads live for one call, so that forking, joblib's workers
+    and nested parallelism are safe.
     """
 
     def __init__(self, n_threads: int | None = None, fallback: SummingEngine | None = None) -> None:
