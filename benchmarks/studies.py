@@ -71,16 +71,16 @@ def _call(threads: int, calls: int) -> float:
 # Memory.
 
 
-def memory(shape: str, scale: float) -> dict[str, float]:
+def memory(shape: str, params: dict[str, Any], scale: float) -> dict[str, float]:
     """Bytes per document beyond labels and scores; by what numpy allocates, and by the pages of the process."""
     # Every larger array in pages of its own, which go back when it does.
     variables = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-    return dict(in_process(_memory, shape, scale, variables=variables))
+    return dict(in_process(_memory, shape, params, scale, variables=variables))
 
 
-def _memory(shape: str, scale: float) -> dict[str, float]:
+def _memory(shape: str, params: dict[str, Any], scale: float) -> dict[str, float]:
     # The same kernels as for the whole.
-    make_call(SHAPES[shape].make(min(scale, 0.1)), 1)()
+    make_call(SHAPES[shape].make(min(scale, 0.1)), 1, **params)()
     data = SHAPES[shape].make(scale)
     result = {}
     for way, (start, now, peak) in {
@@ -94,7 +94,7 @@ def _memory(shape: str, scale: float) -> dict[str, float]:
         gc.collect()
         start()
         empty = now()
-        call = make_call(data, 1)
+        call = make_call(data, 1, **params)
         gc.collect()
         result[f"plan, {way}"] = (now() - empty) / data.n_docs
         start()
