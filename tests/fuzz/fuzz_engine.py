@@ -103,8 +103,8 @@ class Case:
         name = self.objective.pair_loss.name
         if "pairs" in self.arguments or getattr(self.objective, "negatives", "all") != "all":
             return False
-        span = np.ptp(self.scores) / self.objective.temperature if np.isfinite(self.scores).all() else np.inf
-        if self.dtype == np.float64 and span > 1000:  # scores over the temperature round to 1e-16 of the span
+        largest = np.abs(self.scores).max() / self.objective.temperature
+        if self.dtype == np.float64 and largest > 500:  # scores over the temperature round to 1e-16 of their size
             return False
         return self.kinds["scores"] in TAME or name == "logistic"
 
