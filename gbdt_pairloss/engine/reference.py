@@ -75,8 +75,7 @@ def _add_query(plan: Plan, x: Float64Array, query: int, rows: slice, spec: PairS
             first_sum[tile] += (np.where(omega > 0, value, 0.0) * omega).sum(axis=1)
             second_sum[tile] += omega.sum(axis=1)
         else:
-            first *= omega
-            second *= omega
+            first, second = (np.where(omega > 0, array, 0.0) * omega for array in (first, second))
             first_sum[tile] += first.sum(axis=1)
             first_sum -= first.sum(axis=0)
             second_sum[tile] += second.sum(axis=1)

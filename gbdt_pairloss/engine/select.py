@@ -63,7 +63,7 @@ def cpu_engines(n_threads: int | None) -> list[SummingEngine]:
 
     The last one supports every sum. Without the compiled module it is the only one.
     """
-    # Imported when first needed, because these modules import Numba.
+    # Imported when first needed: they load the compiled module.
     from .cpu.native import native
 
     if native() is None:

@@ -4,8 +4,8 @@ Each function has its equal in ``engine/cpu/metrics.cpp``. Expectations are over
 has each of the run's ranks with the same probability. ``hit`` tells for each position whether it holds a relevant row.
 ``k`` is the number of ranks that count.
 
-Sums over the ranks of a query are taken by ``np.bincount``, which adds in the order of the positions, as the compiled
-loops do: the DCG of a right order and the ideal DCG come to the same number.
+DCG and average precision are summed by ``np.bincount``, which adds in the order of the positions, as the compiled loops
+do: the DCG of a right order and the ideal DCG come to the same number.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from _support.engines import cpu_engine, plan_of, spec_of
+from _support.engines import assert_matches_reference, cpu_engine, plan_of, spec_of
 
 from gbdt_pairloss import BPR, PairwiseExponential, PairwiseHinge, PairwiseLogistic, PairwiseSoftZeroOne
 
@@ -206,3 +206,21 @@ def test_scores_that_the_temperature_makes_equal_are_ranked_as_they_are(n) -> No
         *(objective.gradient_hessian(y, scores, group=[n]) for scores in (equal, apart)), strict=True
     ):
         np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [1e-11, 1.0, 1e11])
+@pytest.mark.parametrize("spread", [39.0, 41.0, 78.0])
+def test_values_of_any_size_keep_their_digits_in_float32(factor, spread) -> None:
+    y, scores = np.array([2.0, 1, 1, 0]) * factor, np.array([spread, spread, spread, 0])
+    for normalize in ("none", "query", "log"):
+        objective = PairwiseLogistic(pair_weight="label_diff", normalize=normalize)
+        assert_matches_reference(cpu_engine, objective, y, scores, np.float32, group=[4])
+
+
+def test_a_sum_that_only_its_factor_brings_into_float32_is_computed() -> None:
+    y, scores = np.array([2.0, 1, 1, 0]), np.array([78.0, 78, 78, 0])
+    objective = PairwiseLogistic(pair_weight="gain_diff")
+    assert_matches_reference(cpu_engine, objective, 12 * y, scores, np.float32, group=[4])
+    objective = PairwiseLogistic(pair_weight="label_diff", normalize="query")
+    weights = np.full(4, 3e37)
+    assert_matches_reference(cpu_engine, objective, y, scores, np.float32, loss=False, group=[4], sample_weight=weights)

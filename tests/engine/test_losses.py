@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from _support.engines import plan_of, spec_of
+from _support.engines import assert_matches_reference, cpu_engine, plan_of, reference_engine, spec_of
 from _support.objectives import LOSSES, NORMALIZERS
 from sklearn.base import clone
 
-from gbdt_pairloss import BPR, PairwiseHinge
+from gbdt_pairloss import BPR, PairwiseExponential, PairwiseHinge
 from gbdt_pairloss.engine.cpu.separable import SEPARABLE_LOSSES
 from gbdt_pairloss.engine.reference import ReferenceEngine
 from gbdt_pairloss.engine.select import select_cpu_engine
@@ -215,3 +215,18 @@ def test_the_exponential_loss_of_scores_that_span_hundreds_of_temperatures(n) ->
     np.testing.assert_allclose(sums.first, expected, rtol=1e-9, atol=0)
     np.testing.assert_allclose(losses.first[winners], (loss * weight).sum(axis=1), rtol=1e-11)
     assert sums.lambda_sum[0] == pytest.approx(loss.sum(), rel=1e-11)
+
+
+def test_a_pair_without_weight_may_have_an_infinite_loss() -> None:
+    """The loss of the pair of rows 1 and 2 is infinite; neither truncation nor a weight of 0 lets it count."""
+    truncated = PairwiseExponential(pair_weight="ndcg", truncation=1, normalize="log")
+    with np.errstate(over="ignore"):
+        assert_matches_reference(cpu_engine, truncated, [2, 1, 0], np.array([800.5, 0, 800]), np.float64, group=[3])
+        for engine in (cpu_engine, reference_engine):
+            objective, scores = PairwiseExponential(normalize="none"), np.array([0.0, 800, 800])
+            plan = plan_of(objective, np.array([1.0, 1, 0]), scores, group=[3], sample_weight=np.array([0.0, 1, 1]))
+            spec = spec_of(objective)
+            gradient, _ = engine(plan, spec).gradient_hessian(plan, scores, spec, np.float64)
+            assert gradient[0] == 0
+            assert gradient[1] < 0
+            np.testing.assert_allclose(gradient[1], -gradient[2])

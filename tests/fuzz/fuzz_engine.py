@@ -103,8 +103,9 @@ class Case:
         name = self.objective.pair_loss.name
         if "pairs" in self.arguments or getattr(self.objective, "negatives", "all") != "all":
             return False
-        largest = np.abs(self.scores).max() / self.objective.temperature
-        if self.dtype == np.float64 and largest > 500:  # scores over the temperature round to 1e-16 of their size
+        if (
+            self.dtype == np.float64 and np.abs(self.scores).max() > 500 * self.objective.temperature
+        ):  # scores over the temperature round to 1e-16 of their size
             return False
         return self.kinds["scores"] in TAME or name == "logistic"
 

@@ -134,7 +134,7 @@ PAIRLOSS_CORE void add_far(const double* moments, const Panels& panels, int side
       moment -= mass * kPanelWidth * (position[t] - previous);
       previous = position[t];
       while (fabs(position[t] - position[waiting]) > expansion.near) {
-        const double* source = moments + waiting * kTerms;
+        const double* source = moments + static_cast<std::int64_t>(waiting) * kTerms;
         double reach = 0;
         for (int k = 0; k < kTerms; ++k) reach += towards[k] * source[k];
         tail += reach * exp(-kPanelWidth * fabs(position[t] - position[waiting]));
@@ -143,7 +143,7 @@ PAIRLOSS_CORE void add_far(const double* moments, const Panels& panels, int side
         waiting += above ? -1 : 1;
       }
       const double sign = is_signed && !above ? -1 : 1;
-      double* target = out + t * 2 * kTerms;
+      double* target = out + static_cast<std::int64_t>(t) * 2 * kTerms;
       if (is_tail) {
         for (int k = 0; k < kTerms; ++k) target[k] += sign * tail * away[k];
       } else if (expansion.is_loss) {
@@ -175,7 +175,7 @@ PAIRLOSS_CORE void translate(const double* moments, const Panels& panels, int si
     while (high < panels.n && position[high] - position[t] <= expansion.near) ++high;
     double target[2 * kTerms] = {};
     for (int s = low; s < high; ++s) {
-      const double* source = moments + s * kTerms;
+      const double* source = moments + static_cast<std::int64_t>(s) * kTerms;
       bool is_empty = true;
       for (int k = 0; k < kTerms; ++k) is_empty &= source[k] == 0;
       if (is_empty || (is_signed && s == t)) continue;
@@ -183,7 +183,7 @@ PAIRLOSS_CORE void translate(const double* moments, const Panels& panels, int si
       const double* matrix = expansion.kernels + (side * (2 * expansion.near + 1) + distance) * kTerms * 2 * kTerms;
       add_translated<kTerms>(matrix, source, is_signed && s < t ? -1 : 1, target);
     }
-    for (int l = 0; l < 2 * kTerms; ++l) out[t * 2 * kTerms + l] = target[l];
+    for (int l = 0; l < 2 * kTerms; ++l) out[static_cast<std::int64_t>(t) * 2 * kTerms + l] = target[l];
   }
   if (position[panels.n - 1] - position[0] > expansion.near) {
     add_far<kTerms>(moments, panels, side, is_signed, expansion, out);

@@ -19,6 +19,9 @@ constexpr double kLog2E = 1.4426950408889634;
 // The spread of scores, in temperatures, up to which e and 1 / e and sums of two stay within float's range.
 constexpr double kWidestSpread = 80.0;
 
+// The same for sums with phi or weights, which multiply 1 / (e_i + e_j)^2: half as far, they may span 1e17 each way.
+constexpr double kWidestWeightedSpread = 40.0;
+
 template <class X>
 PAIRLOSS_CORE X smaller(X a, X b) {
   return a < b ? a : b;

@@ -43,14 +43,13 @@ struct Call {
   Scores scores;
   const double* query_weight;  // null for sums without the factor of the query
   Real *first, *second;        // of the caller's rows
-  double* lambda_sums;         // of the queries: sum of phi r / T; read for the loss, else written
+  double* lambda_sums;         // of the queries: sum of phi r / T; written, except for the loss
   double* phi_sums;            // of the queries: sum of phi; written for |delta NDCG|, else read
   std::uint8_t* status;        // of the queries
 
   // What the sums of a query are multiplied by; `scale` is what phi lacks, that is 1 / ideal DCG.
   Factors factors(std::int64_t query, double scale) const {
-    const double lambda_sum = lambda_sums == nullptr ? 0 : lambda_sums[query];
-    const double phi_sum = phi_sums == nullptr ? 0 : phi_sums[query];
+    const double lambda_sum = lambda_sums[query], phi_sum = phi_sums[query];
     const double weight = query_weight == nullptr ? 1 : query_weight[query];
     const double factor = scale * weight * normalizer(request.normalizer, plan.size(query), lambda_sum, phi_sum);
     // The second sums of the loss are the weights of the pairs.

@@ -62,7 +62,12 @@ struct Columns {
   Real *score, *score_rest;         // scores in two parts, for the loss
   Real *discount, *top, *place;     // see core/exchange.h
 
-  explicit Columns(int longest) {
+  Columns() = default;
+  explicit Columns(int longest) { reserve(longest); }
+
+  void reserve(int longest) {
+    if (longest <= longest_) return;
+    longest_ = longest;
     const std::size_t stride = (static_cast<std::size_t>(longest) + 3 * kPadding) / kPadding * kPadding;
     double* doubles = doubles_.reserve(5 * stride);
     for (double** array : {&x, &fraction, &exponent, &total_r, &total_t}) {
@@ -80,6 +85,7 @@ struct Columns {
   }
 
  private:
+  int longest_ = -1;
   Buffer<double> doubles_;
   Buffer<Real> reals_;
 };

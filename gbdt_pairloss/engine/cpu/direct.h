@@ -23,7 +23,7 @@ constexpr int kColumnsPerSum = 512;
 //     row i        sum_j phi w_j r = sum_j (w_j e_j) phi q        sum_j phi w_j t = e_i sum_j (w_j e_j) phi q^2
 //     column j     sum_i phi w_i r = e_j sum_i w_i phi q          sum_i phi w_i t = e_j sum_i (w_i e_i) phi q^2
 //
-// and their own weights. q^2 stays within float's range because scores are no further apart than kWidestSpread.
+// and their own weights. q^2 stays within float's range because scores are no further apart than `widest_spread`.
 
 // The kinds of pairs: whether rows have weights, and phi. A kind reads rows and columns from the arrays.
 
@@ -211,6 +211,9 @@ void clear_totals(int n, Columns<Real>& columns) {
   std::fill_n(columns.total_t, n + kPadding, 0.0);
 }
 
+// The spread of scores, in temperatures, that the sums of pairs take; scores further apart are summed in double.
+inline double widest_spread(const Rows& rows) { return rows.is_plain() ? kWidestSpread : kWidestWeightedSpread; }
+
 // As `sum_oriented` for scores of any spread: e = fraction * 2^exponent, in double.
 template <class Real>
 double sum_wide(const Range& range, double temperature, const Rows& rows, Columns<Real>& columns) {
@@ -272,7 +275,7 @@ double sum_oriented(const Range& range, double low, double high, double temperat
                     Columns<Real>& columns) {
   clear_totals(range.size(), columns);
   if (range.n_rows == 0) return 0;
-  if ((high - low) / temperature > kWidestSpread) return sum_wide(range, temperature, rows, columns);
+  if ((high - low) / temperature > widest_spread(rows)) return sum_wide(range, temperature, rows, columns);
   prepare_exponentials(range, low, high, temperature, Real(0), columns);
   if (rows.is_plain()) return sum_strips(PlainPairs<Real>{columns}, range, rows);
   fill_weights(range, rows, columns);
@@ -332,7 +335,7 @@ LossOfRow loss_of_row(int i, int start, int n, const Columns<Real>& columns, con
   return total;
 }
 
-// The direct sum with phi that is 1 or a difference of values, as `Tree` wants it (tree.h).
+// The direct sum with phi that is 1 or a difference of values, for the leaves of a tree (tree.h).
 template <class Real>
 struct DirectSum {
   const Rows& rows;

@@ -21,7 +21,7 @@ from ..reference import ReferenceEngine
 from ..spec import SMALLEST_DISTANCE, PairSum, Sums
 from .memory import Memory
 from .native import native
-from .native_plan import native_plan
+from .native_plan import native_plan, readable
 from .threads import available_cores
 
 #: The names of the losses that this engine supports.
@@ -69,6 +69,8 @@ class CPUEngine(SummingEngine):
         call = self._call(plan, scores, spec, np.dtype(dtype), loss=False, finishes=True)
         if call.sums.status.any():
             return super().gradient_hessian(plan, scores, spec, dtype)
+        if not call.finite and call.sums.first.dtype == np.float32:  # a sum may be larger than the result
+            call = self._call(plan, scores, spec, np.dtype(np.float64), loss=False, finishes=True)
         first, second = call.sums.first, call.sums.second
         if first.dtype != dtype:
             with np.errstate(over="ignore"):  # check_range raises the error
@@ -110,7 +112,7 @@ class CPUEngine(SummingEngine):
             native_plan(plan),
             _fast_sum(dtype, powers, weighted, with_lambda_sum, loss),
             delta,
-            scores=_readable(scores),
+            scores=readable(scores),
             temperature=spec.temperature,
             normalizer=CODES[spec.normalize] if finishes else CODES["none"],
             hessian_scale=spec.hessian_scale,
@@ -143,12 +145,6 @@ class _Prepared(NamedTuple):
 @cached_per_plan
 def _prepare(plan: Plan) -> _Prepared:
     return _Prepared(np.array(plan.query_weight), Memory())
-
-
-def _readable(scores: NDArray[Any]) -> NDArray[Any]:
-    """Return scores in a form that the core reads, without a copy if they are contiguous float32 or float64."""
-    dtype = scores.dtype if scores.dtype in (np.float32, np.float64) else np.float64
-    return np.require(scores, dtype, ["C", "A"])
 
 
 @cache

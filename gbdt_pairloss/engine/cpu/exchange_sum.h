@@ -80,7 +80,7 @@ struct ExchangeSum {
     const Range range = Range::with_fewest_rows(rows, first, last);
     const Limits limits = load_scores(x, range, columns);
     if (range.n_rows == 0) return 0;
-    if (limits.high - limits.low > kWidestSpread) return add_wide(first, last, first_sum, second_sum);
+    if (limits.high - limits.low > kWidestWeightedSpread) return add_wide(first, last, first_sum, second_sum);
     clear_totals(range.size(), columns);
     prepare_exponentials(range, limits.low, limits.high, 1.0, Real(0), columns);
     fill(range);

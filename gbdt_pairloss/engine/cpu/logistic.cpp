@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -75,19 +76,14 @@ bool sum_queries(const Call<Real>& call, int n_threads) {
   const Plan& plan = call.plan;
   Team team(n_threads);
   const std::vector<std::int64_t> bounds = ranges_of_queries(plan, call.delta, n_threads);
-  int longest = 0;
   std::vector<std::int64_t> shared;
   for (std::int64_t query = 0; query < plan.n_queries; ++query) {
-    if (is_shared(plan, call.delta, query)) {
-      shared.push_back(query);
-    } else {
-      longest = std::max(longest, plan.size(query));
-    }
+    if (is_shared(plan, call.delta, query)) shared.push_back(query);
   }
   std::atomic<bool> finite{true};
   Pool<SmallQueries<Real>> pool;
   team.run(static_cast<std::int64_t>(bounds.size()) - 1, [&](std::int64_t task) {
-    pool.with([&] { return std::make_unique<SmallQueries<Real>>(call, longest); },
+    pool.with([&] { return std::make_unique<SmallQueries<Real>>(call); },
               [&](SmallQueries<Real>& queries) {
                 const std::size_t k = static_cast<std::size_t>(task);
                 for (std::int64_t query = bounds[k]; query < bounds[k + 1]; ++query) {
@@ -133,6 +129,11 @@ void make_plan(BoundPlan* self, std::int64_t n_rows, In<Index> row, In<std::int6
   plan.n_positions = static_cast<std::int64_t>(row.size());
   plan.n_queries = static_cast<std::int64_t>(ptr.size()) - 1;
   plan.ptr = kept(ptr, self->arrays);
+  for (std::int64_t query = 0; query < plan.n_queries; ++query) {
+    if (plan.ptr[query + 1] - plan.ptr[query] > std::numeric_limits<std::int32_t>::max() - kPadding) {
+      throw std::invalid_argument("a query has more rows than 2^31 - 17, the most that the core supports");
+    }
+  }
   if constexpr (sizeof(Index) == 4) {
     plan.row.narrow = kept(row, self->arrays);
   } else {
@@ -186,6 +187,15 @@ bool add_logistic(const BoundPlan& bound, const BoundSum& sum, const BoundDelta*
                   double temperature, int normalizer, double hessian_scale, bool counts_phi,
                   std::optional<In<double>> query_weight, Out<Real> first, Out<Real> second, Out<double> lambda_sums,
                   Out<double> phi_sums, Out<std::uint8_t> status, int n_threads) {
+  const std::size_t n_rows = static_cast<std::size_t>(bound.plan.n_rows);
+  const std::size_t n_queries = static_cast<std::size_t>(bound.plan.n_queries);
+  if (scores.size() != n_rows || first.size() != n_rows || second.size() != n_rows) {
+    throw std::invalid_argument("scores and results must have an entry for each row of the plan");
+  }
+  if (lambda_sums.size() != n_queries || phi_sums.size() != n_queries || status.size() != n_queries ||
+      (query_weight && query_weight->size() != n_queries)) {
+    throw std::invalid_argument("the arrays of queries must have an entry for each query of the plan");
+  }
   const Request request{temperature, normalizer, hessian_scale, sum.sum.expansion.is_loss, counts_phi, &sum.sum};
   Call<Real> call{bound.plan,
                   request,

@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...ranking._cached_per_plan import cached_per_plan
 from ...ranking._plan import Plan
 from .native import native
+
+
+def readable(scores: NDArray[Any]) -> NDArray[Any]:
+    """Return scores in a form that the module reads, without a copy if they are contiguous float32 or float64."""
+    dtype = scores.dtype if scores.dtype in (np.float32, np.float64) else np.float64
+    return np.require(scores, dtype, ["C", "A"])
 
 
 @cached_per_plan
@@ -21,7 +28,7 @@ def native_plan(plan: Plan) -> Any:
         plan.ptr.astype(np.int64, copy=False),
         plan.run_begin.astype(plan.rows.dtype, copy=False),
         plan.run_end.astype(plan.rows.dtype, copy=False),
-        np.array(plan.winner_weight) if weighted else None,
-        np.array(plan.loser_weight) if weighted else None,
+        np.ascontiguousarray(plan.winner_weight) if weighted else None,
+        np.ascontiguousarray(plan.loser_weight) if weighted else None,
         plan.values,
     )

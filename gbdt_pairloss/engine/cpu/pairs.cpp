@@ -134,9 +134,10 @@ class PairTotals {
       double slope_sum = 0.0, curve_sum = 0.0, counted = 0.0;
       for (; k < n && own[k] == i; ++k) {
         const double own_phi = phi_of[k];
+        if (own_phi == 0.0) continue;  // the loss may be infinite
         counted += counts_phi ? own_phi : own_phi * (slopes[k] < 0 ? -slopes[k] : slopes[k]);
         const double weight = own_phi * omega_of[k];
-        if (weight == 0.0) continue;  // the loss may be infinite
+        if (weight == 0.0) continue;
         const double slope = weight * slopes[k], curve = weight * curves[k];
         slope_sum += slope;
         curve_sum += curve;

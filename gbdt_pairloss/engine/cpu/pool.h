@@ -1,6 +1,7 @@
 // Memory that the tasks of a call share: a task takes an object that no other has, or makes one.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -14,7 +15,11 @@ class Pool {
   template <class Make, class Function>
   auto with(const Make& make, const Function& function) {
     std::unique_ptr<T> object = take();
-    if (!object) object = make();
+    if (!object) {
+      object = make();
+      const std::lock_guard<std::mutex> lock(mutex_);
+      free_.reserve(++made_);  // so that giving back does not allocate
+    }
     struct Return {
       Pool& pool;
       std::unique_ptr<T>& object;
@@ -36,6 +41,7 @@ class Pool {
   }
 
   std::mutex mutex_;
+  std::size_t made_ = 0;
   std::vector<std::unique_ptr<T>> free_;
 };
 

@@ -1,4 +1,4 @@
-// The rows of a plan, and those of one query, as the loops read them.
+// The rows of a query as the loops read them.
 #pragma once
 
 #include <cstdint>

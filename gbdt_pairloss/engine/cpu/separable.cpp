@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <vector>
 
 #include "arrays.h"
@@ -269,6 +270,11 @@ Scores scores_of(const In<Score>& array) {
 template <class Score>
 void add_separable(const BoundPlan& bound, const SeparableLoss& loss, In<Score> scores, Out<double> first,
                    std::optional<Out<double>> second, std::optional<Out<double>> lambda_sums, int n_threads) {
+  const std::size_t n_rows = static_cast<std::size_t>(bound.plan.n_rows);
+  if (scores.size() != n_rows || first.size() != n_rows || (second && second->size() != n_rows) ||
+      (lambda_sums && lambda_sums->size() != static_cast<std::size_t>(bound.plan.n_queries))) {
+    throw std::invalid_argument("scores and results must have an entry for each row, or query, of the plan");
+  }
   const Call call{bound.plan,
                   static_cast<Loss>(loss.number),
                   loss.temperature,

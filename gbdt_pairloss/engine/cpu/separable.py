@@ -24,7 +24,7 @@ from ...ranking._table_plan import TablePlan
 from ..base import SummingEngine, all_summed
 from ..spec import PairSum, Sums
 from .native import native
-from .native_plan import native_plan
+from .native_plan import native_plan, readable
 from .threads import available_cores
 
 #: The names of the separable losses. The index of a name is its number in separable.cpp.
@@ -55,7 +55,7 @@ class SeparableEngine(SummingEngine):
         native().add_separable(
             native_plan(plan),
             native().SeparableLoss(SEPARABLE_LOSSES.index(name), spec.temperature, margin, spec.hessian_scale),
-            scores=np.ascontiguousarray(scores, dtype=np.float32 if scores.dtype == np.float32 else np.float64),
+            scores=readable(scores),
             first=first,
             second=None if loss else second,
             lambda_sums=lambda_sum if spec.normalize == "log" and not loss else None,

@@ -16,26 +16,30 @@ constexpr int kOneSided = 1024;
 template <class Real>
 class SmallQueries {
  public:
-  SmallQueries(const Call<Real>& call, int longest)
-      : call_(call), columns_(longest), padded_(static_cast<std::size_t>(longest) + kRankPadding) {
-    scaled_.reserve(2 * padded_);
-    x_.reserve(padded_);
-    if (call.delta == nullptr) return;
-    doubles_.reserve(6 * padded_);
-    orders_.reserve(3 * padded_);
-  }
+  explicit SmallQueries(const Call<Real>& call) : call_(call) {}
 
   // Sum a query and write its results. Returns whether they are finite.
   bool sum(std::int64_t query) {
     const Rows rows = call_.plan.rows(query);
     if (rows.n == 0) return true;
+    reserve(static_cast<std::size_t>(rows.n) + kRankPadding);
     return call_.delta == nullptr ? sum_separable(query, rows) : sum_exchanges(query, rows);
   }
 
  private:
   static constexpr int kTerms = kTermsOf<Real>;
 
+  void reserve(std::size_t padded) {
+    padded_ = padded;
+    scaled_.reserve(2 * padded);
+    x_.reserve(padded);
+    if (call_.delta == nullptr) return;
+    doubles_.reserve(6 * padded);
+    orders_.reserve(3 * padded);
+  }
+
   bool sum_separable(std::int64_t query, const Rows& rows) {
+    columns_.reserve(rows.n);
     const Request& request = call_.request;
     if (!request.is_loss) {
       const std::size_t q = static_cast<std::size_t>(query);
@@ -83,9 +87,11 @@ class SmallQueries {
     double *discount = doubles_.get(), *top = discount + padded_, *key = top + padded_, *spare_key = key + padded_;
     double *first = spare_key + padded_, *second = first + padded_;
     const Ranking ranking{orders_.get(), orders_.get() + padded_};
-    const bool ranked = with_row_numbers(call_.plan.row, call_.plan.ptr[query], [&](const auto* row) {
-      return discounts(n, x_.get(), row, delta.truncation, delta.few, delta.n_few, ranking.order, ranking.spare, key,
-                       spare_key, discount, top);
+    // It leaves the ranking in `ranking`, because more than kOneSided rows are sorted.
+    static_assert(kOneSided >= kCounted);
+    with_row_numbers(call_.plan.row, call_.plan.ptr[query], [&](const auto* row) {
+      discounts(n, x_.get(), row, delta.truncation, delta.few, delta.n_few, ranking.order, ranking.spare, key,
+                spare_key, discount, top);
     });
     const bool tied = limits_.low == limits_.high;  // LightGBM does not divide by the distances then
     divide_by_temperature(n);                       // after the ranking, of which it could make ties
@@ -100,7 +106,7 @@ class SmallQueries {
     const double per_ideal = delta.per_ideal[query];
     const bool counts_phi = request.counts_phi;
     double lambda_sum = 0, phi_sum = 0;
-    if (ranked && n > kOneSided && delta.covers(n)) {
+    if (n > kOneSided && delta.covers(n)) {
       if (counts_phi) {
         std::int32_t* kept = orders_.get() + 2 * padded_;
         std::copy_n(ranking.order, n, kept);
@@ -111,12 +117,13 @@ class SmallQueries {
         std::copy_n(kept, n, ranking.order);
       }
       lambda_sum = sum_one_sided(rows, exchange_of, *request.sum, request.is_loss, ranking, first, second);
-    } else if (ranked && n > kOneSided && 8 * delta.truncation < n) {
+    } else if (n > kOneSided && 8 * delta.truncation < n) {
       const FirstRanks sums =
           sum_first_ranks(rows, x_.get(), exchange_of, ranking.order, request.is_loss, first, second);
       lambda_sum = sums.lambda_sum;
       phi_sum = sums.phi_sum;
     } else {
+      columns_.reserve(n);
       const ExchangeSum<Real> direct{rows, x_.get(), request.is_loss, exchange_of, columns_};
       lambda_sum = direct.add(0, n, first, second);
       if (counts_phi) phi_sum = sum_of_phi(rows, x_.get(), exchange_of);
@@ -129,6 +136,7 @@ class SmallQueries {
   // All pairs of a query of many rows with |delta NDCG|. The ranking is used up.
   double sum_one_sided(const Rows& rows, const Exchange& exchange_of, const FastSum& sum, bool is_loss,
                        const Ranking& ranking, double* first, double* second) {
+    columns_.reserve(rows.n);
     const ExchangeSum<Real> direct{rows, x_.get(), is_loss, exchange_of, columns_};
     panel_set_.find(x_.get(), rows.n, limits_.low, limits_.high);
     if (is_spread(rows.n, panel_set_.panels())) {
@@ -188,7 +196,7 @@ class SmallQueries {
 
   const Call<Real>& call_;
   Columns<Real> columns_;
-  const std::size_t padded_;
+  std::size_t padded_ = 0;
   Buffer<double> x_, doubles_, translated_;
   Buffer<Real> scaled_;
   Buffer<std::int32_t> orders_;

@@ -11,9 +11,6 @@ from typing import Any
 
 import joblib
 
-#: Tasks per thread. More tasks balance the load better, and fewer cost less.
-TASKS = 6
-
 
 class Threads:
     """The threads of one call, as a context manager.
@@ -90,15 +87,6 @@ class Threads:
         """Do the work that is handed to a thread, until None ends it."""
         while (work := self._work.get()) is not None:
             work()
-
-    def stretches(self, size: int, step: int = 1) -> list[tuple[int, int]]:
-        """Divide ``range(size)`` into parts [begin, end) of about equal size to share among the threads.
-
-        The size of every part except the last is a multiple of ``step``.
-        """
-        n_tasks = 1 if self.n == 1 else TASKS * self.n
-        length = max(1, -(-size // (n_tasks * step))) * step
-        return [(start, min(start + length, size)) for start in range(0, size, length)]
 
 
 def available_cores() -> int:

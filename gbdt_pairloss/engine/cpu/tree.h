@@ -261,7 +261,7 @@ class Expander {
         double* target = sums.at(depth, flow.target);
         for (int panel = 0; panel < panels.n; ++panel) {
           for (int l = 0; l < kTerms; ++l) {
-            const int at = panel * 2 * kTerms + l;
+            const std::int64_t at = static_cast<std::int64_t>(panel) * 2 * kTerms + l;
             target[at] += flow.sign * translated[at];
             target[at + kTerms] += flow.sign_slope * translated[at + kTerms];
           }
@@ -272,7 +272,9 @@ class Expander {
         double total = 0;
         for (int panel = 0; panel < panels.n; ++panel) {
 #pragma omp simd reduction(+ : total)
-          for (int l = 0; l < kTerms; ++l) total += translated[panel * 2 * kTerms + l] * own[panel * kTerms + l];
+          for (int l = 0; l < kTerms; ++l)
+            total += translated[static_cast<std::int64_t>(panel) * 2 * kTerms + l] *
+                     own[static_cast<std::int64_t>(panel) * kTerms + l];
         }
         lambda_sum += flow.dual_sign * total;
       }
