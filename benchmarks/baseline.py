@@ -7,6 +7,7 @@ one line.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,7 +29,12 @@ class Baseline:
 
     def __init__(self, python: str) -> None:
         self._process = subprocess.Popen(
-            [python, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [python, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            env=variables_of(python),
         )
 
     def start(self, shape: str, scale: float, threads: int, params: dict[str, Any]) -> Callable[[], float]:
@@ -53,6 +59,11 @@ class Baseline:
         if isinstance(answer, str):
             raise RefusedError(answer)
         return answer
+
+
+def variables_of(python: str) -> dict[str, str]:
+    """Return the environment variables for a Python: the path of this one is not another one's."""
+    return {name: value for name, value in os.environ.items() if python == sys.executable or name != "PYTHONPATH"}
 
 
 def serve() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from baseline import variables_of
 from natives import native_candidates
 from ours import make_affordable_call, make_call, our_candidate
 from shapes import SHAPES, Ranking, five_grades
@@ -162,7 +163,7 @@ def first_call(python: str, name: str, params: dict[str, Any], repeats: int) -> 
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as home:
             os.chmod(home, 0o500)
-            variables = {**os.environ, "HOME": home, "XDG_CACHE_HOME": home, "NUMBA_CACHE_DIR": home}
+            variables = {**variables_of(python), "HOME": home, "XDG_CACHE_HOME": home, "NUMBA_CACHE_DIR": home}
             program = _FIRST_CALL.format(name=name, params=params)
             done = subprocess.run([python, "-c", program], env=variables, capture_output=True, text=True, cwd=home)
         if done.returncode:
