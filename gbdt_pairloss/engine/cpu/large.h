@@ -20,8 +20,8 @@ constexpr int kLarge = 65536;
 template <class Real>
 class LargeQuery {
  public:
-  LargeQuery(const Call<Real>& call, std::int64_t query, Team& team)
-      : call_(call), query_(query), rows_(call.plan.rows(query)), team_(team) {}
+  LargeQuery(const Call<Real>& call, std::int64_t query, Team& team, LargeMemory& memory)
+      : call_(call), query_(query), rows_(call.plan.rows(query)), team_(team), memory_(memory), x_(memory.x) {}
 
   // Sum the query and write its results. Returns whether they are finite.
   bool sum() {
@@ -30,8 +30,8 @@ class LargeQuery {
     divide_by_temperature();
     panel_set_.find(x_.get(), rows_.n, limits_.low, limits_.high);
     const std::size_t n = static_cast<std::size_t>(rows_.n);
-    first_.reserve(n);
-    second_.reserve(n);
+    first_ = reinterpret_cast<Real*>(memory_.first.reserve(n * sizeof(Real)));
+    second_ = reinterpret_cast<Real*>(memory_.second.reserve(n * sizeof(Real)));
     return call_.delta == nullptr ? sum_separable() : sum_exchanges();
   }
 
@@ -105,7 +105,7 @@ class LargeQuery {
   bool write(const Factors& factors) {
     std::atomic<bool> finite{true};
     for_chunks(rows_.n, [&](int begin, int end) {
-      Real *first = first_.get() + begin, *second = second_.get() + begin;
+      Real *first = first_ + begin, *second = second_ + begin;
       if (!scatter(first, second, factors, call_.plan.row, call_.plan.ptr[query_] + begin, end - begin, false, first,
                    second, call_.first, call_.second)) {
         finite = false;
@@ -116,8 +116,8 @@ class LargeQuery {
 
   void clear() {
     for_chunks(rows_.n, [&](int begin, int end) {
-      std::fill(first_.get() + begin, first_.get() + end, Real(0));
-      std::fill(second_.get() + begin, second_.get() + end, Real(0));
+      std::fill(first_ + begin, first_ + end, Real(0));
+      std::fill(second_ + begin, second_ + end, Real(0));
     });
   }
 
@@ -128,8 +128,7 @@ class LargeQuery {
     if (panel_set_.panels().n == 0) {
       Columns<Real> columns(rows_.n);
       const DirectSum<Real> direct{rows_, x_.get(), request.is_loss, columns};
-      lambda_sum =
-          sum_spread<kTerms>(rows_, x_.get(), nullptr, *request.sum, direct, nullptr, first_.get(), second_.get());
+      lambda_sum = sum_spread<kTerms>(rows_, x_.get(), nullptr, *request.sum, direct, nullptr, first_, second_);
     } else {
       lambda_sum = sum_tree(rows_, nullptr, *request.sum, costs_of_direct_sum(rows_), nullptr, [&](Workspace& work) {
         return DirectSum<Real>{rows_, x_.get(), request.is_loss, work.columns};
@@ -155,7 +154,7 @@ class LargeQuery {
       Buffer<std::int32_t> kept(n);
       std::copy_n(ranking.order, n, kept.get());
       sum_one_sided(rows_.unweighted(), discount.get(), *delta.unit, true, ranking);
-      call_.phi_sums[query_] = per_ideal * std::accumulate(second_.get(), second_.get() + n, 0.0);
+      call_.phi_sums[query_] = per_ideal * std::accumulate(second_, second_ + n, 0.0);
       std::copy_n(kept.get(), n, ranking.order);
     }
     const double lambda_sum = sum_one_sided(rows_, discount.get(), *request.sum, request.is_loss, ranking);
@@ -166,7 +165,7 @@ class LargeQuery {
   // Rank the rows by their scores, equal scores by the caller's rows.
   void rank() {
     const std::size_t n = static_cast<std::size_t>(rows_.n);
-    std::int32_t *order = orders_[0].reserve(n), *spare = orders_[1].reserve(n);
+    std::int32_t *order = memory_.order.reserve(n), *spare = memory_.spare_order.reserve(n);
     Buffer<double> keys[2]{Buffer<double>(n), Buffer<double>(n)};
     double *key = keys[0].get(), *spare_key = keys[1].get();
     for_chunks(rows_.n, [&](int begin, int end) {
@@ -196,7 +195,7 @@ class LargeQuery {
     if (panel_set_.panels().n == 0) {
       Columns<Real> columns(rows.n);
       const ExchangeSum<Real> direct{rows, x_.get(), is_loss, exchange_of, columns};
-      return sum_spread<kTerms>(rows, x_.get(), discount, sum, direct, &ranking, first_.get(), second_.get());
+      return sum_spread<kTerms>(rows, x_.get(), discount, sum, direct, &ranking, first_, second_);
     }
     return sum_tree(rows, discount, sum, kOneSidedCosts, &ranking, [&](Workspace& work) {
       return ExchangeSum<Real>{rows, x_.get(), is_loss, exchange_of, work.columns};
@@ -240,9 +239,9 @@ class LargeQuery {
                   const auto nothing = [](int) { return 0.0; };
                   lambda_sums[static_cast<std::size_t>(k)] =
                       ranking == nullptr ? expander.pass_down(begin, end, moments, work.sums, translated, direct,
-                                                              nothing, first_.get(), second_.get())
+                                                              nothing, first_, second_)
                                          : pass_down_one_sided(expander, begin, end, moments, work.sums, translated,
-                                                               *ranking, direct, first_.get(), second_.get());
+                                                               *ranking, direct, first_, second_);
                 });
     });
     return std::accumulate(lambda_sums.begin(), lambda_sums.end(), lambda_sum);
@@ -335,7 +334,7 @@ class LargeQuery {
       const std::int64_t n_parts = static_cast<std::int64_t>(parts.size());
       team_.run(n_parts, [&](std::int64_t i) {
         Part& part = parts[static_cast<std::size_t>(i)];
-        part.lambda_sum = sweep(part.begin, part.end, part.node, moments, ranking, first_.get(), second_.get());
+        part.lambda_sum = sweep(part.begin, part.end, part.node, moments, ranking, first_, second_);
         for (int at = part.begin; at < part.end; ++at) part.n_left += ranking.order[at] < middle_of(part);
       });
       std::vector<std::array<int, 2>> to(parts.size());  // where the rows of each part go, left and right
@@ -390,10 +389,10 @@ class LargeQuery {
   const Rows rows_;
   Team& team_;
   Limits limits_{};
-  Buffer<double> x_;
-  Buffer<std::int32_t> orders_[2];
+  LargeMemory& memory_;
+  Buffer<double>& x_;  // the scores, and then the scores over the temperature
+  Real *first_ = nullptr, *second_ = nullptr;
   Ranking ranking_{};
-  Buffer<Real> first_, second_;
   PanelSet panel_set_;
 };
 

@@ -92,7 +92,10 @@ bool sum_queries(const Call<Real>& call, int n_threads) {
               });
   });
   for (const std::int64_t query : shared) {
-    if (!LargeQuery<Real>(call, query, team).sum()) finite = false;
+    plan.large.with([] { return std::make_unique<LargeMemory>(); },
+                    [&](LargeMemory& memory) {
+                      if (!LargeQuery<Real>(call, query, team, memory).sum()) finite = false;
+                    });
   }
   return finite;
 }

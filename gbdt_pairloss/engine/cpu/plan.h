@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "buffer.h"
+#include "pool.h"
 #include "rows.h"
 
 namespace pairloss {
@@ -20,6 +21,14 @@ struct Scores {
   const double* twice = nullptr;
 };
 
+// The memory that a large query is summed in. A plan keeps it for its next call: the first access to a page takes
+// longer than the sums of its rows.
+struct LargeMemory {
+  Buffer<double> x;
+  Buffer<std::int32_t> order, spare_order;
+  Buffer<unsigned char> first, second;  // sums in either precision
+};
+
 struct Plan {
   std::int64_t n_rows = 0, n_positions = 0, n_queries = 0;
   const std::int64_t* ptr = nullptr;  // where each query begins, and the end
@@ -32,6 +41,8 @@ struct Plan {
   // The rows of each query that win and that lose some pair. They are kept because the last run of a query, where they
   // could be read, is not in the cache when its turn comes: that took 6% of the time of small queries.
   Buffer<std::int32_t> n_winners, n_losers;
+
+  mutable Pool<LargeMemory> large;
 
   int size(std::int64_t query) const { return static_cast<int>(ptr[query + 1] - ptr[query]); }
 
