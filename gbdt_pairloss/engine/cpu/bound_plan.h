@@ -28,4 +28,16 @@ const T* kept(const std::optional<In<T>>& array, std::vector<nanobind::object>& 
   return array ? kept(*array, arrays) : nullptr;
 }
 
+// The scores of an array in either precision.
+template <class Score>
+Scores scores_of(const In<Score>& array) {
+  Scores scores;
+  if constexpr (sizeof(Score) == 4) {
+    scores.single = array.data();
+  } else {
+    scores.twice = array.data();
+  }
+  return scores;
+}
+
 }  // namespace pairloss

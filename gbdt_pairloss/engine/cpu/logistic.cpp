@@ -30,9 +30,6 @@ constexpr double kWorthThreads = 2.5e6;
 // The least work of a thread, in ns.
 constexpr double kPerThread = 5e5;
 
-// Tasks per thread. More tasks balance the load better, and fewer cost less.
-constexpr int kTasksPerThread = 6;
-
 // About what a query costs in ns. A row costs about the same in every query; small queries are summed pair by pair.
 double cost_of(double n, double n_pairs, bool is_exchange) {
   return is_exchange ? 60 * n + std::min(0.4 * n_pairs, 500 * n) : 4 * n + std::min(0.17 * n_pairs, 60 * n);
@@ -200,21 +197,16 @@ bool add_logistic(const BoundPlan& bound, const BoundSum& sum, const BoundDelta*
     throw std::invalid_argument("the arrays of queries must have an entry for each query of the plan");
   }
   const Request request{temperature, normalizer, hessian_scale, sum.sum.expansion.is_loss, counts_phi, &sum.sum};
-  Call<Real> call{bound.plan,
-                  request,
-                  delta == nullptr ? nullptr : &delta->delta,
-                  {},
-                  query_weight ? query_weight->data() : nullptr,
-                  first.data(),
-                  second.data(),
-                  lambda_sums.data(),
-                  phi_sums.data(),
-                  status.data()};
-  if constexpr (sizeof(Score) == 4) {
-    call.scores.single = scores.data();
-  } else {
-    call.scores.twice = scores.data();
-  }
+  const Call<Real> call{bound.plan,
+                        request,
+                        delta == nullptr ? nullptr : &delta->delta,
+                        scores_of(scores),
+                        query_weight ? query_weight->data() : nullptr,
+                        first.data(),
+                        second.data(),
+                        lambda_sums.data(),
+                        phi_sums.data(),
+                        status.data()};
   const nb::gil_scoped_release released;
   return sum_queries(call, n_threads);
 }

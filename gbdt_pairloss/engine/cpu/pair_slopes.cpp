@@ -18,9 +18,9 @@ void logistic_slopes(In<double> differences, Out<double> first, Out<double> seco
 #pragma omp simd
   for (std::size_t k = 0; k < n; ++k) {
     const double e = exponential_of(smaller(larger(d[k], -kLargestExponent), kLargestExponent));
-    const double wrong = 1.0 / (e + 1.0);
-    slope[k] = -wrong;
-    curve[k] = wrong * (e * wrong);
+    const PairCurve<double> pair = pair_curve(e, 1.0);
+    slope[k] = -pair.r;
+    curve[k] = pair.t;
   }
 }
 

@@ -29,8 +29,7 @@ namespace {
 
 enum class Loss { kHinge, kSquared, kExponential };
 
-// Tasks per thread, and the least number of rows of a task.
-constexpr int kTasksPerThread = 6;
+// The least number of rows of a task.
 constexpr std::int64_t kRowsPerTask = 20000;
 
 // What is asked for, and where it goes.
@@ -255,17 +254,6 @@ struct SeparableLoss {
   int number;  // of the values of Loss
   double temperature, margin, hessian_scale;
 };
-
-template <class Score>
-Scores scores_of(const In<Score>& array) {
-  Scores scores;
-  if constexpr (sizeof(Score) == 4) {
-    scores.single = array.data();
-  } else {
-    scores.twice = array.data();
-  }
-  return scores;
-}
 
 template <class Score>
 void add_separable(const BoundPlan& bound, const SeparableLoss& loss, In<Score> scores, Out<double> first,

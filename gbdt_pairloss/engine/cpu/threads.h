@@ -16,6 +16,9 @@
 
 namespace pairloss {
 
+// Tasks per thread. More tasks balance the load better, and fewer cost less.
+constexpr int kTasksPerThread = 6;
+
 class Team {
  public:
   // `size` counts the thread of the caller.
