@@ -11,6 +11,7 @@ PairwiseSquared          pairwise squared loss with a margin
 PairwiseExponential      pairwise exponential loss (RankBoost)
 PairwiseSoftZeroOne      pairwise soft zero-one loss, for labels that may be wrong
 PairwiseCustom           a user-defined pairwise loss
+PairwiseMeanSquaredError differences of scores against differences of labels: a regression within the queries
 get_objective            an objective by name
 
 Rankers with scikit-learn's interface, cross-validation, a scorer and a plot:
@@ -49,6 +50,7 @@ __all__ = [
     "PairwiseExponential",
     "PairwiseHinge",
     "PairwiseLogistic",
+    "PairwiseMeanSquaredError",
     "PairwiseSoftZeroOne",
     "PairwiseSquared",
     "RankingDisplay",
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
         PairwiseExponential,
         PairwiseHinge,
         PairwiseLogistic,
+        PairwiseMeanSquaredError,
         PairwiseSoftZeroOne,
         PairwiseSquared,
         get_objective,
@@ -90,6 +93,7 @@ _HOME = {
     "PairwiseExponential": "objectives",
     "PairwiseHinge": "objectives",
     "PairwiseLogistic": "objectives",
+    "PairwiseMeanSquaredError": "objectives",
     "PairwiseSoftZeroOne": "objectives",
     "PairwiseSquared": "objectives",
     "get_objective": "objectives",

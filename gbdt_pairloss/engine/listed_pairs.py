@@ -13,21 +13,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..ranking._explicit_plan import ExplicitPlan
 from ..ranking._groups import IntArray
 from ..ranking._negatives import candidates_of, check_draws
 from ..ranking._plan import Plan
 from ..ranking._validation import Float64Array
+from .draws import GOLDEN, SILVER, as_bits, hash_of, mixed
 from .spec import Negatives, PairSum
 
 _TILE = 1 << 20
-
-_Bits = NDArray[np.uint64]
-
-# The increments of SplitMix64's counter, and of a second one.
-_GOLDEN, _SILVER = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED03)
 
 
 class ListedPairs(NamedTuple):
@@ -71,14 +66,14 @@ def _drawn_pairs(plan: Plan, x: Float64Array, negatives: Negatives) -> Iterator[
     n = negatives.n
     check_draws(plan, n)
     candidates = candidates_of(plan)
-    seed = _hash(x + 0.0, negatives.seed)  # + 0.0 turns -0.0 into 0.0
+    seed = hash_of(x, np.arange(x.shape[0]), negatives.seed)
     # A position of weight 0 is never drawn: should rounding lead to it, the last one with a weight before it is.
     weighted = np.maximum.accumulate(np.where(candidates.weight > 0, np.arange(x.shape[0]), -1))
     for start in range(0, candidates.winner.shape[0], max(1, _TILE // n)):
         part = slice(start, start + max(1, _TILE // n))
         winner, query = np.repeat(candidates.winner[part], n), np.repeat(candidates.query[part], n)
         draw = np.tile(np.arange(n), winner.shape[0] // n)
-        bits = _mixed(_mixed(seed + _as_bits(plan.rows[winner]) * _GOLDEN) + _as_bits(draw) * _SILVER)
+        bits = mixed(mixed(seed + as_bits(plan.rows[winner]) * GOLDEN) + as_bits(draw) * SILVER)
         uniform = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
         begin, end = plan.run_end[winner], plan.ptr[query + 1]
         low, high = candidates.total[begin], candidates.total[end]
@@ -87,21 +82,3 @@ def _drawn_pairs(plan: Plan, x: Float64Array, negatives: Negatives) -> Iterator[
         loser = np.maximum(weighted[loser], begin)
         weight = plan.winner_weight[winner] * candidates.mean_weight[query]
         yield ListedPairs(winner, loser, candidates.number[query] / n, weight)
-
-
-def _hash(scores: Float64Array, seed: int) -> _Bits:
-    """Return a number that depends on the seed and on every bit of the scores, as an array of one entry."""
-    terms = _mixed(scores.view(np.uint64) + np.arange(scores.shape[0], dtype=np.uint64) * _GOLDEN)
-    return _mixed(_mixed(np.array([seed], dtype=np.uint64) + _SILVER) + terms.sum(dtype=np.uint64))
-
-
-def _mixed(z: _Bits) -> _Bits:
-    """The finaliser of SplitMix64: every bit of the result depends on every bit of the argument."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: _Bits = z ^ (z >> np.uint64(31))
-    return mixed
-
-
-def _as_bits(values: IntArray) -> _Bits:
-    return values.astype(np.uint64)

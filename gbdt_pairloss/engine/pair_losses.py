@@ -63,6 +63,8 @@ def soft_zero_one(d: Float64Array) -> Derivatives:
 LOGISTIC = PairLoss("logistic", logistic)
 EXPONENTIAL = PairLoss("exponential", exponential)
 SOFT_ZERO_ONE = PairLoss("soft_zero_one", soft_zero_one)
+#: The square of a difference of residuals, for a ``ResidualPlan``.
+SQUARED_RESIDUAL = PairLoss("squared_residual", partial(squared, margin=0.0))
 
 
 def hinge_loss(margin: float) -> PairLoss:

@@ -9,10 +9,12 @@ For a pair (i, j) of one query with y_i > y_j and d_ij = (s_i - s_j) / T::
     phi_ij    = 1, or the difference of the rows' values (labels or gains), or the entry of a table for their labels,
                 or |delta NDCG|:
                 (gain_i - gain_j) |1 / log2(rank_i + 1) - 1 / log2(rank_j + 1)| / ideal DCG,
-                which :class:`~gbdt_pairloss.engine.spec.DeltaNDCG` may truncate, or divide by the distance of scores
+                which :class:`~gbdt_pairloss.engine.spec.DeltaNDCG` may truncate, or divide by the distance of scores;
+                with rank noise, the ranks and the distance are those of noised scores (``draws.noised_scores``)
 
 The definition does not depend on the code that is tested against it, which is the other engines. It finds the pairs of
-labels by comparing them, and does not rely on the order of a plan's rows. Explicit pairs and drawn negatives are lists
+labels by comparing them, and does not rely on the order of a plan's rows. On a ``ResidualPlan`` all rows i and j that
+are two are a pair, and d_ij is the difference of their residuals, (s_i - s_j) / T - (t_i - t_j). Explicit pairs and drawn negatives are lists
 of pairs; see ``listed_pairs``. Normalisers and query weights are in ``finish``, which all engines share. Tests compare
 these with sums by hand.
 """
@@ -26,9 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ranking._plan import Plan
+from ..ranking._residual_plan import ResidualPlan
 from ..ranking._table_plan import TablePlan
 from ..ranking._validation import Float64Array
 from .base import SummingEngine, all_summed
+from .draws import noised_scores
 from .listed_pairs import is_listed, listed_pairs
 from .spec import SMALLEST_DISTANCE, PairSum, Sums
 
@@ -54,6 +58,8 @@ class ReferenceEngine(SummingEngine):
             else:
                 for query, rows in _queries(plan):
                     _add_query(plan, x, query, rows, spec, loss, sums)
+                if isinstance(plan, ResidualPlan):
+                    sums.phi_sum[:] = plan.sum_of_phi  # includes pairs of a row with itself
         first, second = sums.first, sums.second
         if not loss:
             with np.errstate(over="ignore"):
@@ -115,18 +121,24 @@ def _tiles(
     The rows are a slice of the query's. phi_ij is 0 unless i beats j. d_ij is 0 where phi_ij is.
     """
     y, s = plan.labels[rows], scores[rows]
+    place = s
     if spec.delta is not None:
+        if spec.delta.noise is not None:
+            place = noised_scores(s, plan.rows[rows], spec.delta.noise, spec.temperature)
         rank = np.empty(y.size, dtype=np.int64)
-        rank[np.lexsort((plan.rows[rows], -s))] = np.arange(y.size)
+        rank[np.lexsort((plan.rows[rows], -place))] = np.arange(y.size)
         discount = 1 / np.log2(rank + 2)
         ideal = plan.ideal_dcg(spec.delta.truncation)[query]
     step = max(1, _TILE // y.size)
     for start in range(0, y.size, step):
         tile = slice(start, min(start + step, y.size))
         with np.errstate(over="ignore"):  # d is infinite for scores 1e308 apart, and the loss may be
-            difference = s[tile, None] - s[None, :]
-            d = difference / spec.temperature
+            d = (s[tile, None] - s[None, :]) / spec.temperature
         phi = (y[tile, None] > y[None, :]).astype(np.float64)
+        if isinstance(plan, ResidualPlan):
+            target = plan.targets[rows]
+            d -= target[tile, None] - target[None, :]
+            phi = 1.0 - np.eye(tile.stop - tile.start, y.size, tile.start)
         if isinstance(plan, TablePlan):
             weights = plan.label_weights
             assert weights is not None
@@ -139,6 +151,7 @@ def _tiles(
             phi *= np.abs(discount[tile, None] - discount[None, :]) / ideal if ideal > 0 else 0.0
             if spec.delta.truncation is not None:
                 phi *= np.minimum(rank[tile, None], rank[None, :]) < spec.delta.truncation
-            if spec.delta.by_distance and s.min() != s.max():
-                phi /= SMALLEST_DISTANCE + np.abs(difference)
+            if spec.delta.by_distance and place.min() != place.max():
+                with np.errstate(over="ignore"):
+                    phi /= SMALLEST_DISTANCE + np.abs(place[tile, None] - place[None, :])
         yield tile, np.where(phi > 0, d, 0.0), phi  # d = 0: without a pair a loss must not overflow

@@ -61,7 +61,7 @@ def select_cpu_engine(n_threads: int | None, plan: Plan, spec: PairSum) -> Summi
 def cpu_engines(n_threads: int | None) -> list[SummingEngine]:
     """Return the engines on the CPU: an engine is faster than those after it, for every sum that both support.
 
-    The last one supports every sum. Without the compiled module it is the only one.
+    Every sum is supported by one of them. Without the compiled module it is the only one.
     """
     # Imported when first needed: they load the compiled module.
     from .cpu.native import native
@@ -70,6 +70,7 @@ def cpu_engines(n_threads: int | None) -> list[SummingEngine]:
         return [ReferenceEngine()]
     from .cpu.engine import CPUEngine
     from .cpu.pair_by_pair import PairByPairEngine
+    from .cpu.residuals import ResidualEngine
     from .cpu.separable import SeparableEngine
     from .cpu.soft_zero_one import SoftZeroOneEngine
     from .cpu.tables import TableEngine
@@ -81,5 +82,6 @@ def cpu_engines(n_threads: int | None) -> list[SummingEngine]:
         SoftZeroOneEngine(logistic, pair_by_pair),
         TableEngine(logistic, pair_by_pair),
         TableEngine(separable, pair_by_pair),
+        ResidualEngine(n_threads),
         pair_by_pair,
     ]

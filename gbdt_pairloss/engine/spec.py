@@ -53,6 +53,24 @@ SMALLEST_DISTANCE = 0.01
 
 
 @dataclass(frozen=True)
+class RankNoise:
+    """The choice to rank the rows by noised scores, z = s + a T log(u / (1 - u)).
+
+    u is drawn anew in each call for each row. It has the uniform distribution on (0, 1); see ``draws.noised_scores``.
+
+    Attributes
+    ----------
+    scale : float
+        a > 0.
+    seed : int
+        Draws are a function of the seed, the bits of the query's scores, and the row. There is no state.
+    """
+
+    scale: float
+    seed: int
+
+
+@dataclass(frozen=True)
 class DeltaNDCG:
     """The choice of |delta NDCG| as the weight phi of a pair.
 
@@ -65,10 +83,13 @@ class DeltaNDCG:
         None: all pairs count.
     by_distance : bool
         True: phi is divided by 0.01 + |s_i - s_j|, except in queries whose scores are all equal.
+    noise : RankNoise or None
+        Not None: the ranking, and the distance of ``by_distance``, are those of the noised scores.
     """
 
     truncation: int | None
     by_distance: bool
+    noise: RankNoise | None = None
 
 
 @dataclass(frozen=True)

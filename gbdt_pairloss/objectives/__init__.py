@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from ._base import PairwiseObjective
 from ._bpr import BPR
+from ._mean_squared import PairwiseMeanSquaredError
 from ._pairwise import (
     PairwiseCustom,
     PairwiseExponential,
@@ -30,6 +31,7 @@ __all__ = [
     "PairwiseExponential",
     "PairwiseHinge",
     "PairwiseLogistic",
+    "PairwiseMeanSquaredError",
     "PairwiseObjective",
     "PairwiseSoftZeroOne",
     "PairwiseSquared",

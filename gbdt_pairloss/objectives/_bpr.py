@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..ranking._plan import Plan
 from ..ranking._validation import as_numeric, as_vector, check_choice, check_finite_number, check_weights
 from ._base import PairwiseObjective
 from ._docs import OBJECTIVE_TEXT
-from ._parameters import with_shared_parameters
+from ._parameters import is_whole, with_shared_parameters
 from ._registry import register
 
 
@@ -54,11 +53,6 @@ class BPR(PairwiseObjective):
         datasets, give the weights of each as ``attach(loser_weight=)`` or ``fit(loser_weight=, eval_loser_weight=)``,
         which have the same effect. :meth:`metric` uses ``negative_weight`` for a dataset that was trained on.
         :func:`gbdt_pairloss.popularity_weights` computes such weights from item ids.
-    random_state : int or None, default=None
-        Seed of the draws, a whole number from 0 and below 2^64. A draw is a function of the seed, of the bits of all
-        scores, and of the row. Draws are therefore the same for any number of threads and in every run, and different
-        as soon as a score has changed; continued training does not repeat them. None: the ranker's ``random_state``, if
-        that is a whole number, or 0.
     %(shared)s
 
     Raises
@@ -105,13 +99,11 @@ class BPR(PairwiseObjective):
         threshold: float = 0.0,
         negatives: str | int = "all",
         negative_weight: str | ArrayLike = "uniform",
-        random_state: int | None = None,
         **params: Any,
     ) -> None:
         self.threshold = threshold
         self.negatives = negatives
         self.negative_weight = negative_weight
-        self.random_state = random_state
         super().__init__(**params)
 
     def compute(self, positives_scores: ArrayLike, negatives_scores: ArrayLike) -> NDArray[np.float64]:
@@ -208,8 +200,7 @@ class BPR(PairwiseObjective):
         spec = super()._spec(random_state)
         if self.negatives == "all":
             return spec
-        seed: Any = random_state if self.random_state is None else self.random_state
-        return replace(spec, negatives=Negatives(int(self.negatives), int(seed) if _is_whole(seed, 0) else 0))
+        return replace(spec, negatives=Negatives(int(self.negatives), self._seed(random_state)))
 
     def _check_params(self) -> None:
         super()._check_params()
@@ -220,21 +211,12 @@ class BPR(PairwiseObjective):
             raise ValueError(
                 f'negative_weight must be "uniform" or an array with one weight per row, got {self.negative_weight!r}'
             )
-        if self.random_state is not None and not (_is_whole(self.random_state, 0) and int(self.random_state) < 2**64):
-            raise ValueError(
-                f"random_state must be None or a whole number from 0, below 2^64, got {self.random_state!r}: draws are "
-                "a function of it, which the state of a generator would change"
-            )
         if isinstance(self.negatives, str) and self.negatives == "all":
             return
-        if not _is_whole(self.negatives, 1):
+        if not is_whole(self.negatives, 1):
             raise ValueError(f'negatives must be "all" or a whole number above 0, got {self.negatives!r}')
         if self.pair_weight != "uniform":
             raise ValueError(
                 f"pair_weight={self.pair_weight!r} does not apply to drawn negatives, which negative_weight weighs: "
                 'use negatives="all"'
             )
-
-
-def _is_whole(value: Any, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

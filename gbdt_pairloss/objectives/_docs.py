@@ -30,14 +30,28 @@ pair_weight : {"uniform", "label_diff", "gain_diff", "ndcg", "lambdarank"} or ca
     Rax's ``dcg_lambdaweight(normalize=True)`` and TF-Ranking's ``DCGLambdaWeight`` (``smooth_fraction=1``, gain
     2^y - 1, discount 1 / log2(1 + rank)) are "ndcg" times the length of the list."""
 
-_REST = """\
+_REST = {
+    "gain": """\
 gain : {"exp2", "linear"}, default="exp2"
-    Gain of a label, for "gain_diff", "ndcg" and "lambdarank": 2^y - 1, or y.
+    Gain of a label, for "gain_diff", "ndcg" and "lambdarank": 2^y - 1, or y.""",
+    "truncation": """\
 truncation : int or None, default=None
     With "ndcg" and "lambdarank": a pair counts if either row is among this many first ranks, and the ideal DCG is cut
     there (LightGBM's ``lambdarank_truncation_level``). None: all pairs. With "ndcg", rows far from the top then have
     few pairs and small Hessians, so that their scores may diverge at high learning rates. "lambdarank" prevents this
-    by its division by the distance of scores.
+    by its division by the distance of scores.""",
+    "rank_noise": """\
+rank_noise : float, default=0.0
+    With "ndcg" and "lambdarank": a >= 0. The ranks, and the distance of "lambdarank", are those of noised scores
+
+    z = s + a T log(u / (1 - u)),
+
+    with u drawn uniformly from (0, 1) for each row, anew in every iteration. The loss of a pair keeps the scores
+    themselves. |delta NDCG| at the current ranking overfits this ranking; a noise of 1 to 3 (temperatures) prevents it
+    and gives better rankings (``benchmarks/results/quality.md``). 0 is LambdaRank; with more noise the pair weights tend
+    to differences of gains. :meth:`metric` ranks without noise. The cost of "ndcg" does not change much; "lambdarank"
+    takes time in proportion to its pairs in any case.""",
+    "normalize": """\
 normalize : {"log", "query", "none"}, default="log"
     Factor on each query, so that large queries do not dominate small ones:
 
@@ -50,26 +64,38 @@ normalize : {"log", "query", "none"}, default="log"
 
     The default was chosen by measurement (``benchmarks/results/quality.md``). In cross-validation on five data sets
     with both boosters, "log" has the best means. The 95% intervals of its differences to both others exclude 0 for MAP
-    with XGBoost.
+    with XGBoost.""",
+    "hessian_scale": """\
 hessian_scale : float, default=1.0
-    Factor on the Hessian. XGBoost's native ``rank:*`` objectives use 2, which halves the steps.
+    Factor on the Hessian. XGBoost's native ``rank:*`` objectives use 2, which halves the steps.""",
+    "ignore_negative_labels": """\
 ignore_negative_labels : bool or None, default=None
     True: rows with a negative label take no part (KerasRS). False: a negative label is a label like any other
-    (returns, XGBoost's -1). None: a negative label is an error.
+    (returns, XGBoost's -1). None: a negative label is an error.""",
+    "item_weight": """\
 item_weight : {"winner", "both"}, default="winner"
     A pair's weight contains its winner's item weight (KerasRS, Rax, TF-Ranking), or the product of both rows' item
-    weights.
+    weights.""",
+    "random_state": """\
+random_state : int or None, default=None
+    Seed of draws (``rank_noise``; ``negatives`` of BPR), a whole number from 0 and below 2^64. A draw is a function of
+    the seed, of the bits of the scores (of the query, for rank noise), and of the row. Draws are therefore the same for
+    any number of threads and in every run, and different as soon as a score has changed; continued training does not
+    repeat them. None: the ranker's ``random_state``, if that is a whole number, or 0.""",
+    "n_threads": """\
 n_threads : int or None, default=None
     Threads to compute with; results do not depend on their number. None: the number that is set for the booster (a
     ranker's ``n_jobs``, LightGBM's ``num_threads``, a DMatrix's ``nthread``). If none is set there, all cores that this
-    process may use, but at most ``OMP_NUM_THREADS``.
+    process may use, but at most ``OMP_NUM_THREADS``.""",
+    "device": """\
 device : {"auto", "cpu", "cuda"}, default="auto"
     Device that computes the gradients. "auto": the CUDA device (through CuPy) if the scores are on it, or the booster
     trains on it and takes gradients from it (XGBoost's ``device="cuda"``), and if the CUDA engine supports the sum and
     is expected to be faster; else the CPU. The CUDA engine supports the logistic loss over all or explicit pairs, with
     any weights. It is not expected to be faster with "ndcg", "lambdarank" or a callable ``pair_weight`` if a query has
     more than 16,384 rows. "cuda": always the CUDA device; a RuntimeError if there is none, a ValueError if the CUDA
-    engine does not support the sum. Results are CuPy arrays if the scores are."""
+    engine does not support the sum. Results are CuPy arrays if the scores are.""",
+}
 
 _WEIGHT = """\
 sample_weight : array of the shape of ``y_pred``, or of shape (n_queries,) or (n_lists, 1), optional
@@ -86,7 +112,9 @@ pairs : (winner, loser) or (winner, loser, weight), optional
 
 #: For :func:`gbdt_pairloss._docstrings.documented_with`.
 OBJECTIVE_TEXT = {
-    "shared": "\n".join((_TEMPERATURE, _PAIR_WEIGHT, _REST)),
+    "shared": "\n".join((_TEMPERATURE, _PAIR_WEIGHT, *_REST.values())),
+    "temperature": _TEMPERATURE,
+    **_REST,
     "data": "\n".join((TEXT["arrays"], _WEIGHT, TEXT["mask"], _MORE)),
     "data_raises": """\
 ValueError

@@ -22,7 +22,6 @@ from ..ranking._explicit_plan import ExplicitPlan
 from ..ranking._pair_weights import value_function
 from ..ranking._plan import Plan, build_plan
 from ..ranking._reading import rows_taking_part
-from ..ranking._table_plan import TablePlan
 from ._diagnostics import TrainingWatch, check_weights_of_pairs, warn_without_pairs
 from ._parameters import ObjectiveParameters
 
@@ -102,7 +101,7 @@ class ObjectiveEvaluator:
             objective.item_weight,
             value_function(objective.pair_weight, objective.gain),
         )
-        return TablePlan.of(plan, objective.pair_weight) if callable(objective.pair_weight) else plan
+        return objective._kind_of_plan(plan, data)
 
     def check_plan(self, plan: Plan) -> None:
         """Raise a ValueError if the objective cannot train on a plan, or on a part of one."""
@@ -159,7 +158,9 @@ class ObjectiveEvaluator:
         return gradient, hessian
 
     def mean_pair_loss(self, plan: Plan, scores: Any) -> float:
-        """Compute ``loss`` with ``reduction="pair_weights"``; for drawn pairs, its expectation.
+        """Compute ``loss`` with ``reduction="pair_weights"``, without chance.
+
+        For drawn pairs this is the expectation. For rank noise it is the loss at the ranking of the scores themselves.
 
         Raises
         ------
@@ -169,8 +170,10 @@ class ObjectiveEvaluator:
         _check_shape(plan, scores)
         if not plan.has_weighted_pair:
             raise ValueError(f"{self.objective.name} is undefined: {self._reason(plan)}, or all weights are 0")
-        expected = replace(self.spec, negatives=None)
-        loss, weight = self._engine_results("winner_loss", plan, scores, expected, np.float32)
+        spec = replace(self.spec, negatives=None)
+        if spec.delta is not None:
+            spec = replace(spec, delta=replace(spec.delta, noise=None))
+        loss, weight = self._engine_results("winner_loss", plan, scores, spec, np.float32)
         total, weight_total = sums_of(scores, loss, weight)
         return total / weight_total if weight_total > 0 else 0.0
 

@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from ..engine.spec import DeltaNDCG, PairSum
+from ..engine.spec import DeltaNDCG, PairSum, RankNoise
 from ..ranking._data import RankingData
 from ..ranking._gains import GAINS
 from ..ranking._pair_weights import DELTA_WEIGHTS, PAIR_WEIGHTS
 from ..ranking._plan import Plan
-from ..ranking._validation import check_choice, check_positive
+from ..ranking._table_plan import TablePlan
+from ..ranking._validation import check_choice, check_finite_number, check_positive
 
-# The spec of each of DELTA_WEIGHTS, as a function of the truncation.
-_DELTAS: dict[Any, Callable[[int | None], DeltaNDCG]] = {
+# The spec of each of DELTA_WEIGHTS, as a function of the truncation and the rank noise.
+_DELTAS: dict[Any, Callable[..., DeltaNDCG]] = {
     "ndcg": partial(DeltaNDCG, by_distance=False),
     "lambdarank": partial(DeltaNDCG, by_distance=True),
 }
@@ -48,6 +49,8 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
     name: Any
     pair_loss: Any  # a PairLoss, possibly a property
 
+    #: The values of ``normalize``.
+    _normalizers: ClassVar[tuple[str, ...]] = ("log", "query", "none")
     #: Whether item ids make a difference.
     _reads_item_id: ClassVar[bool] = False
     #: Whether training without a pair is an error; else it is a warning.
@@ -60,10 +63,12 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
         pair_weight: str | Callable[[float, float], float] = "uniform",
         gain: str = "exp2",
         truncation: int | None = None,
+        rank_noise: float = 0.0,
         normalize: str = "log",
         hessian_scale: float = 1.0,
         ignore_negative_labels: bool | None = None,
         item_weight: str = "winner",
+        random_state: int | None = None,
         n_threads: int | None = None,
         device: str = "auto",
     ) -> None:
@@ -71,10 +76,12 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
         self.pair_weight = pair_weight
         self.gain = gain
         self.truncation = truncation
+        self.rank_noise = rank_noise
         self.normalize = normalize
         self.hessian_scale = hessian_scale
         self.ignore_negative_labels = ignore_negative_labels
         self.item_weight = item_weight
+        self.random_state = random_state
         self.n_threads = n_threads
         self.device = device
         self._check_params()
@@ -120,7 +127,7 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
         elif not isinstance(self.pair_weight, Hashable):
             raise ValueError("a callable pair_weight must be hashable: plans are kept by it")
         check_choice(self.gain, "gain", GAINS)
-        check_choice(self.normalize, "normalize", ("log", "query", "none"))
+        check_choice(self.normalize, "normalize", self._normalizers)
         if not isinstance(self.ignore_negative_labels, np.bool_):  # the type of values of a grid that is an array
             check_choice(self.ignore_negative_labels, "ignore_negative_labels", (None, True, False))
         check_choice(self.item_weight, "item_weight", ("winner", "both"))
@@ -133,6 +140,19 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
             raise ValueError(
                 'truncation belongs to pair_weight="ndcg" and "lambdarank": other pair weights do not depend on ranks'
             )
+        check_finite_number(self.rank_noise, "rank_noise")
+        if self.rank_noise < 0:
+            raise ValueError(f"rank_noise must be at least 0, got {self.rank_noise!r}")
+        if self.rank_noise > 0 and self.pair_weight not in DELTA_WEIGHTS:
+            raise ValueError(
+                f'rank_noise belongs to pair_weight="ndcg" and "lambdarank": pair_weight={self.pair_weight!r} does not '
+                "depend on ranks"
+            )
+        if self.random_state is not None and not (is_whole(self.random_state, 0) and int(self.random_state) < 2**64):
+            raise ValueError(
+                f"random_state must be None or a whole number from 0, below 2^64, got {self.random_state!r}: draws are "
+                "a function of it, which the state of a generator would change"
+            )
 
     # Hooks
 
@@ -143,8 +163,16 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
 
     def _spec(self, random_state: Any = None) -> PairSum:
         """Return the specification of the sum; ``random_state`` is the ranker's seed."""
-        delta = _DELTAS[self.pair_weight](self.truncation) if self.pair_weight in DELTA_WEIGHTS else None
+        delta = None
+        if self.pair_weight in DELTA_WEIGHTS:
+            noise = RankNoise(float(self.rank_noise), self._seed(random_state)) if self.rank_noise > 0 else None
+            delta = _DELTAS[self.pair_weight](self.truncation, noise=noise)
         return PairSum(self.pair_loss, float(self.temperature), self.normalize, float(self.hessian_scale), delta)
+
+    def _seed(self, random_state: Any) -> int:
+        """Return the seed of draws: ``random_state``, or else the ranker's if that is a whole number, or else 0."""
+        seed: Any = random_state if self.random_state is None else self.random_state
+        return int(seed) if is_whole(seed, 0) else 0
 
     def _plan_key(self) -> Hashable:
         """Return a key of the methods that read labels, and of the parameters that a plan depends on."""
@@ -169,6 +197,10 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
         """Return the mask without the rows that this objective excludes from every pair."""
         return mask
 
+    def _kind_of_plan(self, plan: Plan, data: RankingData) -> Plan:
+        """Return the plan as the kind that this objective sums over."""
+        return TablePlan.of(plan, self.pair_weight) if callable(self.pair_weight) else plan
+
     def _check_explicit_pairs(self, data: RankingData) -> None:
         """Raise a ValueError if a parameter does not apply to explicit pairs."""
         if data.item_id is not None and self._reads_item_id:
@@ -185,3 +217,8 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
     def _nothing_to_learn(self) -> str:
         """Say why no pair exists, in the words of this objective's labels."""
         return "no query has two rows with different labels"
+
+
+def is_whole(value: Any, least: int) -> bool:
+    """Return whether a value is a whole number of at least ``least``."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

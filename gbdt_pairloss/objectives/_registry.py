@@ -37,8 +37,8 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
     Parameters
     ----------
     name : str or PairwiseObjective
-        "pairwise_logistic", "bpr", "pairwise_hinge", "pairwise_squared", "pairwise_exponential" or
-        "pairwise_soft_zero_one". An objective is returned unchanged; parameters cannot be given with it.
+        "pairwise_logistic", "bpr", "pairwise_hinge", "pairwise_squared", "pairwise_exponential",
+        "pairwise_soft_zero_one" or "pairwise_mean_squared_error". An objective is returned unchanged; parameters cannot be given with it.
     **params
         The objective's parameters.
 

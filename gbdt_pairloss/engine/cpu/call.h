@@ -6,6 +6,7 @@
 #include "../core/normalizer.h"
 #include "exchange_sum.h"
 #include "plan.h"
+#include "rank_noise.h"
 #include "reading.h"
 #include "tree.h"
 
@@ -29,7 +30,9 @@ struct DeltaNDCG {
   const double* few;        // the first discounts
   int n_few;
   const FastSum* unit;  // of the sums of phi: the weights that winners win, without row weights
+  RankNoise noise;      // its scale is 0: the ranks are those of the scores
 
+  bool has_noise() const { return noise.scale > 0; }
   bool covers(int n) const { return truncation >= n && slope == 0; }
 };
 

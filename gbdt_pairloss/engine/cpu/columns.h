@@ -108,6 +108,11 @@ inline Limits limits_of(const double* x, int n) {
   return {low, high, strange == 0};
 }
 
+inline bool is_constant(int n, const double* x) {
+  const Limits limits = limits_of(x, n);
+  return limits.low == limits.high;
+}
+
 // Read the scores of a range in its orientation.
 template <class Real>
 Limits load_scores(const double* x, const Range& range, Columns<Real>& columns) {

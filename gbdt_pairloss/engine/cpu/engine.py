@@ -18,7 +18,7 @@ from ..expansion import count_channels, expansion_of, flows, powers_of, precisio
 from ..finish import check_range
 from ..normalizers import CODES
 from ..reference import ReferenceEngine
-from ..spec import SMALLEST_DISTANCE, PairSum, Sums
+from ..spec import SMALLEST_DISTANCE, PairSum, RankNoise, Sums
 from .memory import Memory
 from .native import native
 from .native_plan import native_plan, readable
@@ -170,6 +170,7 @@ def _delta(plan: Plan, spec: PairSum, dtype: np.dtype[Any]) -> Any:
     assert spec.delta is not None
     longest = int(np.diff(plan.ptr).max(initial=0))
     ideal = plan.ideal_dcg(spec.delta.truncation)
+    noise = spec.delta.noise or RankNoise(0.0, 0)
     return native().DeltaNDCG(
         min(spec.delta.truncation or longest, longest),
         SMALLEST_DISTANCE if spec.delta.by_distance else 1.0,
@@ -177,4 +178,6 @@ def _delta(plan: Plan, spec: PairSum, dtype: np.dtype[Any]) -> Any:
         np.divide(1.0, ideal, out=np.zeros_like(ideal), where=ideal > 0),
         _FIRST_DISCOUNTS,
         _fast_sum(dtype, 4, False, False, True),
+        noise.scale * spec.temperature,
+        noise.seed,
     )

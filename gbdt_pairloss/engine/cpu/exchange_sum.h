@@ -13,9 +13,11 @@ struct Exchange {
   double temperature;       // of the scores x
   const double* discount;   // of each row
   const double* top;        // 1 if its rank is below the truncation, else 0; null if all ranks are
+  const double* place;      // the noised scores, whose distances count; null: the distances are those of the scores
 
   RankedRow<double> row(const Rows& rows, const double* x, int p) const {
-    return {rows.value[p], discount[p], top == nullptr ? 1.0 : top[p], x[p] * temperature};
+    return {rows.value[p], discount[p], top == nullptr ? 1.0 : top[p],
+            place == nullptr ? x[p] * temperature : place[p]};
   }
 };
 
@@ -100,12 +102,15 @@ struct ExchangeSum {
   // Weights, gains, discounts, whether among the first, and places by score.
   void fill(const Range& range) const {
     const int n = range.size();
+    const double* place = exchange_of.place;
+    const double first_place = place == nullptr ? 0.0 : place[range.row_at(0)];
     fill_weights(range, rows, columns);
     for (int i = 0; i < n; ++i) {
       const int p = range.row_at(i);
       columns.discount[i] = static_cast<Real>(exchange_of.discount[p]);
       columns.top[i] = exchange_of.top == nullptr ? Real(1) : static_cast<Real>(exchange_of.top[p]);
-      columns.place[i] = static_cast<Real>((columns.x[i] - columns.x[0]) * exchange_of.temperature);
+      columns.place[i] = static_cast<Real>(place == nullptr ? (columns.x[i] - columns.x[0]) * exchange_of.temperature
+                                                            : place[p] - first_place);
     }
     pad(columns.discount, n, Real(0));
     pad(columns.top, n, Real(0));

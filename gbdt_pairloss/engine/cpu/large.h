@@ -191,7 +191,7 @@ class LargeQuery {
   double sum_one_sided(const Rows& rows, const double* discount, const FastSum& sum, bool is_loss,
                        const Ranking& ranking) {
     clear();
-    const Exchange exchange_of{rows.n, 1, 0, call_.request.temperature, discount, nullptr};
+    const Exchange exchange_of{rows.n, 1, 0, call_.request.temperature, discount, nullptr, nullptr};
     if (panel_set_.panels().n == 0) {
       Columns<Real> columns(rows.n);
       const ExchangeSum<Real> direct{rows, x_.get(), is_loss, exchange_of, columns};

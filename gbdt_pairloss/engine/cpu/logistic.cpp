@@ -171,7 +171,7 @@ void make_sum(BoundSum* self, In<double> kernels, In<double> rising, In<double> 
 }
 
 void make_delta(BoundDelta* self, std::int64_t truncation, double base, double slope, In<double> per_ideal,
-                In<double> discounts, const BoundSum& unit) {
+                In<double> discounts, const BoundSum& unit, double noise, std::uint64_t seed) {
   new (self) BoundDelta();
   self->delta = {truncation,
                  base,
@@ -179,7 +179,8 @@ void make_delta(BoundDelta* self, std::int64_t truncation, double base, double s
                  kept(per_ideal, self->arrays),
                  kept(discounts, self->arrays),
                  static_cast<int>(discounts.size()),
-                 &unit.sum};
+                 &unit.sum,
+                 {noise, seed}};
 }
 
 template <class Real, class Score>

@@ -9,5 +9,6 @@ NB_MODULE(PAIRLOSS_MODULE, module) {
   pairloss::bind_metrics(module);
   pairloss::bind_pair_slopes(module);
   pairloss::bind_pairs(module);
+  pairloss::bind_residuals(module);
   pairloss::bind_separable(module);
 }

@@ -9,6 +9,7 @@ void bind_logistic(nanobind::module_& module);
 void bind_metrics(nanobind::module_& module);
 void bind_pair_slopes(nanobind::module_& module);
 void bind_pairs(nanobind::module_& module);
+void bind_residuals(nanobind::module_& module);
 void bind_separable(nanobind::module_& module);
 
 }  // namespace pairloss

@@ -16,6 +16,7 @@ from ...ranking._explicit_plan import ExplicitPlan
 from ...ranking._groups import IntArray
 from ...ranking._negatives import candidates_of, check_draws
 from ...ranking._plan import Plan
+from ...ranking._residual_plan import ResidualPlan
 from ...ranking._table_plan import TablePlan
 from ...ranking._validation import Float64Array
 from ..base import SummingEngine, all_summed
@@ -65,7 +66,7 @@ class PairSource(Protocol):
 
 
 class PairByPairEngine(SummingEngine):
-    """The engine that evaluates every pair. It supports every plan and every sum.
+    """The engine that evaluates every pair. It supports every sum over pairs of labels, explicit or drawn pairs.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ class PairByPairEngine(SummingEngine):
         self.n_threads = n_threads
 
     def supports(self, plan: Plan, spec: PairSum) -> bool:
-        return True
+        return not isinstance(plan, ResidualPlan)
 
     def sums(self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any, *, loss: bool = False) -> Sums:
         plan.check_scores(scores)
@@ -235,8 +236,13 @@ def _phi_function(plan: Plan, x: Float64Array, spec: PairSum) -> Callable[[IntAr
         return lambda winner, loser: value[winner] - value[loser]
     delta = spec.delta
     query = plan.query_of_positions
+    ptr = plan.ptr.astype(np.int64, copy=False)
+    place = x  # the scores that ranks and distances are those of
+    if delta.noise is not None:
+        place = np.empty_like(x)
+        native().add_rank_noise(ptr, x, plan.rows, delta.noise.scale * spec.temperature, delta.noise.seed, place)
     ranks = np.empty(plan.rows.shape[0], dtype=np.int64)
-    native().rank(plan.ptr.astype(np.int64, copy=False), x, plan.rows, ranks)
+    native().rank(ptr, place, plan.rows, ranks)
     discount = 1 / np.log2(ranks + 2)
     ideal = plan.ideal_dcg(delta.truncation)
     per_ideal = np.divide(1.0, ideal, out=np.zeros_like(ideal), where=ideal > 0)
@@ -246,7 +252,7 @@ def _phi_function(plan: Plan, x: Float64Array, spec: PairSum) -> Callable[[IntAr
     some = np.flatnonzero(sizes)
     if some.size:
         starts = plan.ptr[:-1][some]
-        spread[some] = np.minimum.reduceat(x, starts) != np.maximum.reduceat(x, starts)
+        spread[some] = np.minimum.reduceat(place, starts) != np.maximum.reduceat(place, starts)
 
     def phi(winner: IntArray, loser: IntArray) -> Float64Array:
         query_of_pair = query[winner]
@@ -256,7 +262,7 @@ def _phi_function(plan: Plan, x: Float64Array, spec: PairSum) -> Callable[[IntAr
             result *= np.minimum(ranks[winner], ranks[loser]) < delta.truncation
         if delta.by_distance:
             with np.errstate(over="ignore"):
-                distance = SMALLEST_DISTANCE + np.abs(x[winner] - x[loser])
+                distance = SMALLEST_DISTANCE + np.abs(place[winner] - place[loser])
             result /= np.where(spread[query_of_pair], distance, 1.0)
         return result
 

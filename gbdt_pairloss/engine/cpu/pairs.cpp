@@ -11,6 +11,7 @@
 #include "../core/ranking.h"
 #include "arrays.h"
 #include "module.h"
+#include "rank_noise.h"
 
 namespace nb = nanobind;
 
@@ -62,6 +63,16 @@ void rank(In<std::int64_t> ptr, In<double> scores, In<Index> rows, Out<std::int6
     const int n = static_cast<int>(ptr.data()[q + 1] - a);
     rank_rows(n, scores.data() + a, rows.data() + a, order.get(), order.get() + size, key.get(), key.get() + size);
     for (int k = 0; k < n; ++k) ranks.data()[a + order[k]] = k;
+  }
+}
+
+// noised = the scores by which the rows of each query are ranked (core/rank_noise.h).
+template <class Index>
+void noise_scores(In<std::int64_t> ptr, In<double> scores, In<Index> rows, double scale, std::uint64_t seed,
+                  Out<double> noised) {
+  for (std::size_t q = 0; q + 1 < ptr.size(); ++q) {
+    const std::int64_t a = ptr.data()[q], n = ptr.data()[q + 1] - a;
+    add_rank_noise(n, scores.data() + a, rows.data() + a, RankNoise{scale, seed}, noised.data() + a);
   }
 }
 
@@ -191,6 +202,8 @@ void bind_index(nb::module_& module, nb::class_<PairTotals>& totals, const char*
              nb::arg().noconvert(), nb::arg().noconvert(), Free());
   module.def("rank", &rank<Index>, nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(),
              nb::arg().noconvert(), Free());
+  module.def("add_rank_noise", &noise_scores<Index>, nb::arg().noconvert(), nb::arg().noconvert(),
+             nb::arg().noconvert(), nb::arg(), nb::arg(), nb::arg().noconvert(), Free());
   nb::class_<Draws<Index>>(module, draws)
       .def(nb::init<std::int64_t, In<Index>, In<Index>, In<double>, In<double>>(), nb::arg(), nb::arg().noconvert(),
            nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert())

@@ -34,7 +34,7 @@ class SmallQueries {
     scaled_.reserve(2 * padded);
     x_.reserve(padded);
     if (call_.delta == nullptr) return;
-    doubles_.reserve(6 * padded);
+    doubles_.reserve(7 * padded);
     orders_.reserve(3 * padded);
   }
 
@@ -85,16 +85,22 @@ class SmallQueries {
     const int n = rows.n;
     if (!read(query, rows)) return true;
     double *discount = doubles_.get(), *top = discount + padded_, *key = top + padded_, *spare_key = key + padded_;
-    double *first = spare_key + padded_, *second = first + padded_;
+    double *first = spare_key + padded_, *second = first + padded_, *noised = second + padded_;
     const Ranking ranking{orders_.get(), orders_.get() + padded_};
     // It leaves the ranking in `ranking`, because more than kOneSided rows are sorted.
     static_assert(kOneSided >= kCounted);
+    const double* place = x_.get();  // the scores that are ranked
     with_row_numbers(call_.plan.row, call_.plan.ptr[query], [&](const auto* row) {
-      discounts(n, x_.get(), row, delta.truncation, delta.few, delta.n_few, ranking.order, ranking.spare, key,
-                spare_key, discount, top);
+      if (delta.has_noise()) {
+        add_rank_noise(n, x_.get(), row, delta.noise, noised);
+        place = noised;
+      }
+      discounts(n, place, row, delta.truncation, delta.few, delta.n_few, ranking.order, ranking.spare, key, spare_key,
+                discount, top);
     });
-    const bool tied = limits_.low == limits_.high;  // LightGBM does not divide by the distances then
-    divide_by_temperature(n);                       // after the ranking, of which it could make ties
+    // LightGBM does not divide by the distances then.
+    const bool tied = delta.slope != 0 && is_constant(n, place);
+    divide_by_temperature(n);  // after the ranking, of which it could make ties
     std::fill_n(first, n, 0.0);
     std::fill_n(second, n, 0.0);
     const Exchange exchange_of{delta.truncation,
@@ -102,7 +108,8 @@ class SmallQueries {
                                tied ? 0.0 : delta.slope,
                                request.temperature,
                                discount,
-                               delta.truncation >= n ? nullptr : top};
+                               delta.truncation >= n ? nullptr : top,
+                               delta.has_noise() ? noised : nullptr};
     const double per_ideal = delta.per_ideal[query];
     const bool counts_phi = request.counts_phi;
     double lambda_sum = 0, phi_sum = 0;
