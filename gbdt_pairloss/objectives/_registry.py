@@ -38,7 +38,8 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
     ----------
     name : str or PairwiseObjective
         "pairwise_logistic", "bpr", "pairwise_hinge", "pairwise_squared", "pairwise_exponential",
-        "pairwise_soft_zero_one" or "pairwise_mean_squared_error". An objective is returned unchanged; parameters cannot be given with it.
+        "pairwise_soft_zero_one" or "pairwise_mean_squared_error". An objective is returned unchanged; parameters cannot
+        be given with it.
     **params
         The objective's parameters.
 
