@@ -5,6 +5,8 @@
 #include <memory>
 #include <numeric>
 
+#include "../core/rank_noise.h"
+#include "by_rank.h"
 #include "call.h"
 #include "one_sided.h"
 #include "pool.h"
@@ -153,23 +155,44 @@ class LargeQuery {
     if (request.counts_phi) {
       Buffer<std::int32_t> kept(n);
       std::copy_n(ranking.order, n, kept.get());
-      sum_one_sided(rows_.unweighted(), discount.get(), *delta.unit, true, ranking);
+      sum_all_ranks(rows_.unweighted(), discount.get(), *delta.unit, true, ranking);
       call_.phi_sums[query_] = per_ideal * std::accumulate(second_, second_ + n, 0.0);
       std::copy_n(kept.get(), n, ranking.order);
     }
-    const double lambda_sum = sum_one_sided(rows_, discount.get(), *request.sum, request.is_loss, ranking);
+    const double lambda_sum = sum_all_ranks(rows_, discount.get(), *request.sum, request.is_loss, ranking);
     call_.keep_lambda_sum(query_, per_ideal * lambda_sum);
     return write(call_.factors(query_, per_ideal));
   }
 
-  // Rank the rows by their scores, equal scores by the caller's rows.
+  // The noised scores of all rows.
+  void add_noise(double* noised) {
+    const RankNoise& noise = call_.delta->noise;
+    const double* x = x_.get();
+    with_row_numbers(call_.plan.row, call_.plan.ptr[query_], [&](const auto* row) {
+      std::vector<std::uint64_t> terms(static_cast<std::size_t>(rows_.n / kChunk) + 1);
+      for_chunks(rows_.n, [&](int begin, int end) {
+        terms[static_cast<std::size_t>(begin / kChunk)] = hash_terms(end - begin, x + begin, row + begin);
+      });
+      const std::uint64_t hash =
+          hash_of_query(std::accumulate(terms.begin(), terms.end(), std::uint64_t{0}), noise.seed);
+      for_chunks(rows_.n, [&](int begin, int end) {
+        add_rank_noise(end - begin, x + begin, row + begin, noise.scale, hash, noised + begin);
+      });
+    });
+  }
+
+  // Rank the rows by their scores, or noised scores, equal ones by the caller's rows.
   void rank() {
     const std::size_t n = static_cast<std::size_t>(rows_.n);
     std::int32_t *order = memory_.order.reserve(n), *spare = memory_.spare_order.reserve(n);
     Buffer<double> keys[2]{Buffer<double>(n), Buffer<double>(n)};
     double *key = keys[0].get(), *spare_key = keys[1].get();
+    if (call_.delta->has_noise()) {
+      add_noise(key);
+    } else {
+      for_chunks(rows_.n, [&](int begin, int end) { std::copy(x_.get() + begin, x_.get() + end, key + begin); });
+    }
     for_chunks(rows_.n, [&](int begin, int end) {
-      std::copy(x_.get() + begin, x_.get() + end, key + begin);
       std::iota(order + begin, order + end, begin);
       sort(end - begin, key + begin, order + begin, spare_key + begin, spare + begin);
     });
@@ -188,10 +211,15 @@ class LargeQuery {
   }
 
   // All pairs with |delta NDCG|; returns the sum of phi r. The ranking is used up.
-  double sum_one_sided(const Rows& rows, const double* discount, const FastSum& sum, bool is_loss,
+  double sum_all_ranks(const Rows& rows, const double* discount, const FastSum& sum, bool is_loss,
                        const Ranking& ranking) {
     clear();
     const Exchange exchange_of{rows.n, 1, 0, call_.request.temperature, discount, nullptr, nullptr};
+    if (call_.delta->has_noise()) {
+      const auto shared = [&](std::int64_t n_tasks, const auto& task) { team_.run(n_tasks, task); };
+      return RankedSum<Real>(rows, x_.get(), exchange_of, sum, is_loss, panel_set_)
+          .add(ranking, shared, first_, second_);
+    }
     if (panel_set_.panels().n == 0) {
       Columns<Real> columns(rows.n);
       const ExchangeSum<Real> direct{rows, x_.get(), is_loss, exchange_of, columns};

@@ -1,6 +1,7 @@
 // Queries that one task sums, one after the other.
 #pragma once
 
+#include "by_rank.h"
 #include "call.h"
 #include "one_sided.h"
 #include "ranking.h"
@@ -117,13 +118,13 @@ class SmallQueries {
       if (counts_phi) {
         std::int32_t* kept = orders_.get() + 2 * padded_;
         std::copy_n(ranking.order, n, kept);
-        sum_one_sided(rows.unweighted(), exchange_of, *delta.unit, true, ranking, first, second);
+        sum_all_ranks(rows.unweighted(), exchange_of, *delta.unit, true, ranking, first, second);
         for (int p = 0; p < n; ++p) phi_sum += second[p];
         std::fill_n(first, n, 0.0);
         std::fill_n(second, n, 0.0);
         std::copy_n(kept, n, ranking.order);
       }
-      lambda_sum = sum_one_sided(rows, exchange_of, *request.sum, request.is_loss, ranking, first, second);
+      lambda_sum = sum_all_ranks(rows, exchange_of, *request.sum, request.is_loss, ranking, first, second);
     } else if (n > kOneSided && 8 * delta.truncation < n) {
       const FirstRanks sums =
           sum_first_ranks(rows, x_.get(), exchange_of, ranking.order, request.is_loss, first, second);
@@ -141,11 +142,18 @@ class SmallQueries {
   }
 
   // All pairs of a query of many rows with |delta NDCG|. The ranking is used up.
-  double sum_one_sided(const Rows& rows, const Exchange& exchange_of, const FastSum& sum, bool is_loss,
+  double sum_all_ranks(const Rows& rows, const Exchange& exchange_of, const FastSum& sum, bool is_loss,
                        const Ranking& ranking, double* first, double* second) {
+    panel_set_.find(x_.get(), rows.n, limits_.low, limits_.high);
+    if (exchange_of.place != nullptr) {
+      const auto one_by_one = [](std::int64_t n_tasks, const auto& task) {
+        for (std::int64_t k = 0; k < n_tasks; ++k) task(k);
+      };
+      return RankedSum<Real>(rows, x_.get(), exchange_of, sum, is_loss, panel_set_)
+          .add(ranking, one_by_one, first, second);
+    }
     columns_.reserve(rows.n);
     const ExchangeSum<Real> direct{rows, x_.get(), is_loss, exchange_of, columns_};
-    panel_set_.find(x_.get(), rows.n, limits_.low, limits_.high);
     if (is_spread(rows.n, panel_set_.panels())) {
       return sum_spread<kTerms>(rows, x_.get(), exchange_of.discount, sum, direct, &ranking, first, second);
     }
