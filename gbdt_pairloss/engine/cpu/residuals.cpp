@@ -57,9 +57,9 @@ struct Workspace {
   }
 };
 
-// The sum of a weight, and the mean of the residuals that it gives.
+// The sum of a weight, that of the residuals times the weight, and their ratio.
 struct Mean {
-  double total, value;
+  double total, moment, value;
 };
 
 // `weight` may be null: 1.
@@ -76,7 +76,7 @@ Mean mean_of(int n, const double* e, const double* weight) {
       moment += weight[p] * e[p];
     }
   }
-  return {total, total > 0 ? moment / total : 0.0};
+  return {total, moment, total > 0 ? moment / total : 0.0};
 }
 
 // Add scale own_i (o_i e_i - o'_i) to `first` and scale own_i o_i to `second`, where o_i and o'_i are the sums of the
@@ -105,40 +105,80 @@ class Query {
 
   // Sum the query and write its results. Returns whether they are finite.
   bool sum() {
+    if (!rows_.is_weighted() && !call_.is_loss) return sum_plain_derivatives();
     const int n = rows_.n;
-    const std::int64_t at = call_.plan.ptr[query_];
     work_.reserve(static_cast<std::size_t>(n));
-    read(at);
+    read(0, n);
+    if (rows_.is_weighted()) centre();
     if (call_.is_loss) {
       sum_losses();
     } else {
       sum_derivatives();
     }
-    const double factor = call_.factor[query_], t = call_.temperature;
-    const Factors factors =
-        call_.is_loss ? Factors{factor, factor} : Factors{factor / t, factor / t * call_.hessian_scale / t};
-    Real* scaled = work_.scaled.get();
-    return scatter(work_.first.get(), work_.second.get(), factors, call_.plan.row, at, n, false, scaled, scaled + n,
-                   call_.first, call_.second);
+    return write(0, n);
   }
 
  private:
-  void read(std::int64_t at) {
-    const int n = rows_.n;
-    double* e = work_.residual.get();
-    const double* target = call_.target + at;
-    gather(call_.scores, call_.plan.row, at, n, false, e);
-    const int counts = first_that_counts();
-    const double temperature = call_.temperature, score = e[counts], label = target[counts];
+  // Rows that are read, summed and written at a time: they stay in the cache.
+  static constexpr int kChunk = 2048;
+
+  // e = the residuals of some rows, relative to the first row that counts.
+  void read(int begin, int end) {
+    const int n = end - begin, counts = first_that_counts();
+    const std::int64_t at = call_.plan.ptr[query_];
+    double score, *e = work_.residual.get();
+    gather(call_.scores, call_.plan.row, at + counts, 1, false, &score);
+    gather(call_.scores, call_.plan.row, at + begin, n, false, e);
+    const double *target = call_.target + at + begin, label = call_.target[at + counts];
+    const double temperature = call_.temperature;
     if (temperature == 1) {
       for (int p = 0; p < n; ++p) e[p] = (e[p] - score) - (target[p] - label);
     } else {
       for (int p = 0; p < n; ++p) e[p] = (e[p] - score) / temperature - (target[p] - label);
     }
-    if (!rows_.is_weighted()) return;
-    const Mean of_w = mean_of(n, e, rows_.winner_weight), of_v = mean_of(n, e, rows_.loser_weight);
+  }
+
+  void centre() {
+    double* e = work_.residual.get();
+    const Mean of_w = mean_of(rows_.n, e, rows_.winner_weight), of_v = mean_of(rows_.n, e, rows_.loser_weight);
     const double middle = of_w.total > 0 ? of_w.value : of_v.value;
-    for (int p = 0; p < n; ++p) e[p] -= middle;
+    for (int p = 0; p < rows_.n; ++p) e[p] -= middle;
+  }
+
+  // Write the sums of some rows times the factor of the query.
+  bool write(int begin, int end) {
+    const int n = end - begin;
+    const double factor = call_.factor[query_], t = call_.temperature;
+    const Factors factors =
+        call_.is_loss ? Factors{factor, factor} : Factors{factor / t, factor / t * call_.hessian_scale / t};
+    Real* scaled = work_.scaled.get();
+    return scatter(work_.first.get(), work_.second.get(), factors, call_.plan.row, call_.plan.ptr[query_] + begin, n,
+                   false, scaled, scaled + n, call_.first, call_.second);
+  }
+
+  // Without row weights: two passes over chunks of the rows, for the mean and for the results.
+  bool sum_plain_derivatives() {
+    const int n = rows_.n;
+    const double per_row = 4.0 * n, others = 4.0 * (n - 1.0);
+    work_.reserve(static_cast<std::size_t>(std::min(n, kChunk)));
+    const double* e = work_.residual.get();
+    double *first = work_.first.get(), *second = work_.second.get(), total = 0;
+    for (int begin = 0; begin < n; begin += kChunk) {
+      const int end = std::min(n - begin, kChunk) + begin;
+      read(begin, end);
+      total += mean_of(end - begin, e, nullptr).moment;
+    }
+    bool finite = true;
+    for (int begin = 0; begin < n; begin += kChunk) {
+      const int end = std::min(n - begin, kChunk) + begin;
+      if (n > kChunk) read(begin, end);
+      for (int p = 0; p < end - begin; ++p) {
+        first[p] = per_row * (e[p] - total / n);
+        second[p] = others;
+      }
+      finite &= write(begin, end);
+    }
+    return finite;
   }
 
   // The first row with a weight above 0.
@@ -154,18 +194,10 @@ class Query {
     const int n = rows_.n;
     const double* e = work_.residual.get();
     double *first = work_.first.get(), *second = work_.second.get();
-    if (rows_.is_weighted()) {
-      std::fill_n(first, n, 0.0);
-      std::fill_n(second, n, 0.0);
-      add_sums_over_others(n, rows_.winner_weight, rows_.loser_weight, e, 2, first, second);
-      add_sums_over_others(n, rows_.loser_weight, rows_.winner_weight, e, 2, first, second);
-      return;
-    }
-    const double middle = mean_of(n, e, nullptr).value, per_row = 4.0 * n, others = 4.0 * (n - 1.0);
-    for (int p = 0; p < n; ++p) {
-      first[p] = per_row * (e[p] - middle);
-      second[p] = others;
-    }
+    std::fill_n(first, n, 0.0);
+    std::fill_n(second, n, 0.0);
+    add_sums_over_others(n, rows_.winner_weight, rows_.loser_weight, e, 2, first, second);
+    add_sums_over_others(n, rows_.loser_weight, rows_.winner_weight, e, 2, first, second);
   }
 
   void sum_losses() {
