@@ -60,7 +60,7 @@ class PairwiseMeanSquaredError(PairwiseObjective):
 
     Notes
     -----
-    All pairs take O(n) time: the mean of the residuals is enough.
+    All pairs take O(n) time: the mean of the residuals is enough. The loss of KerasRS ignores its temperature.
 
     References
     ----------

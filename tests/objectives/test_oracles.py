@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gbdt_pairloss import BPR, PairwiseHinge, PairwiseLogistic
+from gbdt_pairloss import BPR, PairwiseHinge, PairwiseLogistic, PairwiseMeanSquaredError
 
 HERE = Path(__file__).parent / "oracles"
 
@@ -23,19 +23,24 @@ def cases(file: str) -> list[dict[str, np.ndarray]]:
 
 
 KERAS_RS = cases("oracle_keras_rs.npz")
+KERAS_RS_MSE = cases("oracle_keras_rs_mse.npz")
 MERLIN = cases("oracle_merlin_bpr.npz")
 
 
 def test_the_oracles_are_all_there() -> None:
     assert len(KERAS_RS) == 220
+    assert len(KERAS_RS_MSE) == 60
     assert {str(case["name"]) for case in MERLIN} == {"bpr", "logistic", "hinge"}
     assert len(MERLIN) == 200
 
 
-@pytest.mark.parametrize("number", range(220))
-def test_keras_rs_loss_and_gradient(number: int) -> None:
-    case = KERAS_RS[number]
-    objective = PairwiseLogistic(temperature=float(case["temperature"]), normalize="none", ignore_negative_labels=True)
+@pytest.mark.parametrize(
+    ("cls", "case"),
+    [*((PairwiseLogistic, case) for case in KERAS_RS), *((PairwiseMeanSquaredError, case) for case in KERAS_RS_MSE)],
+    ids=[*(f"logistic-{k}" for k in range(220)), *(f"squared-{k}" for k in range(60))],
+)
+def test_keras_rs_loss_and_gradient(cls, case) -> None:
+    objective = cls(temperature=float(case["temperature"]), normalize="none", ignore_negative_labels=True)
     arguments = {}
     if case["has_mask"]:
         arguments["mask"] = case["mask"]
