@@ -82,10 +82,10 @@ def test_hostile_scores_and_labels_by_the_definition(labels, scores, dtype) -> N
     y = labels_of(labels, sum(sizes), rng)
     s = scores_of(scores, y, sizes, rng)
     weights = {"sample_weight": some_zero(y.size, rng), "loser_weight": some_zero(y.size, rng)}
-    for normalize, temperature, given in (("query", 1.0, {}), ("query", 0.3, weights), ("none", 0.3, weights)):
+    for normalize, temperature, some in (("query", 1.0, {}), ("query", 0.3, weights), ("none", 0.3, weights)):
         objective = PairwiseMeanSquaredError(normalize=normalize, temperature=temperature, ignore_negative_labels=False)
         mask = rng.random(y.size) < 0.9
-        assert_matches_reference(cpu_engine, objective, y, s, dtype, group=sizes, mask=mask, **given)
+        assert_matches_reference(cpu_engine, objective, y, s, dtype, group=sizes, mask=mask, **some)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
