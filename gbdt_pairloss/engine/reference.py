@@ -13,10 +13,10 @@ For a pair (i, j) of one query with y_i > y_j and d_ij = (s_i - s_j) / T::
                 with rank noise, the ranks and the distance are those of noised scores (``draws.noised_scores``)
 
 The definition does not depend on the code that is tested against it, which is the other engines. It finds the pairs of
-labels by comparing them, and does not rely on the order of a plan's rows. On a ``ResidualPlan`` any two rows i and j are
-a pair, and d_ij is the difference of their residuals, (s_i - s_j) / T - (t_i - t_j). Explicit pairs and drawn negatives
-are lists of pairs; see ``listed_pairs``. Normalisers and query weights are in ``finish``, which all engines share. Tests
-compare these with sums by hand.
+labels by comparing them, and does not rely on the order of a plan's rows. On a ``ResidualPlan`` any two rows i and j
+are a pair, and d_ij is the difference of their residuals, (s_i - s_j) / T - (t_i - t_j). Explicit pairs and drawn
+negatives are lists of pairs; see ``listed_pairs``. Normalisers and query weights are in ``finish``, which all engines
+share. Tests compare these with sums by hand.
 """
 
 from __future__ import annotations
