@@ -28,6 +28,10 @@ class Program(Hashable, Protocol):
         """Source code in CUDA C++."""
 
     @property
+    def contracted(self) -> bool:
+        """True if the compiler may contract products and sums to fused multiply-adds."""
+
+    @property
     def threads_per_block(self) -> int:
         """Threads of every block."""
 
@@ -92,10 +96,12 @@ class CudaDevice:
         self._function(program)((n_blocks,), (program.threads_per_block,), arguments)
 
     def _find(self, program: Program) -> Any:
-        return self._module(program.code, program.defines).get_function(program.name)
+        return self._module(program.code, program.defines, program.contracted).get_function(program.name)
 
-    def _compile(self, code: str, defines: tuple[tuple[str, str], ...]) -> Any:
+    def _compile(self, code: str, defines: tuple[tuple[str, str], ...], contracted: bool) -> Any:
         options = ("-std=c++17", *(f"-D{name}={value}" for name, value in defines))
+        if not contracted:
+            options += ("--fmad=false",)
         return self._cupy.RawModule(code=code, options=options)
 
 

@@ -92,9 +92,10 @@ device : {"auto", "cpu", "cuda"}, default="auto"
     Device that computes the gradients. "auto": the CUDA device (through CuPy) if the scores are on it, or the booster
     trains on it and takes gradients from it (XGBoost's ``device="cuda"``), and if the CUDA engine supports the sum and
     is expected to be faster; else the CPU. The CUDA engine supports the logistic loss over all or explicit pairs, with
-    any weights. It is not expected to be faster with "ndcg", "lambdarank" or a callable ``pair_weight`` if a query has
-    more than 16,384 rows. "cuda": always the CUDA device; a RuntimeError if there is none, a ValueError if the CUDA
-    engine does not support the sum. Results are CuPy arrays if the scores are.""",
+    any weights, and the pairwise mean squared error. It is not expected to be faster with "ndcg", "lambdarank" or a
+    callable ``pair_weight`` if a query has more than 16,384 rows. "cuda": always the CUDA device; a RuntimeError if
+    there is none, a ValueError if the CUDA engine does not support the sum. Results are CuPy arrays if the scores
+    are.""",
 }
 
 _WEIGHT = """\

@@ -46,26 +46,32 @@ class ResidualPlan(Plan):
 
     @cached_property
     def pair_weights_won(self) -> Float64Array:
-        return self._sum_over_others(self.loser_weight)
+        return self.sum_over_others(self.loser_weight)
 
     @cached_property
     def has_weighted_pair(self) -> bool:
-        weighs = (self.winner_weight > 0) & (self._sum_over_others(self.loser_weight) > 0)
+        weighs = (self.winner_weight > 0) & (self.pair_weights_won > 0)
         return bool((weighs & (self.query_weight[self.query_of_positions] > 0)).any())
 
-    def _sum_over_others(self, weight: Float64Array) -> Float64Array:
+    def heaviest(self, weight: Float64Array) -> IntArray:
+        """Return the position of the largest weight of each query that has rows; of several, the first."""
+        sizes = np.diff(self.ptr)
+        starts = self.ptr[:-1][sizes > 0]
+        largest = np.repeat(np.maximum.reduceat(weight, starts), sizes[sizes > 0])
+        places = np.flatnonzero(weight == largest)
+        _, first = np.unique(self.query_of_positions[places], return_index=True)
+        return np.asarray(places[first])
+
+    def sum_over_others(self, weight: Float64Array) -> Float64Array:
         """Return the sum of a weight over the other rows of each position's query."""
         if self.rows.shape[0] == 0:
             return np.zeros(0)
-        # Before and after the row, so that a large weight of its own does not cost the digits of the others.
-        return (
-            self._sum_before(weight, self.ptr)
-            + self._sum_before(weight[::-1], (self.rows.shape[0] - self.ptr)[::-1])[::-1]
-        )
-
-    @staticmethod
-    def _sum_before(weight: Float64Array, ptr: IntArray) -> Float64Array:
-        """Return the sum of the weights of the positions before each one in its query."""
-        total = np.concatenate(([0.0], np.cumsum(weight)))[:-1]
-        result: Float64Array = total - np.repeat(total[np.minimum(ptr[:-1], weight.shape[0] - 1)], np.diff(ptr))
-        return result
+        # The largest weight of a query is added last: it must not cost the others their digits.
+        sizes = np.diff(self.ptr)
+        heaviest = self.heaviest(weight)
+        rest = weight.copy()
+        rest[heaviest] = 0.0
+        rest = np.add.reduceat(rest, self.ptr[:-1][sizes > 0])
+        others: Float64Array = np.repeat(rest + weight[heaviest], sizes[sizes > 0]) - weight
+        others[heaviest] = rest
+        return others

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gbdt_pairloss.engine.cuda.launch import TILE, Kernel
-from gbdt_pairloss.engine.cuda.sources import code_of, kernels_of
+from gbdt_pairloss.engine.cuda.sources import NOT_CONTRACTED, code_of, kernels_of
 
 _HEADER = Path(__file__).with_name("simulator.h")
 
@@ -108,7 +108,8 @@ def build_usual() -> None:
             for weighted in "01"
         ]
         usual.append(("listed.cu", {"REAL": "float", "LOSS": loss}))
-    usual += [("expansion.cu", {"REAL": "double", "TERMS": "8"}), ("ranking.cu", {"REAL": "float"})]
+    usual += [("expansion.cu", {"REAL": "double", "TERMS": "8"}), ("residuals.cu", {"REAL": "double"})]
+    usual += [(file, {"REAL": "float"}) for file in ("ranking.cu", "rank_noise.cu")]
     for file, defines in usual:
         build(file, tuple(defines.items()))
 
@@ -130,6 +131,8 @@ def build(file: str, defines: tuple[tuple[str, str], ...], flags: tuple[str, ...
         )
     text = "\n".join(code)
     options = ["-shared", "-fPIC", *FLAGS, *flags, *(f"-D{name}={value}" for name, value in defines)]
+    if file in NOT_CONTRACTED:
+        options.append("-ffp-contract=off")
     digest = hashlib.sha256((_HEADER.read_text() + text + " ".join(options)).encode()).hexdigest()[:16]
     library = Path(tempfile.gettempdir()) / "gbdt_pairloss-simulated" / f"{digest}.so"
     if not library.exists():

@@ -44,6 +44,7 @@ from gbdt_pairloss import (
     PairwiseExponential,
     PairwiseHinge,
     PairwiseLogistic,
+    PairwiseMeanSquaredError,
     PairwiseSoftZeroOne,
     PairwiseSquared,
 )
@@ -122,6 +123,96 @@ def test_delta_ndcg(engine, delta, normalize, weighted, dtype) -> None:
     weight = some_zero(y.size, rng) if weighted else None
     objective = PairwiseLogistic(**delta, normalize=normalize)
     assert_matches_reference(ENGINES[engine], objective, y, scores, dtype, group=SIZES, sample_weight=weight)
+
+
+@on_every_engine(
+    {"delta": [{"pair_weight": "ndcg"}], "noise": [1.0], "temperature": [0.5], "normalize": ["query"]},
+    CUDA,
+    delta=[
+        {"pair_weight": "ndcg"},
+        {"pair_weight": "ndcg", "truncation": 10},
+        {"pair_weight": "lambdarank"},
+        {"pair_weight": "lambdarank", "truncation": 30},
+    ],
+    noise=[1e-9, 1.0, 1e4],
+    temperature=[1.0, 0.5],
+    normalize=NORMALIZE,
+    weighted=[False, True],
+    dtype=DTYPES,
+)
+def test_rank_noise(engine, delta, noise, temperature, normalize, weighted, dtype) -> None:
+    rng = np.random.default_rng(8)
+    y = mixed_labels(sum(SIZES), rng)
+    scores = np.where(rng.random(y.size) < 0.5, np.round(2 * rng.standard_normal(y.size)), rng.standard_normal(y.size))
+    scores[6:11] = 1.0  # all scores of a query are equal, those with noise are not
+    given = {"group": SIZES, "sample_weight": some_zero(y.size, rng) if weighted else None}
+    objective = PairwiseLogistic(
+        **delta, rank_noise=noise, random_state=2**64 - 1, temperature=temperature, normalize=normalize
+    )
+    for mask in (None, rng.random(y.size) < 0.8):
+        assert_matches_reference(ENGINES[engine], objective, y, scores, dtype, mask=mask, **given)
+
+
+@on_every_engine(
+    {"delta": [{"pair_weight": "lambdarank"}], "scores": ["1000 apart"], "noise": [0.1]},
+    CUDA,
+    delta=[{"pair_weight": "ndcg"}, {"pair_weight": "lambdarank"}],
+    scores=SCORES,
+    noise=[0.1, 100.0],
+    dtype=DTYPES,
+)
+def test_hostile_scores_with_rank_noise(engine, delta, scores, noise, dtype) -> None:
+    rng = np.random.default_rng(9)
+    sizes = [60, 1300]
+    y = rng.integers(0, 5, sum(sizes)).astype(float)
+    s = scores_of(scores, y, sizes, rng)
+    objective = PairwiseLogistic(**delta, rank_noise=noise, normalize="none")
+    assert_matches_reference(ENGINES[engine], objective, y, s, dtype, group=sizes)
+
+
+@on_every_engine(
+    {"weights": ["none", "both"]},
+    weights=["none", "winner", "both", "one row"],
+    normalize=["query", "none"],
+    temperature=[1.0, 0.3],
+    dtype=DTYPES,
+)
+def test_squared_residuals(engine, weights, normalize, temperature, dtype) -> None:
+    rng = np.random.default_rng(17)
+    y = mixed_labels(sum(SIZES), rng)
+    scores = 2 * rng.standard_normal(y.size) + y
+    objective = PairwiseMeanSquaredError(
+        item_weight="winner" if weights == "winner" else "both",
+        normalize=normalize,
+        temperature=temperature,
+        hessian_scale=2.0,
+    )
+    weight = {"none": None, "one row": (np.arange(y.size) % 900 == 30).astype(float)}.get(
+        weights, some_zero(y.size, rng)
+    )
+    for mask in (None, rng.random(y.size) < 0.8):
+        given = {"group": SIZES, "sample_weight": weight, "mask": mask}
+        assert_matches_reference(ENGINES[engine], objective, y, scores, dtype, **given)
+
+
+@on_every_engine(
+    {"scores": ["far outlier", "far from zero"], "labels": ["near a million"], "weights": ["both"]},
+    usual_on_cpu={"scores": ["equal", "far outlier", "far from zero"], "dtype": [np.float64]},
+    scores=SCORES,
+    labels=["grades", "distinct", "near a million"],
+    weights=["none", "both", "widths"],
+    dtype=DTYPES,
+)
+def test_squared_residuals_of_hostile_scores(engine, scores, labels, weights, dtype) -> None:
+    rng = np.random.default_rng(18)
+    sizes = [90, 1900]
+    y = labels_of(labels, sum(sizes), rng)
+    s = scores_of(scores, y, sizes, rng)
+    weight = {"none": None, "both": some_zero(y.size, rng), "widths": 10.0 ** rng.uniform(-20, 20, y.size)}[weights]
+    objective = PairwiseMeanSquaredError(item_weight="both", ignore_negative_labels=False)
+    if dtype == np.float32 and (scores in ("far outlier", "huge", "widths") or weights == "widths"):
+        weight = 1e-40 if weight is None else 1e-40 * weight / weight.max()  # float32 holds the results
+    assert_matches_reference(ENGINES[engine], objective, y, s, dtype, group=sizes, sample_weight=weight)
 
 
 @on_every_engine({"normalize": ["log"]}, normalize=NORMALIZE, weighted=[False, True], dtype=DTYPES)
@@ -320,8 +411,17 @@ OBJECTIVES = {
     "exponential": PairwiseExponential(),
     "soft zero-one": PairwiseSoftZeroOne(),
     "drawn negatives": BPR(negatives=2, random_state=0),
+    "rank noise": PairwiseLogistic(pair_weight="lambdarank", rank_noise=1.0),
+    "mean squared error": PairwiseMeanSquaredError(),
 }
-_ON_CUDA = ["logistic", "label differences", "delta NDCG", "weights by a callable"]
+_ON_CUDA = [
+    "logistic",
+    "label differences",
+    "delta NDCG",
+    "weights by a callable",
+    "rank noise",
+    "mean squared error",
+]
 
 on_every_sum = pytest.mark.parametrize(
     ("engine", "name"),
@@ -474,11 +574,20 @@ def problem_for_threads(engine, pair_weight):
 
 
 @on_engines("cpu", *CUDA)
-@pytest.mark.parametrize("pair_weight", ["uniform", "label_diff", "ndcg"])
-def test_results_do_not_depend_on_threads_to_the_last_bit(engine, pair_weight) -> None:
-    y, scores, sizes = problem_for_threads(engine, pair_weight)
+@pytest.mark.parametrize(
+    "objective",
+    [
+        PairwiseLogistic(),
+        PairwiseLogistic(pair_weight="label_diff"),
+        PairwiseLogistic(pair_weight="ndcg"),
+        PairwiseLogistic(pair_weight="ndcg", rank_noise=0.5),
+        PairwiseMeanSquaredError(item_weight="both"),
+    ],
+    ids=["uniform", "label_diff", "ndcg", "rank noise", "mean squared error"],
+)
+def test_results_do_not_depend_on_threads_to_the_last_bit(engine, objective) -> None:
+    y, scores, sizes = problem_for_threads(engine, objective.pair_weight)
     weight = np.random.default_rng(13).random(y.size) if engine == "simulator" else None
-    objective = PairwiseLogistic(pair_weight=pair_weight)
     plan, spec = plan_of(objective, y, scores, group=sizes, sample_weight=weight), spec_of(objective)
     results = set()
     for way in different_ways(engine):

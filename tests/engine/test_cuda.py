@@ -29,9 +29,14 @@ from _support.engines import (
     some_zero,
     spec_of,
 )
-from _support.simulator import compiler
+from _support.simulator import SimulatedDevice, compiler
 
-from gbdt_pairloss import PairwiseLogistic
+from gbdt_pairloss import PairwiseLogistic, PairwiseMeanSquaredError
+from gbdt_pairloss._device import cuda_device
+from gbdt_pairloss.engine.cpu.native import native
+from gbdt_pairloss.engine.cuda.computation import Computation
+from gbdt_pairloss.engine.cuda.plan import GPUPlan
+from gbdt_pairloss.engine.draws import noised_scores
 
 
 @on_every_engine(
@@ -95,11 +100,69 @@ def test_bad_scores_of_large_queries_are_named(engine) -> None:
             ENGINES[engine](plan, spec).gradient_hessian(plan, scores, spec, np.float32)
 
 
+@on_engines(*CUDA)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_ranks_with_noise_are_those_of_the_definition(engine, dtype) -> None:
+    rng = np.random.default_rng(19)
+    sizes = [0, 1, 2, 40, 1500]
+    objective = PairwiseLogistic(pair_weight="ndcg", rank_noise=0.3, temperature=0.7, random_state=2**64 - 1)
+    y, scores = rng.integers(0, 4, sum(sizes)).astype(float), np.round(rng.standard_normal(sum(sizes)), 1).astype(dtype)
+    plan = plan_of(objective, y, scores, group=sizes, mask=rng.random(y.size) < 0.9)
+    spec, x = spec_of(objective), plan.gather(scores)
+    device = SimulatedDevice() if engine == "simulator" else cuda_device()
+    call = Computation(device, plan, GPUPlan.of(plan, device), device.upload(scores), spec, np.dtype(np.float64))
+    call.read()
+    ranks = call.rank()
+    z, rank = device.download(ranks["x"]), device.download(ranks["rank"])
+    for rows in map(slice, plan.ptr[:-1], plan.ptr[1:]):
+        expected = noised_scores(x[rows], plan.rows[rows], spec.delta.noise, spec.temperature)
+        np.testing.assert_allclose(z[rows], expected, rtol=1e-15, atol=1e-14)
+        np.testing.assert_array_equal(rank[rows], np.argsort(np.lexsort((plan.rows[rows], -expected))))
+    # The logarithm is the core's, and not NumPy's.
+    bits = np.empty_like(x)
+    noise = spec.delta.noise
+    ptr = plan.ptr.astype(np.int64)
+    native().add_rank_noise(ptr, x, plan.rows, noise.scale * spec.temperature, noise.seed, bits)
+    np.testing.assert_array_equal(z, bits)
+
+
+@on_engines(*CUDA)
+def test_noised_scores_of_a_query_may_be_tied(engine) -> None:
+    # Noise of less than the digits of the scores: they stay equal, and their distance does not count.
+    objective = PairwiseLogistic(pair_weight="lambdarank", rank_noise=1e-12)
+    y, scores = np.arange(6.0), np.array([1e6, 1e6, 1e6, 0.0, 0.0, 0.0])
+    assert_matches_reference(ENGINES[engine], objective, y, scores, group=[3, 3])
+
+
+@on_every_engine(None, CUDA, weighted=[False, True], dtype=DTYPES)
+def test_squared_residuals_of_large_queries(engine, weighted, dtype) -> None:
+    rng = np.random.default_rng(20)
+    y, scores = rng.uniform(0, 4, sum(LARGE)), rng.standard_normal(sum(LARGE))
+    objective = PairwiseMeanSquaredError(item_weight="both")
+    weight = some_zero(y.size, rng) if weighted else None
+    assert_matches_reference(ENGINES[engine], objective, y, scores, dtype, group=LARGE, sample_weight=weight)
+
+
+@on_engines(*CUDA)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_outlier_of_little_weight_costs_no_digits(engine, dtype) -> None:
+    rng = np.random.default_rng(21)
+    y, scores, weight = rng.uniform(0, 4, 50), rng.standard_normal(50), rng.uniform(0.5, 1.5, 50)
+    scores[0], weight[0] = 1e20, 1e-40
+    objective = PairwiseMeanSquaredError(item_weight="both")
+    assert_matches_reference(ENGINES[engine], objective, y, scores, dtype, sample_weight=weight)
+    weight[0] = 0.0
+    scores[0] = 1e308  # whose residual is infinite
+    objective = PairwiseMeanSquaredError(item_weight="both", temperature=0.1)
+    given = {"group": [50], "sample_weight": weight}
+    assert_matches_reference(ENGINES[engine], objective, y, scores, dtype, **given)
+
+
 _SANITIZED = """
 import numpy as np
 
 from _support.engines import gpu_engine, plan_of, spec_of
-from gbdt_pairloss import PairwiseLogistic
+from gbdt_pairloss import PairwiseLogistic, PairwiseMeanSquaredError
 from _support.simulator import SimulatedDevice
 
 rng = np.random.default_rng(0)
@@ -107,8 +170,13 @@ device = SimulatedDevice(flags=("-fsanitize=address,undefined", "-fno-sanitize-r
 sizes = [1, 30, 0, 700, 4500, 129]
 n = sum(sizes)
 y, scores, weight = rng.integers(0, 4, n).astype(float), rng.standard_normal(n), rng.random(n)
-for parameters in ({}, {"pair_weight": "label_diff"}, {"pair_weight": "ndcg"}):
-    objective = PairwiseLogistic(**parameters)
+for objective in (
+    PairwiseLogistic(),
+    PairwiseLogistic(pair_weight="label_diff"),
+    PairwiseLogistic(pair_weight="ndcg"),
+    PairwiseLogistic(pair_weight="lambdarank", rank_noise=1.0),
+    PairwiseMeanSquaredError(),
+):
     for own_weight in (None, weight):
         plan = plan_of(objective, y, scores, group=sizes, sample_weight=own_weight)
         engine = gpu_engine(device)

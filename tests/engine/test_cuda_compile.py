@@ -7,16 +7,19 @@ import itertools
 import site
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from _support.engines import needs_compiler
 from _support.simulator import FLAGS, compiler
 
+from gbdt_pairloss._device import CudaDevice
 from gbdt_pairloss.engine.cuda import sources
-from gbdt_pairloss.engine.cuda.sources import code_of, files, kernels_of, with_includes
+from gbdt_pairloss.engine.cuda.launch import Kernel
+from gbdt_pairloss.engine.cuda.sources import NOT_CONTRACTED, code_of, files, kernels_of, with_includes
 
-#: The options of the package, and those that CuPy adds.
-CUPY = ["-std=c++17", "-ftz=true", "--device-as-default-execution-space"]
+#: The options that CuPy adds.
+CUPY = ["-ftz=true", "--device-as-default-execution-space"]
 
 #: CUDA 13 does not support sm_70, and CUDA 12 supports the last two from 12.8 on.
 ARCHITECTURES = {
@@ -37,6 +40,8 @@ VARIANTS = {
     "listed.cu": [{"REAL": r, "LOSS": loss} for r, loss in itertools.product(REALS, "01")],
     "expansion.cu": [{"REAL": "double", "TERMS": terms} for terms in ("8", "18")],
     "ranking.cu": [{"REAL": r} for r in REALS],
+    "rank_noise.cu": [{"REAL": r} for r in REALS],
+    "residuals.cu": [{"REAL": "double"}],
     "metrics.cu": [{"REAL": "double"}],
 }
 
@@ -49,8 +54,17 @@ def library(version: int) -> ctypes.CDLL:
     pytest.skip(f"the compiler of CUDA {version} is not installed")
 
 
-def compile_code(nvrtc: ctypes.CDLL, code: str, options: list[str]) -> tuple[bytes, str]:
-    """Compile a text; return the binary and the compiler's messages."""
+def options_of(file: str, defines: dict[str, str], architecture: str) -> list[str]:
+    """Return the options that a file is compiled with."""
+    asked: list[tuple[str, ...]] = []
+    module = SimpleNamespace(get_function=lambda name: lambda *_: None)
+    cupy = SimpleNamespace(RawModule=lambda code, options: asked.append(options) or module)
+    CudaDevice(cupy, 0).run(Kernel(file, next(iter(kernels_of(file))), tuple(defines.items())), 1, ())
+    return [*asked[0], *CUPY, f"--gpu-architecture={architecture}"]
+
+
+def compile_code(nvrtc: ctypes.CDLL, code: str, options: list[str], kind: str = "CUBIN") -> tuple[bytes, str]:
+    """Compile a text; return the binary, or the text in PTX, and the compiler's messages."""
     program, size = ctypes.c_void_p(), ctypes.c_size_t()
     assert nvrtc.nvrtcCreateProgram(ctypes.byref(program), code.encode(), b"code.cu", 0, None, None) == 0
     given = [option.encode() for option in options]
@@ -61,9 +75,9 @@ def compile_code(nvrtc: ctypes.CDLL, code: str, options: list[str]) -> tuple[byt
     # NVRTC says of sm_70 that it is deprecated.
     messages = "\n".join(line for line in log.value.decode().splitlines() if "are deprecated" not in line)
     assert status == 0, messages
-    assert nvrtc.nvrtcGetCUBINSize(program, ctypes.byref(size)) == 0
+    assert getattr(nvrtc, f"nvrtcGet{kind}Size")(program, ctypes.byref(size)) == 0
     binary = ctypes.create_string_buffer(size.value)
-    assert nvrtc.nvrtcGetCUBIN(program, binary) == 0
+    assert getattr(nvrtc, f"nvrtcGet{kind}")(program, binary) == 0
     nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
     return binary.raw, messages.strip()
 
@@ -82,7 +96,9 @@ def test_a_program_is_one_text(file) -> None:
 @pytest.mark.parametrize("header", CORE, ids=lambda path: path.name)
 @pytest.mark.parametrize("version", ARCHITECTURES)
 def test_headers_compile_for_the_device(version, header) -> None:
-    _, messages = compile_code(library(version), with_includes(header), [*CUPY, "--gpu-architecture=sm_80"])
+    _, messages = compile_code(
+        library(version), with_includes(header), ["-std=c++17", *CUPY, "--gpu-architecture=sm_80"]
+    )
     assert messages == ""
 
 
@@ -98,14 +114,23 @@ def test_headers_compile_for_the_host(header) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.parametrize("version", ARCHITECTURES)
+def test_draws_are_the_same_on_every_processor(version) -> None:
+    # A fused multiply-add would round otherwise than the CPU does.
+    (file,) = NOT_CONTRACTED
+    options, nvrtc = options_of(file, {"REAL": "float"}, "compute_80"), library(version)
+    assert b"fma" not in compile_code(nvrtc, code_of(file), options, "PTX")[0]
+    options.remove("--fmad=false")
+    assert b"fma.rn.f64" in compile_code(nvrtc, code_of(file), options, "PTX")[0]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("file", VARIANTS)
 @pytest.mark.parametrize(("version", "architecture"), [(v, a) for v, names in ARCHITECTURES.items() for a in names])
 def test_kernels_compile(version, architecture, file) -> None:
     nvrtc = library(version)
     for defines in VARIANTS[file]:
-        options = [*CUPY, f"--gpu-architecture={architecture}", *(f"-D{n}={v}" for n, v in defines.items())]
-        binary, messages = compile_code(nvrtc, code_of(file), options)
+        binary, messages = compile_code(nvrtc, code_of(file), options_of(file, defines, architecture))
         assert messages == "", f"{defines}: {messages}"
         for name in kernels_of(file):
             assert name.encode() in binary

@@ -7,7 +7,7 @@ import pytest
 from _support.devices import assert_close
 from sklearn.base import clone
 
-from gbdt_pairloss import BPR, PairwiseHinge, PairwiseLogistic
+from gbdt_pairloss import BPR, PairwiseHinge, PairwiseLogistic, PairwiseMeanSquaredError
 from gbdt_pairloss._device import is_on_device
 
 
@@ -22,6 +22,7 @@ def test_auto_sums_long_queries_with_ndcg_weights_on_the_host(device) -> None:
     ("objective", "missing"),
     [
         (PairwiseLogistic(pair_weight="label_diff"), None),
+        (PairwiseMeanSquaredError(), None),
         (BPR(negatives=1, random_state=0), "drawn negatives"),
         (PairwiseHinge(), "the hinge loss"),
     ],

@@ -14,7 +14,7 @@ from ...ranking._plan import Plan
 from ...ranking._table_plan import TablePlan
 from ..expansion import expansion_of, precision
 from ..normalizers import CODES
-from ..spec import SMALLEST_DISTANCE, PairSum
+from ..spec import SMALLEST_DISTANCE, PairSum, RankNoise
 from .far_field import FarField, find_panels
 from .launch import C_TYPES, TILE, WARP, Kernel, launch
 from .plan import Forest, GPUPlan
@@ -84,22 +84,8 @@ class Computation:
 
     def read(self) -> None:
         """Read the scores into the order of the plan, and measure those of each query."""
-        plan, n_queries = self.plan, self.plan.n_queries
-        self.x = self.doubles(plan.n)
-        extremes = {"piece_low": self.doubles(plan.n_pieces), "piece_high": self.doubles(plan.n_pieces)}
-        piece_begin, first_piece = plan.pieces["piece_begin"], plan.pieces["first_piece"]
-        self._run(
-            "queries.cu",
-            "read_scores",
-            plan.n_pieces * WARP,
-            n_pieces=plan.n_pieces,
-            piece_begin=piece_begin,
-            rows=plan.rows,
-            scores=self.scores,
-            x=self.x,
-            status=self.status,
-            **extremes,
-        )
+        n_queries = self.plan.n_queries
+        extremes = self.read_scores()
         self.centre, self.low, self.high = (self.doubles(n_queries) for _ in range(3))
         self.flags = self.device.empty(n_queries, np.int32)
         self._run(
@@ -107,7 +93,7 @@ class Computation:
             "measure_queries",
             n_queries * WARP,
             n_queries=n_queries,
-            first_piece=first_piece,
+            first_piece=self.plan.pieces["first_piece"],
             temperature=self.spec.temperature,
             narrow=_NARROW[self.real],
             most=_MOST,
@@ -119,17 +105,35 @@ class Computation:
             **extremes,
         )
 
+    def read_scores(self) -> dict[str, Any]:
+        """Read the scores into the order of the plan; return the extremes of each piece of a query."""
+        plan = self.plan
+        self.x = self.doubles(plan.n)
+        extremes = {"piece_low": self.doubles(plan.n_pieces), "piece_high": self.doubles(plan.n_pieces)}
+        self._run(
+            "queries.cu",
+            "read_scores",
+            plan.n_pieces * WARP,
+            n_pieces=plan.n_pieces,
+            piece_begin=plan.pieces["piece_begin"],
+            rows=plan.rows,
+            scores=self.scores,
+            x=self.x,
+            status=self.status,
+            **extremes,
+        )
+        return extremes
+
     def results(self, is_loss: bool, dtype: np.dtype[Any]) -> tuple[Any, Any]:
         """Compute gradients and Hessians, or with ``is_loss`` the losses and the weights of their pairs."""
         spec, plan = self.spec, self.plan
         # These normalisers need sums that are computed with the derivatives.
         needs_derivatives = spec.normalize == "log" or self.counts_phi
-        mantissas = self._expand(is_loss)
-        ranks = self._rank()
-        sums = self._sums(False, mantissas, ranks) if needs_derivatives or not is_loss else None
-        factor = self._factors(sums)
+        inputs = self._inputs(is_loss)
+        sums = self._sums(False, inputs) if needs_derivatives or not is_loss else None
+        factor = self._factors(sums if needs_derivatives else None)
         if sums is None or is_loss:
-            sums = self._sums(True, mantissas, ranks)
+            sums = self._sums(True, inputs)
         allocate = self.device.empty if plan.n == self.host_plan.n_rows else self.device.zeros
         out = allocate(self.host_plan.n_rows, dtype), allocate(self.host_plan.n_rows, dtype)
         scale = 1.0 if is_loss else 1.0 / spec.temperature
@@ -152,6 +156,10 @@ class Computation:
             status=self.status,
         )
         return out
+
+    def _inputs(self, is_loss: bool) -> dict[str, Any]:
+        """Compute the arrays that the sums over pairs are functions of."""
+        return {**self._expand(is_loss), **self.rank()}
 
     def _expand(self, with_places: bool) -> dict[str, Any]:
         """Compute e^score of all rows as mantissa and power of two; ``with_places`` adds the scores in two parts."""
@@ -178,11 +186,14 @@ class Computation:
         )
         return out
 
-    def _rank(self) -> dict[str, Any]:
-        """Compute ranks and discounts if phi depends on them."""
+    def rank(self) -> dict[str, Any]:
+        """Compute ranks and discounts, and the scores that they are those of, if phi depends on them."""
+        if self.plan.host["listed"] is not None:
+            return {}
         if self.spec.delta is None:
-            return {"rank": None, "discount": None}
+            return {"rank": None, "discount": None, "x": None}
         n, ranges = self.plan.n, self.plan.ranges
+        x = self.x if self.spec.delta.noise is None else self._noised(self.spec.delta.noise)
         out = {"rank": self.device.empty(n, np.int32), "discount": self.doubles(n)}
         self._run(
             "ranking.cu",
@@ -193,16 +204,34 @@ class Computation:
             range_begin=ranges.begin,
             range_end=ranges.end,
             rows=self.plan.rows,
-            x=self.x,
+            x=x,
             **out,
         )
-        return out
+        return {**out, "x": x}
 
-    def _sums(self, is_loss: bool, mantissas: dict[str, Any], ranks: dict[str, Any]) -> _Sums:
+    def _noised(self, noise: RankNoise) -> Any:
+        """Compute the noised scores, and whether those of a query are tied, in ``flags``."""
+        z = self.doubles(self.plan.n)
+        self._run(
+            "rank_noise.cu",
+            "add_rank_noise",
+            self.plan.n_queries * WARP,
+            n_queries=self.plan.n_queries,
+            query_begin=self.plan.query_begin,
+            rows=self.plan.rows,
+            x=self.x,
+            scale=noise.scale * self.spec.temperature,
+            seed=noise.seed,
+            z=z,
+            flags=self.flags,
+        )
+        return z
+
+    def _sums(self, is_loss: bool, inputs: dict[str, Any]) -> RowSums:
         """Compute the sums of all rows, without the factors of their queries."""
         plan = self.plan
         out = {name: self.device.empty(plan.n, self.real) for name in ("first", "second", "counted")}
-        common = {"n": plan.n, "flags": self.flags, **mantissas, **plan.weights, **out}
+        common = {"n": plan.n, "flags": self.flags, **inputs, **plan.weights, **out}
         if plan.host["listed"] is not None:
             self._run(
                 "listed.cu",
@@ -215,7 +244,7 @@ class Computation:
                 **plan.listed,
                 **common,
             )
-            return _Sums(out["first"], out["second"], out["counted"], None)
+            return RowSums(**out)
         far = self._far(is_loss)
         ranges = plan.ranges if far is None else far.forest.ranges
         delta = self.spec.delta
@@ -229,9 +258,7 @@ class Computation:
             range_begin=ranges.begin,
             range_end=ranges.end,
             range_query=ranges.query,
-            centre=self.centre,
             value=plan.value if self.phi in (_DIFFERENCE, _DELTA_NDCG) else None,
-            x=self.x,
             base=SMALLEST_DISTANCE if delta is not None and delta.by_distance else 1.0,
             slope=float(delta is not None and delta.by_distance),
             truncation=truncation,
@@ -241,10 +268,9 @@ class Computation:
             far_second=None if far is None else far.second,
             **plan.runs,
             **plan.table(self.real),
-            **ranks,
             **common,
         )
-        return _Sums(out["first"], out["second"], out["counted"], far)
+        return RowSums(**out, far=far)
 
     def _far(self, is_loss: bool) -> FarField | None:
         """Compute the sums of rows over the rows outside their leaf. None if trees would not save time."""
@@ -252,8 +278,8 @@ class Computation:
             return None
         return FarField.of(self, self.forest, expansion_of(self.real, is_loss))
 
-    def _factors(self, sums: _Sums | None) -> Any:
-        """Compute the weights of the queries times their normalisers."""
+    def _factors(self, sums: RowSums | None) -> Any:
+        """Compute the weights of the queries times their normalisers; ``sums`` are needed for some of these."""
         plan, spec = self.plan, self.spec
         piece_sum = self.doubles(max(plan.n_pieces, 1))
         if sums is not None:
@@ -316,20 +342,20 @@ class Computation:
 
 
 @dataclass(frozen=True, eq=False)
-class _Sums:
+class RowSums:
     """Sums of rows without the factors of their queries; see ``sum_pairs`` in pairs.cu.
 
     Attributes
     ----------
     first, second : arrays of shape (n,)
         Sums over the pairs: of the first and the second derivative, or of the loss and the weights.
-    counted : array of shape (n,)
+    counted : array of shape (n,), optional
         Each row's part of the sum that the normaliser needs.
-    far : FarField or None
+    far : FarField, optional
         The part of large queries that lies in their trees.
     """
 
     first: Any
     second: Any
-    counted: Any
-    far: FarField | None
+    counted: Any = None
+    far: FarField | None = None

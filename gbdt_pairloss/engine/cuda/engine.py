@@ -1,4 +1,4 @@
-"""The CUDA engine of the logistic loss: CUDA kernels on arrays of a device."""
+"""The CUDA engine of the logistic loss and of squared residuals: CUDA kernels on arrays of a device."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from ..._device import Device
 from ...ranking._plan import Plan
+from ...ranking._residual_plan import ResidualPlan
 from ...ranking._table_plan import TablePlan
 from ..finish import check_range
 from ..spec import Engine, PairSum
@@ -16,6 +17,7 @@ from .computation import BAD_ROW, NOT_FINITE, SOME_BEYOND, Computation
 from .far_field import TooManyPairs
 from .launch import scores_on
 from .plan import GPUPlan
+from .residuals import ResidualComputation
 from .support import unsupported
 
 # With device="auto", the largest number of rows of a query of which every pair is summed. Not measured.
@@ -33,9 +35,10 @@ def is_expected_to_be_faster(plan: Plan, spec: PairSum) -> bool:
 
 
 class GPUEngine:
-    """Sums of the logistic loss over all pairs, at a cost per row that does not grow with the query.
+    """Sums of the logistic loss or of squared residuals over all pairs.
 
-    With |delta NDCG|, and with a table of weights, the time is proportional to the number of pairs.
+    The cost per row does not grow with the query. Only with |delta NDCG|, and with a table of weights, is the time
+    proportional to the number of pairs.
 
     Parameters
     ----------
@@ -48,8 +51,9 @@ class GPUEngine:
     -----
     Scores may be NumPy arrays or arrays of the device. Results are arrays of the device. The error bounds are those of
     the CPU engine, except that float32 numbers below 1.2e-38 become 0 (CuPy compiles with this option). Results are the
-    same, bit for bit, whenever they are computed again on a device, because every sum has a fixed order. The fallback
-    sums scores that span more than 1e8 temperatures, and large queries whose scores lie in too many panels for trees.
+    same, bit for bit, whenever they are computed again on a device, because every sum has a fixed order. The draws of
+    rank noise, and with them the ranks, are those of the CPU engine. The fallback sums the logistic loss of scores that
+    span more than 1e8 temperatures, and of large queries whose scores lie in too many panels for trees.
     """
 
     takes_device_arrays: ClassVar[bool] = True
@@ -73,7 +77,8 @@ class GPUEngine:
         result_type = np.dtype(np.float64) if is_loss else dtype
         if plan.rows.shape[0] == 0:
             return device.zeros(plan.n_rows, result_type), device.zeros(plan.n_rows, result_type)
-        call = Computation(device, plan, GPUPlan.of(plan, device), scores_on(device, scores), spec, dtype)
+        kind = ResidualComputation if isinstance(plan, ResidualPlan) else Computation
+        call = kind(device, plan, GPUPlan.of(plan, device), scores_on(device, scores), spec, dtype)
         call.read()
         if call.forest is not None:
             # The host waits for the scores anyway, to find their panels. It checks them first.

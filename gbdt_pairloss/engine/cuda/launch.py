@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._device import Device
-from .sources import code_of, kernels_of
+from .sources import NOT_CONTRACTED, code_of, kernels_of
 
 #: Threads of every block, TILE in arithmetic.cuh.
 TILE = 128
@@ -40,12 +40,23 @@ class Kernel(NamedTuple):
         return code_of(self.file)
 
     @property
+    def contracted(self) -> bool:
+        """True if the compiler may make one operation of a product and a sum, which rounds once."""
+        return self.file not in NOT_CONTRACTED
+
+    @property
     def threads_per_block(self) -> int:
         """Threads of every block."""
         return TILE
 
 
-_TYPES = {"int": "int32", "long long": "int64", "float": "float32", "double": "float64"}
+_TYPES = {
+    "int": "int32",
+    "long long": "int64",
+    "unsigned long long": "uint64",
+    "float": "float32",
+    "double": "float64",
+}
 
 
 def scores_on(device: Device, scores: Any) -> Any:

@@ -19,6 +19,7 @@ from ...ranking._cached_per_plan import cached_per_plan
 from ...ranking._explicit_plan import ExplicitPlan
 from ...ranking._groups import IntArray
 from ...ranking._plan import Plan
+from ...ranking._residual_plan import ResidualPlan
 from ...ranking._table_plan import TablePlan
 
 # Rows of a piece of a query. One warp sums a piece.
@@ -227,6 +228,17 @@ class GPUPlan:
             "pair_weight": None if weight is None else self._double(weight),
         }
 
+    @cached_property
+    def residual(self) -> dict[str, Any]:
+        """Targets, the row of each query that its residuals are relative to, and sums of weights of the other rows."""
+        target, anchor, other_winners, other_losers = self.host["residual"]
+        return {
+            "target": self._double(target),
+            "anchor": self._int(anchor),
+            "other_winners": self._double(other_winners) if self.weighted else None,
+            "other_losers": self._double(other_losers) if self.weighted else None,
+        }
+
     def per_ideal(self, key: int | None, ideal: NDArray[np.float64] | None) -> Any:
         """Return 1 / ideal DCG of each query (0 if that is 0), or 1 if ``ideal`` is None; ``key`` is the truncation."""
         if ideal is None:
@@ -329,6 +341,13 @@ def _host_arrays(plan: Plan) -> dict[str, Any]:
                 f'device="cuda" supports fewer than 2^31 pairs, got {plan.winner.shape[0]}: use device="cpu"'
             )
         listed = (plan.winner, plan.loser, plan.pair_weight)
+    residual = None
+    if isinstance(plan, ResidualPlan):
+        # The difference of two residuals is rounded to the digits of their distances to a third one. Its row has the
+        # largest weight, so that in the sums these distances weigh as much.
+        anchor = np.zeros(plan.n_queries, dtype=np.int64)
+        anchor[np.diff(plan.ptr) > 0] = plan.heaviest(plan.loser_weight)
+        residual = (plan.targets, anchor, plan.sum_over_others(plan.winner_weight), plan.pair_weights_won)
     return {
         "rows": plan.rows,
         "ptr": plan.ptr,
@@ -343,6 +362,7 @@ def _host_arrays(plan: Plan) -> dict[str, Any]:
         "value": value,
         "table": table,
         "listed": listed,
+        "residual": residual,
     }
 
 

@@ -12,6 +12,11 @@ _INCLUDE = re.compile(r'#include "([^"]+)"')
 _KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\w+\) )?(\w+)\(([^)]*)\)', re.DOTALL)
 
 
+#: The files that draw random numbers. A fused multiply-add would round otherwise than the other engines do, and another
+#: draw may be another ranking. It is an option of the compiler, because the formulas are shared with the CPU.
+NOT_CONTRACTED = frozenset({"rank_noise.cu"})
+
+
 class Parameter(NamedTuple):
     """A parameter of a kernel. ``type`` of a pointer is the type that it points to."""
 

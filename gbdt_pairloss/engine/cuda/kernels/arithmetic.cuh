@@ -12,9 +12,11 @@ typedef REAL Real;
 #define WARP 32
 #define WHOLE_WARP 0xffffffffu
 
+#define LARGEST 1.7976931348623157e308
+
 // Flags of a query, about its scores.
 #define WIDE 1    // their span is too wide for e^score as one floating-point number
-#define TIED 2    // they are all equal
+#define TIED 2    // those that ranks and distances are those of are all equal
 #define BEYOND 4  // their span is too wide for these kernels
 
 // The largest power of two in one factor. The rest is a factor of its own, whose product may underflow.
@@ -58,6 +60,14 @@ struct Total {
 __device__ inline double sum_over_lanes(double value, int lanes = WARP) {
     for (int step = lanes / 2; step > 0; step /= 2) value += __shfl_xor_sync(WHOLE_WARP, value, step);
     return value;
+}
+
+// The smallest ``low`` and the largest ``high`` of the lanes of a warp, in every lane.
+__device__ inline void find_extremes(double& low, double& high) {
+    for (int step = WARP / 2; step > 0; step /= 2) {
+        low = fmin(low, __shfl_xor_sync(WHOLE_WARP, low, step));
+        high = fmax(high, __shfl_xor_sync(WHOLE_WARP, high, step));
+    }
 }
 
 // The sum over the threads of a block, in a fixed order. ``partial`` is shared memory with one entry for each warp.

@@ -33,7 +33,8 @@ struct Rows {
 };
 
 // The parameters of phi: the table of weights, the truncation, and ``base`` and ``slope`` of the divisor
-// base + slope |s_winner - s_loser|.
+// base + slope |x_winner - x_loser|. x are the scores that the ranks are those of, with noise or without. With a slope
+// Real is double, so that x keeps its digits.
 struct Weighing {
     const Real* table;
     int truncation;
@@ -53,7 +54,7 @@ struct Item {
     Real x;
 };
 
-__device__ inline Item load(const Rows& rows, int p, double centre) {
+__device__ inline Item load(const Rows& rows, int p) {
     Item item;
     item.mantissa = rows.mantissa[p];
     item.power = rows.power[p];
@@ -73,7 +74,7 @@ __device__ inline Item load(const Rows& rows, int p, double centre) {
     if (PHI == DELTA_NDCG) {
         item.discount = (Real)rows.discount[p];
         item.rank = rows.rank[p];
-        item.x = (Real)(rows.x[p] - centre);
+        item.x = (Real)rows.x[p];
     }
     return item;
 }
@@ -202,12 +203,11 @@ __device__ inline void meet_both(
 
 extern "C" __global__ void __launch_bounds__(TILE) sum_pairs(
     int n, const int* range, const int* range_begin, const int* range_end, const int* range_query,
-    const int* run_begin, const int* run_end, const int* flags, const double* centre, const Real* mantissa,
-    const int* power, const Real* place, const Real* place_rest, const double* winner_weight,
-    const double* loser_weight, const double* value, const int* as_winner, const int* as_loser, const Real* table,
-    const double* discount, const int* rank, const double* x, double base, double slope, int truncation,
-    int counts_phi, int has_far, const double* far_first, const double* far_second, Real* first, Real* second,
-    Real* counted
+    const int* run_begin, const int* run_end, const int* flags, const Real* mantissa, const int* power,
+    const Real* place, const Real* place_rest, const double* winner_weight, const double* loser_weight,
+    const double* value, const int* as_winner, const int* as_loser, const Real* table, const double* discount,
+    const int* rank, const double* x, double base, double slope, int truncation, int counts_phi, int has_far,
+    const double* far_first, const double* far_second, Real* first, Real* second, Real* counted
 ) {
     __shared__ Columns columns;
     const Rows rows = {mantissa, power,     place,    place_rest, winner_weight, loser_weight,
@@ -218,7 +218,7 @@ extern "C" __global__ void __launch_bounds__(TILE) sum_pairs(
     int known = flags[range_query[own]];
     int begin = range_begin[own], end = range_end[own];
     int own_begin = run_begin[inside ? p : n - 1], own_end = run_end[inside ? p : n - 1];
-    Item row = load(rows, inside ? p : n - 1, centre[range_query[own]]);
+    Item row = load(rows, inside ? p : n - 1);
     bool tied = known & TIED;
     const Weighing by = {table, truncation, tied ? (Real)1 : (Real)base, tied ? (Real)0 : (Real)slope};
     Sums won, lost;
@@ -226,7 +226,7 @@ extern "C" __global__ void __launch_bounds__(TILE) sum_pairs(
     for (int start = range_begin[range[blockIdx.x * TILE]]; start < last; start += TILE) {
         __syncthreads();
         int column = start + threadIdx.x;
-        if (column < last) columns.put(threadIdx.x, load(rows, column, centre[range_query[range[column]]]));
+        if (column < last) columns.put(threadIdx.x, load(rows, column));
         __syncthreads();
         // The bounds of the range, relative to the first of these columns.
         int from = max(begin - start, 0), to = min(min(end, start + TILE) - start, last - start);

@@ -11,21 +11,12 @@
 typedef SCORE Score;
 typedef OUT Out;
 
-#define LARGEST 1.7976931348623157e308
 #define LN_2_REST 2.3190468138462996e-17  // ln 2 - kLn2
 
 // The entries of ``status``, which report errors to the host.
 #define BAD_ROW 0      // the first row of the caller with a score that is not finite
 #define SOME_BEYOND 1  // 1 if a query is BEYOND
 #define NOT_FINITE 2   // 1 if a result is not finite
-
-// The smallest ``low`` and the largest ``high`` of the lanes of a warp, in every lane.
-__device__ inline void find_extremes(double& low, double& high) {
-    for (int step = WARP / 2; step > 0; step /= 2) {
-        low = fmin(low, __shfl_xor_sync(WHOLE_WARP, low, step));
-        high = fmax(high, __shfl_xor_sync(WHOLE_WARP, high, step));
-    }
-}
 
 extern "C" __global__ void read_scores(
     int n_pieces, const int* piece_begin, const int* rows, const Score* scores, double* x, double* piece_low,
