@@ -1,10 +1,13 @@
-"""What is compared in `quality.py`: the boosters' own ranking objectives and ours, trained alike.
+"""The competitors of `quality.py`: the boosters' own ranking objectives and ours, and the settings to train them in.
 
-Every competitor grows as many trees of as many leaves at the same learning rate, from the same share of the rows and
-columns. One number, its strength of regularisation, is searched for each: the least sum of Hessians in a leaf and the
-L2 penalty of a leaf's value. Both are on the scale of an objective's Hessians, which differ a thousandfold, so that
-searching both together over decades lets each objective find its own. CatBoost has the penalty alone. It takes one
+``tuned``: every competitor grows as many trees of as many leaves at the same learning rate, from the same share of the
+rows and columns. One number, its strength of regularisation, is searched for each: the least sum of Hessians in a leaf
+and the L2 penalty of a leaf's value. Both are on the scale of an objective's Hessians, which differ a thousandfold, so
+that searching both together over decades lets each objective find its own. CatBoost has the penalty alone. It takes one
 Newton step for the values of leaves, as the others do: ten, its default for PairLogit, take seven times as long.
+
+``stock``: the parameters that the boosters' rankers have when none is given, with two exceptions for CatBoost, which
+would grow 1,000 trees at a learning rate of 0.03. ``stock-eta-0.1``: XGBoost at the learning rate of the others.
 """
 
 from __future__ import annotations
@@ -18,17 +21,94 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-STRENGTHS = (0.01, 0.3, 10.0, 300.0, 10_000.0)
-N_LEAVES = 31
-LEARNING_RATE = 0.1
-SHARE = 0.8  # of rows and columns for a tree
 _ALL = 10_000  # as a truncation; no query has more rows
-LEAST_ROWS = 20  # in a leaf, where a booster has such a limit: LightGBM's default
-
-#: What all of them depend on.
-SETTINGS = (STRENGTHS, N_LEAVES, LEARNING_RATE, SHARE, LEAST_ROWS)
 
 Array = NDArray[Any]
+Params = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Parameters that all competitors are trained with.
+
+    Attributes
+    ----------
+    text : str
+        For the report.
+    params : dict
+        By booster, in the booster's names. Boosters that it does not name take no part.
+    strengths : tuple of float
+        Strengths of regularisation to choose from; if empty, `params` are complete.
+    samples : bool
+        Whether trees are grown on samples of the rows and columns, so that every training depends on the seed.
+    """
+
+    text: str
+    params: dict[str, Params]
+    strengths: tuple[float, ...] = ()
+    samples: bool = False
+
+    def params_of(self, booster: str, strength: float | None) -> Params:
+        params = self.params[booster]
+        return params if strength is None else params | dict.fromkeys(_STRENGTH[booster], strength)
+
+
+#: Parameters that a strength of regularisation sets.
+_STRENGTH = {
+    "LightGBM": ("min_sum_hessian_in_leaf", "lambda_l2"),
+    "XGBoost": ("min_child_weight", "lambda"),
+    "CatBoost": ("l2_leaf_reg",),
+}
+
+SETTINGS = {
+    "tuned": Setting(
+        "trees of 31 leaves, learning rate 0.1, 80% of rows and columns for a tree, and a search over five strengths "
+        "of regularisation within the training queries of each fold (XGBoost's own objectives double the Hessian, and "
+        "ours does so there; CatBoost takes one Newton step for a leaf)",
+        {
+            "LightGBM": {
+                "num_leaves": 31,
+                "learning_rate": 0.1,
+                "bagging_fraction": 0.8,
+                "bagging_freq": 1,
+                "feature_fraction": 0.8,
+                "min_data_in_leaf": 20,
+            },
+            "XGBoost": {
+                "grow_policy": "lossguide",
+                "max_leaves": 31,
+                "max_depth": 0,
+                "eta": 0.1,
+                "subsample": 0.8,
+                "colsample_bytree": 0.8,
+            },
+            "CatBoost": {
+                "grow_policy": "Lossguide",
+                "max_leaves": 31,
+                "depth": 16,
+                "learning_rate": 0.1,
+                "bootstrap_type": "Bernoulli",
+                "subsample": 0.8,
+                "rsm": 0.8,
+                "min_data_in_leaf": 20,
+                "leaf_estimation_iterations": 1,
+            },
+        },
+        strengths=(0.01, 0.3, 10.0, 300.0, 10_000.0),
+        samples=True,
+    ),
+    "stock": Setting(
+        "the parameters that each booster's ranker has when none is given: LightGBM 31 leaves, learning rate 0.1; "
+        "XGBoost depth 6, learning rate 0.3; CatBoost depth 6, and 0.1 for its learning rate (XGBoost's own objectives "
+        "double the Hessian, and ours does so where it says)",
+        {"LightGBM": {}, "XGBoost": {}, "CatBoost": {"learning_rate": 0.1}},
+    ),
+    "stock-eta-0.1": Setting(
+        "XGBoost's parameters when none is given, except for a learning rate of 0.1 (its own objectives double the "
+        "Hessian, and ours does so where it says)",
+        {"XGBoost": {"eta": 0.1}},
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -62,14 +142,18 @@ class Competitor:
         A name of the booster's own, or "ours".
     params : dict
         Of the objective.
+    squared : float
+        Ours: share of the squared error. It adds ``squared`` times the error, less its mean over the query, to the
+        gradient.
     takes_floats : bool
-        Whether labels may be any real numbers; otherwise it gets grades.
+        Whether it gets the labels, which may be any real numbers; otherwise it gets grades.
     """
 
     booster: str
     objective: str
-    params: dict[str, Any] = field(default_factory=dict)
-    takes_floats: bool = True
+    params: Params = field(default_factory=dict)
+    squared: float = 0.0
+    takes_floats: bool = False
 
     @property
     def is_ours(self) -> bool:
@@ -79,80 +163,117 @@ class Competitor:
     def name(self) -> str:
         if not self.is_ours:
             return f"{self.booster} {self.objective}" + (", all pairs" if self.params else "")
-        names = [value for value in self.params.values() if isinstance(value, str)]
-        return f"{self.booster}, ours: " + ", ".join(names)
+        params = dict(self.params)
+        name = f"{self.booster}, ours: {params.pop('pair_weight')}"
+        if params.get("normalize", "log") != "log":
+            name += f", normalize {params['normalize']}"
+        if "rank_noise" in params:
+            name += f", noise {params['rank_noise']:g}"
+        if self.squared:
+            name += f" + {self.squared:g} squared"
+        if "hessian_scale" in params:
+            name += f", Hessian x {params['hessian_scale']:g}"
+        return name
 
-    def fit(self, rows: Rows, strength: float, rounds: int, seed: int) -> Callable[[Array], Array]:
+    @property
+    def is_random(self) -> bool:
+        """Whether a training depends on the seed even if it uses all rows and columns."""
+        return self.booster == "CatBoost" or self.objective == "rank_xendcg" or "rank_noise" in self.params
+
+    def fit(self, rows: Rows, params: Params, rounds: int, seed: int) -> Callable[[Array], Array]:
         """Train, and return the function that scores rows."""
         labels = rows.labels if self.takes_floats else rows.grades
-        objective = self.objective
-        if self.is_ours:
-            from gbdt_pairloss import PairwiseLogistic
-
-            objective = PairwiseLogistic(**self.params, ignore_negative_labels=False, n_threads=1, device="cpu")
+        objective = self._our_objective(seed) if self.is_ours else self.objective
         with warnings.catch_warnings():
             # The greatest strengths may leave no split at all, of which our objectives warn.
             warnings.filterwarnings("ignore", message="the first tree moved all scores")
-            native = {} if self.is_ours else self.params
-            return _TRAIN[self.booster](objective, native, rows, labels, strength, rounds, seed)
+            params = params if self.is_ours else params | self.params
+            return _TRAIN[self.booster](objective, params, rows, labels, rounds, seed)
+
+    def _our_objective(self, seed: int) -> Any:
+        import gbdt_pairloss as gp
+
+        common: Params = {"ignore_negative_labels": False, "n_threads": 1, "device": "cpu"}
+        seeded = {"random_state": seed} if "rank_noise" in self.params else {}
+        objective = gp.PairwiseLogistic(**self.params, **seeded, **common)
+        if not self.squared:
+            return objective
+        if "hessian_scale" in self.params:
+            common["hessian_scale"] = self.params["hessian_scale"]
+        # Over ordered pairs, divided by the rows of the query: four times the squared error about the query's mean.
+        return objective + self.squared / 4 * gp.PairwiseMeanSquaredError(normalize="query", **common)
 
 
-def competitors() -> list[Competitor]:
-    """Ours in both boosters, and the boosters' own; CatBoost's if it is installed."""
-    found = []
-    for booster in ("LightGBM", "XGBoost"):
-        for pair_weight, normalize in (
-            ("uniform", "none"),
-            ("uniform", "query"),
-            ("uniform", "log"),
-            ("label_diff", "log"),
-            ("ndcg", "log"),
-        ):
-            params: dict[str, Any] = {"pair_weight": pair_weight, "normalize": normalize}
-            if booster == "XGBoost":
-                params["hessian_scale"] = 2  # as its own objectives have it: else our steps would be twice as long
-            # The differences of labels that "ndcg" weighs by are those of gains, which floats hardly make sense of.
-            found.append(Competitor(booster, "ours", params, takes_floats=pair_weight != "ndcg"))
-    found += [
-        Competitor("LightGBM", "lambdarank", takes_floats=False),
-        Competitor("LightGBM", "lambdarank", {"lambdarank_truncation_level": _ALL}, takes_floats=False),
-        Competitor("LightGBM", "rank_xendcg", takes_floats=False),
-        Competitor("XGBoost", "rank:pairwise"),
-        Competitor("XGBoost", "rank:ndcg", takes_floats=False),
-        Competitor("XGBoost", "rank:ndcg", {"lambdarank_num_pair_per_sample": _ALL}, takes_floats=False),
+def competitors(setting: str) -> list[Competitor]:
+    """Return the boosters' own objectives and ours in both; CatBoost's if it is installed."""
+    found = [
+        Competitor("LightGBM", "lambdarank"),
+        Competitor("LightGBM", "lambdarank", {"lambdarank_truncation_level": _ALL}),
+        Competitor("LightGBM", "rank_xendcg"),
+        *_ours("LightGBM", {}, setting),
+        Competitor("XGBoost", "rank:pairwise", takes_floats=True),
+        Competitor("XGBoost", "rank:pairwise", {"lambdarank_num_pair_per_sample": _ALL}, takes_floats=True),
+        Competitor("XGBoost", "rank:ndcg"),
+        Competitor("XGBoost", "rank:ndcg", {"lambdarank_num_pair_per_sample": _ALL}),
     ]
+    if setting != "tuned":
+        found += _ours("XGBoost", {}, setting)
+    # As XGBoost's own objectives have it: else the steps of ours are twice as long.
+    found += _ours("XGBoost", {"hessian_scale": 2}, setting)
     if find_spec("catboost") is not None:
-        found += [Competitor("CatBoost", "YetiRank", takes_floats=False), Competitor("CatBoost", "PairLogit")]
-    return found
+        found += [
+            Competitor("CatBoost", "YetiRank"),
+            Competitor("CatBoost", "PairLogit", takes_floats=True),
+            Competitor("CatBoost", "QueryRMSE"),
+        ]
+    return [one for one in found if one.booster in SETTINGS[setting].params]
+
+
+def _ours(booster: str, params: Params, setting: str) -> list[Competitor]:
+    def ours(pair_weight: str, squared: float = 0.0, **more: Any) -> Competitor:
+        # Gains of floats hardly make sense, nor does their squared error beside a loss that has no unit.
+        takes_floats = pair_weight in ("uniform", "label_diff") and not squared
+        return Competitor(booster, "ours", {"pair_weight": pair_weight, **more, **params}, squared, takes_floats)
+
+    normalizers = [ours("uniform", normalize=name) for name in ("none", "query")] if setting == "tuned" else []
+    return [
+        ours("uniform"),
+        *normalizers,
+        ours("label_diff"),
+        ours("gain_diff"),
+        ours("ndcg"),
+        ours("ndcg", rank_noise=1),
+        ours("ndcg", rank_noise=3),
+        ours("lambdarank", rank_noise=1),
+        ours("lambdarank", rank_noise=3),
+        ours("uniform", squared=1.0),
+        ours("label_diff", squared=0.3),
+        ours("label_diff", squared=1.0),
+        ours("ndcg", squared=0.1, rank_noise=3),
+        ours("lambdarank", squared=0.1, rank_noise=3),
+    ]
 
 
 def _train_lightgbm(
-    objective: Any, native: dict[str, Any], rows: Rows, labels: Array, strength: float, rounds: int, seed: int
+    objective: Any, params: Params, rows: Rows, labels: Array, rounds: int, seed: int
 ) -> Callable[[Array], Array]:
     import lightgbm as lgb
 
     params = {
         "objective": objective,
-        "num_leaves": N_LEAVES,
-        "learning_rate": LEARNING_RATE,
-        "bagging_fraction": SHARE,
-        "bagging_freq": 1,
-        "feature_fraction": SHARE,
-        "min_data_in_leaf": LEAST_ROWS,
-        "min_sum_hessian_in_leaf": strength,
-        "lambda_l2": strength,
         "seed": seed,
         "num_threads": 1,
+        "force_col_wise": True,  # otherwise it times both ways of summing, which round differently
         "metric": "None",
         "verbosity": -1,
-        **native,
+        **params,
     }
     booster = lgb.train(params, lgb.Dataset(rows.X, labels, group=rows.sizes), rounds)
     return lambda X: np.asarray(booster.predict(X, num_threads=1))
 
 
 def _train_xgboost(
-    objective: Any, native: dict[str, Any], rows: Rows, labels: Array, strength: float, rounds: int, seed: int
+    objective: Any, params: Params, rows: Rows, labels: Array, rounds: int, seed: int
 ) -> Callable[[Array], Array]:
     import xgboost as xgb
 
@@ -160,19 +281,11 @@ def _train_xgboost(
     params = {
         "objective": objective if own else "rank:pairwise",
         "tree_method": "hist",
-        "grow_policy": "lossguide",
-        "max_leaves": N_LEAVES,
-        "max_depth": 0,
-        "eta": LEARNING_RATE,
-        "subsample": SHARE,
-        "colsample_bytree": SHARE,
-        "min_child_weight": strength,
-        "lambda": strength,
         "base_score": 0.0,
         "seed": seed,
         "nthread": 1,
         "disable_default_eval_metric": True,
-        **native,
+        **params,
     }
     data = xgb.DMatrix(rows.X, labels, group=rows.sizes, nthread=1)
     booster = xgb.train(params, data, rounds, obj=None if own else objective)
@@ -180,7 +293,7 @@ def _train_xgboost(
 
 
 def _train_catboost(
-    objective: str, native: dict[str, Any], rows: Rows, labels: Array, strength: float, rounds: int, seed: int
+    objective: str, params: Params, rows: Rows, labels: Array, rounds: int, seed: int
 ) -> Callable[[Array], Array]:
     import catboost
 
@@ -188,22 +301,12 @@ def _train_catboost(
         {
             "loss_function": objective,
             "iterations": rounds,
-            "grow_policy": "Lossguide",
-            "max_leaves": N_LEAVES,
-            "depth": 16,
-            "learning_rate": LEARNING_RATE,
-            "bootstrap_type": "Bernoulli",
-            "subsample": SHARE,
-            "rsm": SHARE,
-            "min_data_in_leaf": LEAST_ROWS,
-            "l2_leaf_reg": strength,
-            "leaf_estimation_iterations": 1,
             "random_seed": seed,
             "thread_count": 1,
             "metric_period": rounds,
             "allow_writing_files": False,
             "logging_level": "Silent",
-            **native,
+            **params,
         }
     )
     query = np.repeat(np.arange(rows.sizes.size), rows.sizes)
