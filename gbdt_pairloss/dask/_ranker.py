@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ..metrics._names import as_metric
-from ..objectives._evaluator import evaluator_of
+from ..objectives._interface import evaluator_of
 from ..objectives._registry import negative_label_rule, objective_names
 from ..ranking._features import qid_column
 from ..ranking._reading import read_rows

@@ -12,7 +12,7 @@ from sklearn.utils import column_or_1d
 
 from ..boosters._query_sets import check_extras
 from ..objectives import PairwiseObjective
-from ..objectives._evaluator import evaluator_of
+from ..objectives._interface import evaluator_of
 from ..objectives._registry import negative_label_rule
 from ..ranking._features import qid_column, take_qid_column
 from ..ranking._reading import Extras, read_rows
