@@ -41,7 +41,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     Parameters
     ----------
-    objective : str or PairwiseObjective or callable, default="pairwise_logistic"
+    objective : str, PairwiseObjective, WeightedSum or callable, default="pairwise_logistic"
         "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an objective of this package, or anything
         that ``lightgbm.LGBMRanker`` takes, such as "lambdarank"; None is LightGBM's default.
     %(eval_fraction)s

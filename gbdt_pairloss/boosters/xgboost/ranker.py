@@ -51,7 +51,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     Parameters
     ----------
-    objective : str or PairwiseObjective, default="pairwise_logistic"
+    objective : str, PairwiseObjective or WeightedSum, default="pairwise_logistic"
         "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an objective of this package, or a native
         objective: "rank:ndcg", "rank:pairwise", "rank:map".
     %(eval_fraction)s
