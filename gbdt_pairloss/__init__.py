@@ -11,7 +11,8 @@ PairwiseSquared          pairwise squared loss with a margin
 PairwiseExponential      pairwise exponential loss (RankBoost)
 PairwiseSoftZeroOne      pairwise soft zero-one loss, for labels that may be wrong
 PairwiseCustom           a user-defined pairwise loss
-PairwiseMeanSquaredError differences of scores against differences of labels: a regression within the queries
+PairwiseMeanSquaredError
+                         differences of scores against differences of labels: a regression within the queries
 WeightedSum              a sum of objectives, of one label or of several: ``0.7 * PairwiseLogistic() + 0.3 * BPR()``
 get_objective            an objective by name
 

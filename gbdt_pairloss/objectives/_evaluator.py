@@ -30,7 +30,7 @@ REDUCTIONS = ("sum", "mean", "sum_over_batch_size", "mean_with_sample_weight", "
 
 
 class TrainingPlan(Protocol):
-    """What the callers of an evaluator read of its plans: :class:`Plan`, or the plans of a sum's terms."""
+    """Interface of plans for the callers of evaluators: :class:`Plan`, or the plans of a sum's terms."""
 
     @property
     def n_rows(self) -> int: ...
