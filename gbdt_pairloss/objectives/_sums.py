@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._interface import RankingObjective
 from ._parameters import ObjectiveParameters, is_whole
@@ -113,7 +114,8 @@ class WeightedSum(Summand):
     --------
     >>> from gbdt_pairloss import PairwiseHinge, PairwiseLogistic, PairwiseMeanSquaredError, WeightedSum
     >>> 0.7 * PairwiseLogistic() + 0.3 * PairwiseMeanSquaredError()
-    0.7 * PairwiseLogistic() + 0.3 * PairwiseMeanSquaredError()
+    WeightedSum(objectives=[PairwiseLogistic(), PairwiseMeanSquaredError()],
+                weights=[0.7, 0.3])
 
     Clicks (column 0) and purchases (column 1) of three rows:
 
@@ -125,20 +127,16 @@ class WeightedSum(Summand):
     name = "weighted_sum"
     _reads_columns: ClassVar[bool] = True
 
-    def __init__(self, objectives: Any, weights: Any, labels: Any = None) -> None:
+    def __init__(
+        self,
+        objectives: Sequence[Any],
+        weights: Sequence[float] | NDArray[Any],
+        labels: Sequence[int | str] | NDArray[Any] | None = None,
+    ) -> None:
         self.objectives = objectives
         self.weights = weights
         self.labels = labels
         self._check_params()
-
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        if self.labels is None:
-            terms = list(zip(self.weights, self.objectives, strict=True))
-            return " + ".join(
-                f"{weight} * {objective!r}" if weight != 1 or len(terms) == 1 else repr(objective)
-                for weight, objective in terms
-            )
-        return f"WeightedSum({list(self.objectives)!r}, {_plain(self.weights)!r}, labels={_plain(self.labels)!r})"
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters of the sum.
@@ -270,8 +268,3 @@ def _check_objective(objective: Any, name: str) -> None:
     if isinstance(objective, str):
         raise TypeError(f"{name} is the name {objective!r}: give an object, get_objective({objective!r})")
     raise TypeError(f"{name} must be an objective of gbdt_pairloss, got {objective!r}")
-
-
-def _plain(values: Any) -> list[Any]:
-    """Return numbers as Python's, which are shorter to read."""
-    return [value.item() if isinstance(value, np.generic) else value for value in values]

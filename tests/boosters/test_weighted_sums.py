@@ -286,7 +286,7 @@ def test_parameters_of_terms_in_a_ranker(Ranker, problem) -> None:
     assert ranker.get_params()["objective__weights"] == [1, 2]
     copied = clone(ranker)
     assert repr(copied.objective) == repr(ranker.objective)
-    assert "PairwiseHinge(margin=0.5)" in repr(ranker)
+    assert "PairwiseHinge(margin=0.5)" in " ".join(repr(ranker).split())
     ranker.fit(problem.X, problem.y, qid=problem.qid)
     loaded = pickle.loads(pickle.dumps(ranker))
     np.testing.assert_array_equal(loaded.predict(problem.X), ranker.predict(problem.X))

@@ -226,7 +226,7 @@ def test_parameters_of_terms() -> None:
     assert objective.objectives[1].margin == 0.5
     assert objective.weights == [1, 2]
     objective.set_params(**{"1": BPR(), "1__threshold": 2.0})
-    assert repr(objective) == "1 * PairwiseLogistic(temperature=3.0) + 2 * BPR(threshold=2.0)".removeprefix("1 * ")
+    assert (objective.objectives[1].name, objective.objectives[1].threshold) == ("bpr", 2.0)
 
 
 @pytest.mark.parametrize(
@@ -259,14 +259,12 @@ def test_copies_are_independent_and_equal() -> None:
     assert objective.objectives[0].temperature == 1.0
 
 
-def test_the_representation_is_the_expression() -> None:
+def test_the_representation_is_an_expression() -> None:
     objective = 0.7 * PairwiseLogistic() + PairwiseHinge(margin=2)
-    assert repr(objective) == "0.7 * PairwiseLogistic() + PairwiseHinge(margin=2)"
-    assert repr(2 * PairwiseHinge()) == "2 * PairwiseHinge()"
-    assert repr(WeightedSum([BPR()], [1])) == "1 * BPR()"
-    several = WeightedSum([PairwiseLogistic(), BPR()], np.array([0.5, 1.0]), np.array([1, 0]))
-    assert repr(several) == "WeightedSum([PairwiseLogistic(), BPR()], [0.5, 1.0], labels=[1, 0])"
-    assert repr(eval(repr(several))) == repr(several)  # the names are imported here
+    expected = "WeightedSum(objectives=[PairwiseLogistic(), PairwiseHinge(margin=2)], weights=[0.7, 1])"
+    assert " ".join(repr(objective).split()) == expected
+    objective.set_params(labels=[1, "pairs"])
+    assert repr(eval(repr(objective))) == repr(objective)  # the names are imported here
 
 
 @pytest.mark.parametrize(
