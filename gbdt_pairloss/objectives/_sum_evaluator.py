@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -44,15 +44,22 @@ class SumPlan:
     n_rows : int
         Number of the caller's rows.
     plans : dict of int to Plan
-        Plans by the numbers of the terms. Their query weights contain the weights of the terms, so that gradients need
-        only be added.
-    weights : dict of int to float
-        Weights of the terms.
+        Plans by the numbers of the terms.
     """
 
     n_rows: int
     plans: dict[int, Plan]
-    weights: dict[int, float]
+    _weighted: dict[int, tuple[float, Plan]] = field(default_factory=dict)
+
+    def weighted(self, number: int, weight: float) -> Plan:
+        """Return a term's plan with the term's weight in its query weights, so that gradients need only be added.
+
+        The plan of the last weight is kept, because engines keep memory beside a plan.
+        """
+        last = self._weighted.get(number)
+        if last is None or last[0] != weight:
+            last = self._weighted[number] = weight, self.plans[number].times(weight)
+        return last[1]
 
     @cached_property
     def n_pairs(self) -> NDArray[Any]:
@@ -128,7 +135,7 @@ class SumEvaluator:
         return (
             SumEvaluator,
             None if labels is None else tuple(labels),
-            tuple((t.number, t.weight, t.evaluator.plan_key()) for t in terms),
+            tuple((t.number, t.evaluator.plan_key()) for t in terms),
         )
 
     def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
@@ -161,17 +168,15 @@ class SumEvaluator:
         ValueError
             As ``prepare``, and as ``plan`` of :class:`ObjectiveEvaluator`; the message names the term.
         """
-        shared: dict[Hashable, Plan] = {}  # terms that read the same label often have the same plan, except its weight
-        plans, weights = {}, {}
+        shared: dict[Hashable, Plan] = {}  # terms that read the same label often have the same plan
+        plans = {}
         for term, source in self._sources(data):
             key = source, term.evaluator.plan_key()
             if key not in shared:
                 with errors_of(self._place(term, source, data)):
                     shared[key] = term.evaluator.plan(self._data_of(term, source, data))
-            plan = shared[key]
-            plans[term.number] = replace(plan, query_weight=plan.query_weight * term.weight)
-            weights[term.number] = term.weight
-        return SumPlan(data.groups.n_rows, plans, weights)
+            plans[term.number] = shared[key]
+        return SumPlan(data.groups.n_rows, plans)
 
     def check_plan(self, plan: SumPlan) -> None:
         """Raise a ValueError if a term cannot train on its plan, or on a part of one."""
@@ -236,7 +241,14 @@ class SumEvaluator:
 
     def _planned(self, plan: SumPlan) -> Iterator[tuple[Term, Plan]]:
         """Return the terms with their plans."""
-        return ((term, plan.plans[term.number]) for term in self._terms if term.number in plan.plans)
+        for term in self._terms:
+            if term.number not in plan.plans:
+                raise ValueError(f"{term.name} had the weight 0 when the training began: begin with a small one")
+            yield term, plan.plans[term.number]
+
+    def _weighted(self, plan: SumPlan) -> Iterator[tuple[Term, Plan]]:
+        """Return the terms with their plans, which contain the weights of the terms."""
+        return ((term, plan.weighted(term.number, term.weight)) for term, _ in self._planned(plan))
 
     # Booster callbacks
 
@@ -263,7 +275,7 @@ class SumEvaluator:
     def mean_pair_losses(self, plan: SumPlan, scores: Any) -> list[float]:
         """Compute the mean pair loss of each term, without its weight, and their weighted sum."""
         losses, total = [], 0.0
-        for term, own in self._planned(plan):
+        for term, own in self._weighted(plan):
             with errors_of(term.name):
                 losses.append(term.evaluator.mean_pair_loss(own, scores))
             total += term.weight * losses[-1]
@@ -276,7 +288,7 @@ class SumEvaluator:
     def gradient_hessian(self, plan: SumPlan, scores: Any, dtype: Any) -> tuple[Any, Any]:
         """Compute gradient and Hessian of each row, on the device of the scores."""
         total: tuple[Any, Any] | None = None
-        for term, own in self._planned(plan):
+        for term, own in self._weighted(plan):
             with errors_of(term.name):
                 result = term.evaluator.gradient_hessian(own, scores, dtype)
             if total is None:
@@ -289,7 +301,7 @@ class SumEvaluator:
     def loss(self, plan: SumPlan, scores: Any, given: RankingInput, reduction: str) -> Any:
         """Compute the weighted sum of the terms' losses, each with the reduction."""
         total: Any = None
-        for term, own in self._planned(plan):
+        for term, own in self._weighted(plan):
             with errors_of(term.name):
                 loss = term.evaluator.loss(own, scores, given, reduction)
             if reduction == "pair_weights":  # whose divisor contains the weight of the term, too

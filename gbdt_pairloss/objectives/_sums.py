@@ -68,7 +68,8 @@ class WeightedSum(Summand):
     objectives : list of PairwiseObjective
         The terms. To add sums, use ``+``, which makes one sum of all terms.
     weights : list of float
-        One weight for each term, of at least 0, and not all 0. A term of weight 0 is not computed.
+        One weight for each term, of at least 0, and not all 0. A term of weight 0 is not computed. A callback may
+        change weights above 0 during a training.
     labels : list of int or "pairs", default=None
         What each term reads: the number of a column of the labels, from 0; or "pairs", the explicit pairs (``pairs=``
         of ``fit``, :func:`gbdt_pairloss.attach` and :meth:`loss`) instead of labels. None: all terms read the same

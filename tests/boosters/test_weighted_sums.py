@@ -38,9 +38,9 @@ from gbdt_pairloss import (
 NAMES = ["pairwise_logistic", "pairwise_hinge", "weighted_sum"]
 
 
-def two(**params):
+def two(weights=(0.7, 0.3), **params):
     """Return a sum of two losses."""
-    return WeightedSum([PairwiseLogistic(), PairwiseHinge()], [0.7, 0.3], **params)
+    return WeightedSum([PairwiseLogistic(), PairwiseHinge()], weights, **params)
 
 
 def columns_of(problem):
@@ -199,6 +199,44 @@ def test_a_training_that_learns_nothing_warns_once(booster, problem) -> None:
 
 
 @BOTH
+def test_a_callback_may_change_the_weights(Ranker, problem) -> None:
+    """As it may change other parameters: a schedule, from the first term to the second."""
+    objective = two(weights=[1.0, 1e-6])
+    seen = []
+
+    def schedule(round_number):
+        objective.set_params(weights=[1e-6, 1.0] if round_number >= 2 else [1.0, 1e-6])
+        seen.append(round_number)
+
+    if Ranker is LGBMRanker:
+        callbacks = [lambda env: schedule(env.iteration + 1)]
+    else:
+
+        class Schedule(xgb.callback.TrainingCallback):
+            def after_iteration(self, model, epoch, evals_log):
+                schedule(epoch + 1)
+                return False
+
+        callbacks = [Schedule()]
+    ranker = make_ranker(Ranker, objective=objective, n_estimators=4)
+    ranker.fit(problem.X, problem.y, qid=problem.qid, callbacks=callbacks)
+    assert seen == [1, 2, 3, 4]
+    first = make_ranker(Ranker, objective=PairwiseLogistic(), n_estimators=2).fit(problem.X, problem.y, qid=problem.qid)
+    start = {"init_model": first} if Ranker is LGBMRanker else {"xgb_model": first.get_booster()}
+    then = make_ranker(Ranker, objective=PairwiseHinge(), n_estimators=2)
+    then.fit(problem.X, problem.y, qid=problem.qid, **start)
+    np.testing.assert_allclose(ranker.predict(problem.X), then.predict(problem.X), rtol=1e-2, atol=1e-3)
+    objective.set_params(weights=[1, 0])
+
+    def late(*args):
+        objective.set_params(weights=[1, 1])
+
+    if Ranker is LGBMRanker:
+        with pytest.raises(ValueError, match=r"term 1 \(pairwise_hinge\) had the weight 0 when the training began"):
+            ranker.fit(problem.X, problem.y, qid=problem.qid, callbacks=[late])
+
+
+@BOTH
 @pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, pd.DataFrame])
 def test_a_ranker_learns_several_labels(Ranker, form, scattered) -> None:
     """The rows of a query are scattered, and the first label alone is noise."""
@@ -237,6 +275,17 @@ def test_evaluation_sets_have_several_labels_and_early_stopping_follows_the_sum(
     assert rounds < 200
     if Ranker is not LGBMRanker:  # LightGBM stops at any metric
         assert ranker.best_iteration == np.argmin(history["weighted_sum"])
+
+
+@BOTH
+def test_held_out_queries_have_their_labels(Ranker, problem) -> None:
+    objective, columns = two(labels=[1, 1]), columns_of(problem)
+    ranker = make_ranker(Ranker, objective=objective, eval_fraction=0.3, random_state=3)
+    ranker.fit(problem.X, columns, qid=problem.qid, eval_metric=objective)
+    alone = make_ranker(Ranker, objective=two(), eval_fraction=0.3, random_state=3)
+    alone.fit(problem.X, columns[:, 1], qid=problem.qid, eval_metric=two())
+    for name, values in history_of(alone).items():
+        np.testing.assert_allclose(history_of(ranker)[name], values, rtol=1e-6)
 
 
 @BOTH

@@ -138,7 +138,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         eval_init_score : list of arrays of shape (n_rows,), optional
             Scores from which the evaluation sets start.
         eval_metric : str, Metric, callable or list of these, optional
-            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables in LightGBM's form. Default
+            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables in LightGBM's form. A
+            ``WeightedSum``, and "weighted_sum" if it is the objective, are the losses of the terms and of the sum. Default
             with an objective of this package: the parameter ``metric``, else NDCG at ``eval_at``, or the loss of the
             objective if labels do not suit NDCG (they are negative or above 31, or there are explicit pairs). LightGBM
             evaluates native metrics first, which matters only to ``first_metric_only``.
