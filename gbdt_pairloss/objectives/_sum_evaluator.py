@@ -87,14 +87,18 @@ class SumEvaluator:
         self._settings = settings
 
     @property
-    def _terms(self) -> list[Term]:
-        """The terms of weight above 0, made at each access, because a callback may change the parameters."""
+    def _all_terms(self) -> list[Term]:
+        """All terms, made at each access, because a callback may change the parameters."""
         pairs = zip(self.objective.objectives, self.objective.weights, strict=True)
-        terms = [
+        return [
             Term(number, float(weight), objective._evaluator(**self._settings))
             for number, (objective, weight) in enumerate(pairs)
         ]
-        return [term for term in terms if term.weight > 0]
+
+    @property
+    def _terms(self) -> list[Term]:
+        """The terms of weight above 0, which are computed."""
+        return [term for term in self._all_terms if term.weight > 0]
 
     @property
     def _labels(self) -> list[Any] | None:
@@ -103,7 +107,7 @@ class SumEvaluator:
     @property
     def reads_item_id(self) -> bool:
         """True if item ids make a difference to a term that reads labels."""
-        return any(term.evaluator.reads_item_id and not self._reads_pairs(term) for term in self._terms)
+        return any(term.evaluator.reads_item_id and not self._reads_pairs(term) for term in self._all_terms)
 
     @property
     def row_parameter(self) -> str | None:
@@ -114,12 +118,9 @@ class SumEvaluator:
     @property
     def loss_names(self) -> list[str]:
         """The names of the terms, followed by ``_`` and the term's number if several have the same, and of the sum."""
-        all_names = [objective.name for objective in self.objective.objectives]
-        names = [all_names[term.number] for term in self._terms]
-        unique = [
-            name if all_names.count(name) == 1 else f"{name}_{term.number}"
-            for name, term in zip(names, self._terms, strict=True)
-        ]
+        names = [objective.name for objective in self.objective.objectives]
+        numbers = [term.number for term in self._terms]
+        unique = [names[k] if names.count(names[k]) == 1 else f"{names[k]}_{k}" for k in numbers]
         return [*unique, self.objective.name]
 
     # Data and plans
@@ -130,13 +131,8 @@ class SumEvaluator:
 
     def plan_key(self) -> Hashable:
         """Return a key of the parameters that the plans depend on."""
-        labels = self._labels
-        terms = self._terms
-        return (
-            SumEvaluator,
-            None if labels is None else tuple(labels),
-            tuple((t.number, t.evaluator.plan_key()) for t in terms),
-        )
+        labels = None if self._labels is None else tuple(self._labels)
+        return (SumEvaluator, labels, tuple((t.number, t.evaluator.plan_key()) for t in self._terms))
 
     def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
         """Check that a dataset has the labels and pairs that the terms read; rows are in the caller's order.
@@ -197,7 +193,7 @@ class SumEvaluator:
 
     def _sources(self, data: RankingData) -> list[tuple[Term, Any]]:
         """Return the terms with what they read: a column of the labels, or "pairs"."""
-        terms, labels = self._terms, self._labels
+        labels = self._labels
         n_columns = 1 if data.label_columns is None else data.label_columns.shape[1]
         n_terms = len(self.objective.objectives)
         source: Any
@@ -209,7 +205,7 @@ class SumEvaluator:
                 )
             labels = [0] * n_terms if n_columns == 1 else list(range(n_terms))
         sources: list[tuple[Term, Any]] = []
-        for term in terms:
+        for term in self._terms:
             source = PAIRS if _is_pairs(labels[term.number]) else int(labels[term.number])
             if source == PAIRS and data.pairs is None:
                 raise ValueError(f'{term.name} reads "pairs", but there are none: give pairs=')
@@ -220,7 +216,7 @@ class SumEvaluator:
                     "(n_rows, n_columns), as y of fit, or as attach(dataset, labels=)"
                 )
             sources.append((term, source))
-        if data.pairs is not None and all(source != PAIRS for _, source in sources):
+        if data.pairs is not None and not any(map(_is_pairs, labels)):
             raise ValueError(
                 'there are pairs, but no term of the sum reads them: labels= of the sum takes "pairs" for a term that '
                 'does, such as labels=[0, "pairs"]'

@@ -172,6 +172,15 @@ def test_item_ids_are_for_the_terms_that_read_them() -> None:
         (2 * PairwiseLogistic()).gradient_hessian(y, SCORES, group=SIZES, item_id=ids)
 
 
+def test_a_term_of_weight_0_may_be_the_one_that_reads_pairs_or_ids() -> None:
+    """As in a grid over the weights."""
+    objective = WeightedSum([PairwiseLogistic(), PairwiseHinge(), BPR()], [2, 0, 0], labels=[0, "pairs", 0])
+    data = {"group": SIZES, "pairs": PAIRS, "item_id": np.arange(N)}
+    actual = objective.gradient_hessian(LABELS[:, 0], SCORES, **data)
+    expected = np.multiply(PairwiseLogistic().gradient_hessian(LABELS[:, 0], SCORES, group=SIZES), 2)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-14)
+
+
 # Operators.
 
 
