@@ -11,7 +11,9 @@ PairwiseSquared          pairwise squared loss with a margin
 PairwiseExponential      pairwise exponential loss (RankBoost)
 PairwiseSoftZeroOne      pairwise soft zero-one loss, for labels that may be wrong
 PairwiseCustom           a user-defined pairwise loss
-PairwiseMeanSquaredError differences of scores against differences of labels: a regression within the queries
+PairwiseMeanSquaredError
+                         differences of scores against differences of labels: a regression within the queries
+WeightedSum              a sum of objectives, of one label or of several: ``0.7 * PairwiseLogistic() + 0.3 * BPR()``
 get_objective            an objective by name
 
 Rankers with scikit-learn's interface, cross-validation, a scorer and a plot:
@@ -54,6 +56,7 @@ __all__ = [
     "PairwiseSoftZeroOne",
     "PairwiseSquared",
     "RankingDisplay",
+    "WeightedSum",
     "XGBRanker",
     "attach",
     "cv",
@@ -81,6 +84,7 @@ if TYPE_CHECKING:
         PairwiseMeanSquaredError,
         PairwiseSoftZeroOne,
         PairwiseSquared,
+        WeightedSum,
         get_objective,
     )
     from .ranking._attach import attach
@@ -96,6 +100,7 @@ _HOME = {
     "PairwiseMeanSquaredError": "objectives",
     "PairwiseSoftZeroOne": "objectives",
     "PairwiseSquared": "objectives",
+    "WeightedSum": "objectives",
     "get_objective": "objectives",
     "RankingDisplay": "model_selection",
     "cv": "model_selection",

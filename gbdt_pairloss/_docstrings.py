@@ -30,7 +30,8 @@ query_weight : array-like of shape (n_queries,), optional
 X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
     Features. A DataFrame (pandas, polars) or an Arrow table may have the query ids as a column ``qid``.
 y : array of shape (n_rows,)
-    Labels, larger is better.
+    Labels, larger is better. If the objective is a ``WeightedSum``, they may have several columns, of which the first
+    is used.
 qid : array of shape (n_rows,), optional
     Query id of each row, of any dtype and in any order. Not needed if X has a column ``qid``.""",
     "test_weight": """\

@@ -18,7 +18,9 @@ X : array-like, sparse matrix or DataFrame of shape (n_rows, n_features)
     Features. A column ``qid`` of a DataFrame (pandas, polars) or an Arrow table holds the query ids.
 y : array of shape (n_rows,)
     Labels, larger is better. The objectives of this package take any numbers of a magnitude below 1e38; for negative
-    ones the objective's ``ignore_negative_labels`` must be set. May be None with ``pairs``.
+    ones the objective's ``ignore_negative_labels`` must be set. May be None with ``pairs``. With a
+    :class:`gbdt_pairloss.WeightedSum` whose terms read several labels, an array of shape (n_rows, n_columns); the
+    booster and the metrics read the first column.
 qid : array of shape (n_rows,), optional
     Query id of each row, of any dtype and in any order. Rows are regrouped internally.
 group : array of shape (n_queries,), optional

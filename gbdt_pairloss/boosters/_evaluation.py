@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -13,10 +14,10 @@ from numpy.typing import NDArray
 
 from .._device import to_host
 from ..metrics import METRICS, Feval, Metric, get_metric
-from ..objectives import PairwiseObjective, get_objective, objective_names
-from ..objectives._evaluator import ObjectiveEvaluator
+from ..objectives import RankingObjective, get_objective, objective_names
+from ..objectives._evaluator import Evaluator, TrainingPlan
+from ..objectives._registry import negative_label_rule
 from ..ranking._data import RankingData
-from ..ranking._plan import Plan
 from ._query_sets import QuerySet
 
 # The largest label for which NDCG is the default metric. It is the largest one that XGBoost's NDCG supports with
@@ -39,31 +40,76 @@ class Evaluation(Protocol):
     def __call__(self, data: RankingData, scores: NDArray[Any]) -> float: ...
 
 
-class LossMetric:
-    """The mean pair loss of an objective, as an evaluation."""
+class Losses:
+    """The mean pair losses of an objective: one, or those of a sum's terms and of the sum."""
 
-    maximize = False
-
-    def __init__(self, evaluator: ObjectiveEvaluator) -> None:
+    def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
-        self.name = evaluator.objective.name
-        self._plans: WeakKeyDictionary[RankingData, Plan] = WeakKeyDictionary()
+        self._plans: WeakKeyDictionary[RankingData, TrainingPlan] = WeakKeyDictionary()
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, LossMetric):
+        if not isinstance(other, Losses):
             return NotImplemented
         mine, theirs = self.evaluator.objective, other.evaluator.objective
-        if type(mine) is not type(theirs):
-            return False
-        # The device and the number of threads do not change the value.
-        values = theirs.get_params()
-        differ = {name for name, value in mine.get_params().items() if not np.array_equal(values[name], value)}
-        return differ <= {"n_threads", "device", "random_state"}
+        return type(mine) is type(theirs) and _have_same_losses(mine.get_params(), theirs.get_params())
 
-    def __call__(self, data: RankingData, scores: NDArray[Any]) -> float:
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, data: RankingData, scores: NDArray[Any]) -> list[float]:
         if data not in self._plans:
             self._plans[data] = self.evaluator.plan(self.evaluator.prepare(data, is_own=False))
-        return self.evaluator.mean_pair_loss(self._plans[data], scores)
+        return self.evaluator.mean_pair_losses(self._plans[data], scores)
+
+
+@dataclass(frozen=True)
+class LossMetric:
+    """One of the mean pair losses of an objective, as an evaluation."""
+
+    losses: Losses
+    name: str
+    index: int
+    maximize: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, evaluator: Evaluator) -> list[LossMetric]:
+        """Return all losses of an objective, as evaluations."""
+        losses = Losses(evaluator)
+        return [cls(losses, name, index) for index, name in enumerate(evaluator.loss_names)]
+
+    def __call__(self, data: RankingData, scores: NDArray[Any]) -> float:
+        return self.losses(data, scores)[self.index]
+
+
+def evaluate_all(evaluations: Sequence[Evaluation], data: RankingData, scores: NDArray[Any]) -> list[float]:
+    """Evaluate the scores of a set; the losses of one sum are computed once."""
+    computed: dict[int, list[float]] = {}
+    values = []
+    for evaluation in evaluations:
+        if isinstance(evaluation, LossMetric):
+            key = id(evaluation.losses)
+            if key not in computed:
+                computed[key] = evaluation.losses(data, scores)
+            values.append(computed[key][evaluation.index])
+        else:
+            values.append(evaluation(data, scores))
+    return values
+
+
+def _have_same_losses(mine: dict[str, Any], theirs: dict[str, Any]) -> bool:
+    """Return whether objectives of one class with these parameters have the same losses."""
+    if mine.keys() != theirs.keys():
+        return False
+    for name, value in mine.items():
+        # The device, the number of threads and the seed do not change the value. The terms of a sum are compared by
+        # their parameters.
+        if name.rpartition("__")[2] in ("n_threads", "device", "random_state", "objectives"):
+            continue
+        if isinstance(value, RankingObjective):
+            if type(value) is not type(theirs[name]):
+                return False
+        elif not np.array_equal(theirs[name], value):
+            return False
+    return True
 
 
 class QueryFunction:
@@ -102,7 +148,7 @@ class QueryFunction:
 def sort_metrics(
     asked: Sequence[Any],
     default: Sequence[str],
-    evaluator: ObjectiveEvaluator | None,
+    evaluator: Evaluator | None,
     sets: Iterable[QuerySet],
     is_native: Callable[[str], bool],
     wrap: Callable[[Callable[..., Any]], Evaluation] | None = None,
@@ -119,7 +165,7 @@ def sort_metrics(
     default : sequence of str
         Names of the metrics to use if ``asked`` is empty and the ranker has an objective of this package. If the
         labels of a set do not suit NDCG, the loss of the objective is used instead.
-    evaluator : ObjectiveEvaluator or None
+    evaluator : Evaluator or None
         Evaluator of the objective; None for a native objective.
     sets : iterable of QuerySet
         Evaluation sets.
@@ -136,10 +182,10 @@ def sort_metrics(
         If an entry is none of the above, or is a metric function of this package, which is given by name.
     """
     if not asked and evaluator is not None:
-        asked = default if all(_labels_suit_ndcg(s.data) for s in sets) else [LossMetric(evaluator)]
+        asked = default if all(_labels_suit_ndcg(s.data) for s in sets) else LossMetric.of(evaluator)
     evaluations: dict[str, Evaluation] = {}
     native: list[Any] = []
-    for entry in _unwrapped(asked):
+    for entry in _unwrapped(asked, evaluator):
         evaluation = _as_evaluation(entry, evaluator, is_native, wrap)
         if evaluation is None:
             native.append(entry)
@@ -168,18 +214,23 @@ def check_evaluations(evaluations: Sequence[Evaluation], sets: Iterable[QuerySet
                 raise ValueError(f"{where}: {error}") from None
 
 
-def _unwrapped(entries: Sequence[Any]) -> list[Any]:
-    """Return the entries with results of ``feval`` replaced by their metrics, and objectives by their losses."""
+def _unwrapped(entries: Sequence[Any], evaluator: Evaluator | None) -> list[Any]:
+    """Return the entries with results of ``feval`` replaced by their metrics, and objectives by their losses.
+
+    The name of the ranker's objective, whose evaluator is given, is replaced like the objective.
+    """
     functions = {definition.function: name for name, definition in METRICS.items()}
     result: list[Any] = []
     for entry in entries:
         owner = getattr(entry, "__self__", None)
         if isinstance(entry, Feval):
             result += entry.metrics
-        elif isinstance(entry, PairwiseObjective):
-            result.append(LossMetric(ObjectiveEvaluator(entry)))
-        elif isinstance(owner, PairwiseObjective):
-            result.append(LossMetric(ObjectiveEvaluator(owner)))
+        elif isinstance(entry, RankingObjective):
+            result += LossMetric.of(entry._evaluator())
+        elif isinstance(owner, RankingObjective):
+            result += LossMetric.of(owner._evaluator())
+        elif evaluator is not None and isinstance(entry, str) and entry == evaluator.objective.name:
+            result += LossMetric.of(evaluator)
         elif any(entry is function for function in functions):
             raise TypeError(f"eval_metric takes this metric by its name, {functions[entry]!r}, with @k if needed")
         elif not (isinstance(entry, (str, Metric)) or callable(entry)):
@@ -191,7 +242,7 @@ def _unwrapped(entries: Sequence[Any]) -> list[Any]:
 
 def _as_evaluation(
     entry: Any,
-    evaluator: ObjectiveEvaluator | None,
+    evaluator: Evaluator | None,
     is_native: Callable[[str], bool],
     wrap: Callable[[Callable[..., Any]], Evaluation] | None,
 ) -> Evaluation | None:
@@ -209,13 +260,14 @@ def _has_name(name: str) -> bool:
     return name.partition("@")[0] in METRICS or name in objective_names()
 
 
-def _named(name: str, evaluator: ObjectiveEvaluator | None) -> Evaluation:
-    """Return the evaluation of a name: the ranker's objective, another objective, or a metric."""
-    if evaluator is not None and name == evaluator.objective.name:
-        return LossMetric(evaluator)
+def _named(name: str, evaluator: Evaluator | None) -> Evaluation:
+    """Return the evaluation of a name: a term of the ranker's objective, another objective, or a metric."""
+    if evaluator is not None and name in evaluator.loss_names:
+        return LossMetric.of(evaluator)[evaluator.loss_names.index(name)]
     if name in objective_names():
-        rule = None if evaluator is None else evaluator.objective.ignore_negative_labels
-        return LossMetric(ObjectiveEvaluator(get_objective(name, ignore_negative_labels=rule)))
+        rule = None if evaluator is None else negative_label_rule(evaluator.objective, column=0)
+        (loss,) = LossMetric.of(get_objective(name, ignore_negative_labels=rule)._evaluator())
+        return loss
     return get_metric(name)
 
 

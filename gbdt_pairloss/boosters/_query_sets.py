@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_features
 
-from ..objectives._evaluator import ObjectiveEvaluator
+from ..objectives._evaluator import Evaluator
 from ..objectives._registry import negative_label_rule
 from ..ranking._data import RankingData
 from ..ranking._features import check_features, rows_of, take_qid_column, widened
@@ -118,7 +118,7 @@ class QuerySet:
         return QuerySet(name, rows_of(self.X, rows), self.given, self.data.take_queries(queries), rows)
 
 
-def check_extras(extras: Extras, evaluator: ObjectiveEvaluator | None, prefix: str = "") -> None:
+def check_extras(extras: Extras, evaluator: Evaluator | None, prefix: str = "") -> None:
     """Raise a ValueError for loser weights, item ids or pairs that the objective does not use.
 
     ``prefix`` is the beginning of the argument's name, ``"eval_"`` for an evaluation set.
@@ -139,7 +139,7 @@ def read_query_set(
     qid: Any,
     group: Any,
     sample_weight: Any,
-    evaluator: ObjectiveEvaluator | None,
+    evaluator: Evaluator | None,
     extras: Extras,
     name: str = "",
     is_own: bool = True,
@@ -150,7 +150,7 @@ def read_query_set(
     ----------
     X, y, qid, group, sample_weight
         The arguments of ``fit``.
-    evaluator : ObjectiveEvaluator or None
+    evaluator : Evaluator or None
         Evaluator of the objective, whose rule for negative labels applies; None for a native objective.
     extras : Extras
         Loser weights, item ids and pairs.
@@ -172,8 +172,19 @@ def read_query_set(
     with errors_of(name):
         X, qid = take_qid_column(X, qid)
         check_features(X)
-        rule = negative_label_rule(None if evaluator is None else evaluator.objective)
-        given = read_rows(X, y, qid, group, sample_weight, extras, ignore_negative_labels=rule)
+        objective = None if evaluator is None else evaluator.objective
+        if evaluator is not None and y is None and extras.pairs is not None and evaluator.needs_labels(True):
+            raise ValueError("y is None, but a term of the sum reads labels")
+        given = read_rows(
+            X,
+            y,
+            qid,
+            group,
+            sample_weight,
+            extras,
+            ignore_negative_labels=negative_label_rule(objective),
+            several_labels=objective is not None and objective._reads_columns,
+        )
         if evaluator is not None and is_own:
             given = evaluator.prepare(given)
     groups = given.groups
@@ -198,7 +209,7 @@ def read_evaluation_sets(
     eval_group: Any,
     eval_weight: Any,
     weight_name: str,
-    evaluator: ObjectiveEvaluator | None,
+    evaluator: Evaluator | None,
     eval_loser_weight: Any = None,
     eval_item_id: Any = None,
     eval_pairs: Any = None,
@@ -217,7 +228,7 @@ def read_evaluation_sets(
         same two objects X and y takes its queries and extras from here if it is given none.
     weight_name : str
         Name of ``eval_weight`` in messages.
-    evaluator : ObjectiveEvaluator or None
+    evaluator : Evaluator or None
         Evaluator of the objective; None for a native objective.
     by_data_alone : bool, default=False
         Treat a set of the same two objects X and y as the training set, whatever its queries and weights are.

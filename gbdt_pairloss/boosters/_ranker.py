@@ -12,13 +12,13 @@ from sklearn.base import BaseEstimator, clone
 from .._docstrings import TEXT, documented_with
 from ..metrics import Metric
 from ..metrics._names import as_metric
-from ..objectives import PairwiseObjective
+from ..objectives import RankingObjective
 from ..objectives._diagnostics import TrainingWatch, warn_without_split
-from ..objectives._evaluator import ObjectiveEvaluator, evaluator_of
+from ..objectives._evaluator import Evaluator, TrainingPlan
+from ..objectives._interface import evaluator_of
 from ..objectives._registry import NESTED, as_pairwise, negative_label_rule, objective_names
 from ..ranking._features import take_qid_column
-from ..ranking._plan import Plan
-from ..ranking._reading import Extras, read_rows
+from ..ranking._reading import Extras, first_labels, read_rows
 from ._parameters import OWN_PARAMETERS, refuse_unprefixed, seed_of
 from ._query_sets import QuerySet, check_extras, read_evaluation_sets, read_query_set
 
@@ -101,12 +101,12 @@ class RankerMixin:
             super().set_params(**own)  # type: ignore[misc]
         return self
 
-    def pairwise_objective(self) -> PairwiseObjective | None:
+    def pairwise_objective(self) -> RankingObjective | None:
         """Return the ranker's objective if it is one of this package; None if it is a native one.
 
         Returns
         -------
-        objective : PairwiseObjective or None
+        objective : PairwiseObjective, WeightedSum or None
             The object itself, or a new one if ``objective`` is a name.
 
         Raises
@@ -118,7 +118,7 @@ class RankerMixin:
 
     def _read_sets(
         self,
-        evaluator: ObjectiveEvaluator | None,
+        evaluator: Evaluator | None,
         given: dict[str, Any],
         extras: Extras,
         eval_set: Any,
@@ -130,7 +130,7 @@ class RankerMixin:
 
         Parameters
         ----------
-        evaluator : ObjectiveEvaluator or None
+        evaluator : Evaluator or None
             Evaluator of the objective; None for a native objective.
         given : dict
             X, y, qid, group and sample_weight as ``fit`` got them.
@@ -156,15 +156,15 @@ class RankerMixin:
             sets = [held_out]
         return train, sets, n_queries
 
-    def _evaluator(self, n_threads: Any) -> ObjectiveEvaluator | None:
+    def _evaluator(self, n_threads: Any) -> Evaluator | None:
         """Return the evaluator of the objective, with the ranker's threads and seed; None for a native objective."""
         return evaluator_of(self.pairwise_objective(), n_threads=n_threads, random_state=self.random_state)
 
-    def _plan(self, evaluator: ObjectiveEvaluator | None, train: QuerySet) -> Plan | None:
+    def _plan(self, evaluator: Evaluator | None, train: QuerySet) -> TrainingPlan | None:
         """Return the checked plan that the objective trains on; None for a native objective."""
         if evaluator is None:
             return None
-        plan = evaluator.plan(train.data)
+        plan: TrainingPlan = evaluator.plan(train.data)
         evaluator.check_plan(plan)
         if not self._has_part_of_queries:
             evaluator.check_learnable(plan)
@@ -260,6 +260,9 @@ class RankerMixin:
                 "set_score_request(qid=True))"
             )
         extras = Extras(pairs=pairs)
-        rule = negative_label_rule(self.pairwise_objective())
+        objective = self.pairwise_objective()
+        if objective is not None and objective._reads_columns:
+            y = first_labels(y)
+        rule = negative_label_rule(objective, column=0)
         data = read_rows(X, y, qid, group, sample_weight, extras, ignore_negative_labels=rule)
         return float(evaluation(data, np.asarray(self.predict(X))))  # type: ignore[attr-defined]

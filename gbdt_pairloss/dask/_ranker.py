@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.base import clone
 
 from ..metrics._names import as_metric
-from ..objectives._evaluator import evaluator_of
+from ..objectives._interface import evaluator_of
 from ..objectives._registry import negative_label_rule, objective_names
 from ..ranking._features import qid_column
-from ..ranking._reading import read_rows
+from ..ranking._reading import first_labels, read_rows
 from ._cluster import assign_partitions, gather, gather_training, one_worker_per_process, submit
 from ._rows import LABEL, QUERY, Features, da, dask, dd, distributed, pd, shuffle_by_query
 from ._workers import INITIAL_SCORES, check_part, explain_unlearnable, train
@@ -47,7 +47,8 @@ class DaskRankerMixin:
             Features, in any partitions: the rows of a query may be in several of them. A column ``qid`` of a DataFrame
             holds the query ids.
         y : Dask Series or array of shape (n_rows,)
-            Labels, larger is better.
+            Labels, larger is better. With a ``WeightedSum``, an array or DataFrame of shape (n_rows, n_columns) if its
+            terms read several labels.
         qid : Dask Series or array of shape (n_rows,), optional
             Query id of each row: numbers, dates or strings, in any order. Required if X has no column ``qid``.
         sample_weight : Dask Series or array of shape (n_rows,), optional
@@ -182,7 +183,7 @@ class DaskRankerMixin:
         X : Dask DataFrame or Dask array of shape (n_rows, n_features)
             Features. A column ``qid`` of a DataFrame holds the query ids.
         y : Dask Series or array of shape (n_rows,)
-            Labels, larger is better.
+            Labels, larger is better. Of several labels of a ``WeightedSum`` the first column is used.
         qid : Dask Series or array of shape (n_rows,), optional
             Query id of each row. Required if X has no column ``qid``.
         sample_weight : Dask Series or array of shape (n_rows,), optional
@@ -217,7 +218,10 @@ class DaskRankerMixin:
         with self.client_.as_current():
             computed = dask.compute(self.predict(X), y, qid, sample_weight)
         scores, labels, ids, weight = (None if values is None else np.asarray(values) for values in computed)
-        rule = negative_label_rule(self.pairwise_objective())  # type: ignore[attr-defined]
+        objective = self.pairwise_objective()  # type: ignore[attr-defined]
+        if objective is not None and objective._reads_columns:
+            labels = first_labels(labels)
+        rule = negative_label_rule(objective, column=0)
         return float(evaluation(read_rows(scores, labels, ids, None, weight, ignore_negative_labels=rule), scores))
 
     def to_local(self) -> Any:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
 from ..boosters._query_sets import check_extras
-from ..objectives import PairwiseObjective
-from ..objectives._evaluator import evaluator_of
+from ..objectives import RankingObjective
+from ..objectives._interface import evaluator_of
 from ..objectives._registry import negative_label_rule
 from ..ranking._features import qid_column, take_qid_column
 from ..ranking._reading import Extras, read_rows
@@ -33,6 +33,8 @@ dask, da, dd, distributed, pd = map(_import, ("dask", "dask.array", "dask.datafr
 
 # Columns of the shuffled frame besides the features, whose names are x0, x1 and so on.
 QUERY, LABEL, ROW_ORDER = "qid", "y", "row order"
+# Columns of labels after the first one have this name and their number.
+_MORE_LABELS = "y of column "
 _ID_COLUMNS = (QUERY, "item_id")
 
 
@@ -96,7 +98,7 @@ def _pack_partition(
     features: Features,
     X: Any,
     columns: dict[str, Any],
-    objective: PairwiseObjective | None,
+    objective: RankingObjective | None,
     meta: Any = None,
 ) -> Any:
     """Check one partition and return it as a frame; ``meta`` is such a frame without rows."""
@@ -110,7 +112,9 @@ def _pack_partition(
             raise ValueError(
                 f"partition {number} of X has {len(frame)} rows, but partition {number} of {name} has {len(values)}"
             )
-        others[name] = column_or_1d(np.asarray(values))
+        others[name] = np.asarray(values)
+        if others[name].ndim < 2 or name != LABEL or not _has_columns(objective):
+            others[name] = column_or_1d(others[name])
     if len(frame):
         extras = Extras(loser_weight=others.get("loser_weight"), item_id=others.get("item_id"))
         check_extras(extras, evaluator_of(objective))
@@ -123,10 +127,14 @@ def _pack_partition(
                 others.get("sample_weight"),
                 extras,
                 ignore_negative_labels=negative_label_rule(objective),
+                several_labels=_has_columns(objective),
             )
             for name in _ID_COLUMNS:
                 if name in others:
                     others[name] = _uniform_ids(others[name], name, None if meta is None else meta[name].to_numpy())
+    if others[LABEL].ndim == 2:
+        labels = others.pop(LABEL)
+        others |= {f"{_MORE_LABELS}{i}" if i else LABEL: labels[:, i] for i in range(labels.shape[1])}
     others[ROW_ORDER] = (np.int64(number) << np.int64(40)) + np.arange(len(frame), dtype=np.int64)
     return pd.concat([frame, pd.DataFrame(others)], axis=1)
 
@@ -135,16 +143,25 @@ def unpack_rows(features: Features, frame: Any) -> tuple[Any, dict[str, NDArray[
     """Return X and the other columns of a packed frame, with the rows in the caller's order."""
     frame = frame.sort_values(ROW_ORDER, ignore_index=True)
     others = [name for name in frame.columns if not name.startswith("x") and name != ROW_ORDER]
-    return features.unpack(frame), {name: frame[name].to_numpy() for name in others}
+    columns = {name: frame[name].to_numpy() for name in others}
+    more = [columns.pop(name) for name in others if name.startswith(_MORE_LABELS)]
+    if more:
+        columns[LABEL] = np.column_stack([columns[LABEL], *more])
+    return features.unpack(frame), columns
 
 
-def _partitions(values: Any, name: str, chunks: Any = None) -> list[Any]:
+def _has_columns(objective: RankingObjective | None) -> bool:
+    """Return whether labels may have several columns."""
+    return objective is not None and objective._reads_columns
+
+
+def _partitions(values: Any, name: str, chunks: Any = None, has_columns: bool = False) -> list[Any]:
     """Return the partitions of a Dask collection.
 
     An array is rechunked so that all columns of a row are in one chunk, and the rows are divided as ``chunks`` (X's).
     """
     if isinstance(values, da.Array):
-        if values.ndim == 2 and values.shape[1] != 1 and name != "X":
+        if values.ndim == 2 and values.shape[1] != 1 and not has_columns:
             raise ValueError(f"{name} must have one value per row, got the shape {values.shape}")
         values = values.rechunk({1: -1}) if values.ndim == 2 else values
         if chunks is not None and not np.isnan([*chunks, *values.chunks[0]]).any():
@@ -158,7 +175,7 @@ def _partitions(values: Any, name: str, chunks: Any = None) -> list[Any]:
 
 
 def shuffle_by_query(
-    client: Any, X: Any, columns: dict[str, Any], objective: PairwiseObjective | None, n: int
+    client: Any, X: Any, columns: dict[str, Any], objective: RankingObjective | None, n: int
 ) -> tuple[Features, list[Any]]:
     """Shuffle rows by query on the cluster.
 
@@ -167,8 +184,9 @@ def shuffle_by_query(
     client : dask.distributed.Client
     X : Dask DataFrame or Dask array of shape (n_rows, n_features)
     columns : dict of str to Dask Series or array of shape (n_rows,)
-        Labels, query ids and weights, by the names of their columns.
-    objective : PairwiseObjective or None
+        Labels, query ids and weights, by the names of their columns. Labels may have several columns if the objective
+        reads them.
+    objective : PairwiseObjective, WeightedSum or None
         Used to check the rows.
     n : int
         Largest number of partitions.
@@ -186,9 +204,12 @@ def shuffle_by_query(
         If a collection, a partition or an id is invalid.
     """
     features = Features.of(X)
-    parts = _partitions(X, "X")
+    parts = _partitions(X, "X", has_columns=True)
     chunks = X.chunks[0] if isinstance(X, da.Array) else None
-    others = {name: _partitions(values, name, chunks) for name, values in columns.items()}
+    others = {
+        name: _partitions(values, name, chunks, has_columns=name == LABEL and _has_columns(objective))
+        for name, values in columns.items()
+    }
     for name, values in others.items():
         if len(values) != len(parts):
             raise ValueError(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..boosters._query_sets import QuerySet, read_query_set
-from ..objectives._evaluator import ObjectiveEvaluator, evaluator_of
+from ..objectives._evaluator import Evaluator
+from ..objectives._interface import evaluator_of
 from ..ranking._reading import Extras
 from ._cluster import LOST_WORKER, Worker, this_process
 from ._rows import LABEL, QUERY, Features, distributed, unpack_rows
@@ -71,7 +72,7 @@ def explain_unlearnable(part: Any, features: Features, ranker: Any) -> list[str]
     return [str(warning.message) for warning in said]
 
 
-def _read(part: Any, features: Features, ranker: Any) -> tuple[QuerySet, ObjectiveEvaluator | None]:
+def _read(part: Any, features: Features, ranker: Any) -> tuple[QuerySet, Evaluator | None]:
     """Read a worker's rows as ``fit`` does; the evaluator is None for a native objective of the booster."""
     X, columns = unpack_rows(features, part)
     evaluator = evaluator_of(ranker.pairwise_objective())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from ..metrics import METRICS, Feval, Metric, feval
-from ..objectives import PairwiseObjective
+from ..objectives import RankingObjective
 from ..objectives._registry import NESTED, as_pairwise, get_objective, objective_names
 from ..ranking._adapter import Adapter, adapter_of
 from ..ranking._groups import Groups, IntArray
@@ -120,7 +120,7 @@ def _take_objective(adapter: Adapter, params: dict[str, Any], kwargs: dict[str, 
 
 
 def _take_metrics(
-    adapter: Adapter, params: dict[str, Any], kwargs: dict[str, Any], objective: PairwiseObjective | None
+    adapter: Adapter, params: dict[str, Any], kwargs: dict[str, Any], objective: RankingObjective | None
 ) -> tuple[list[Any], list[Any]]:
     """Remove the metrics from the arguments; return the native ones, and callables ``(predictions, dataset)``."""
     asked = [metric for name in adapter.METRIC_NAMES for metric in as_list(params.pop(name, None))]
@@ -160,7 +160,7 @@ def _direction(evaluation: Any) -> bool | None:
     """Return whether larger values of an evaluation are better; None if that is unknown."""
     if isinstance(evaluation, Feval):
         return evaluation.metrics[-1].maximize
-    return False if isinstance(getattr(evaluation, "__self__", None), PairwiseObjective) else None
+    return False if isinstance(getattr(evaluation, "__self__", None), RankingObjective) else None
 
 
 def _draw_folds(groups: Groups, nfold: int, shuffle: bool, seed: int) -> list[Fold]:

@@ -11,11 +11,11 @@ from sklearn.utils.metadata_routing import MetadataRequest
 
 from .._docstrings import TEXT, documented_with
 from ..metrics import Metric, get_metric
-from ..objectives import PairwiseObjective
+from ..objectives import RankingObjective
 from ..objectives._registry import negative_label_rule
 from ..ranking._data import RankingData
 from ..ranking._features import take_qid_column
-from ..ranking._reading import read_rows
+from ..ranking._reading import first_labels, read_rows
 
 
 @dataclass(frozen=True)
@@ -145,12 +145,15 @@ def predictions(
     _, ids = take_qid_column(X, qid)
     if ids is None:
         raise ValueError(without_qid)
-    rule = negative_label_rule(_objective_of(estimator))
+    objective = _objective_of(estimator)
+    if objective is not None and objective._reads_columns:
+        y = first_labels(y)
+    rule = negative_label_rule(objective, column=0)
     data = read_rows(X, y, ids, None, sample_weight, ignore_negative_labels=rule)
     return data, np.asarray(estimator.predict(X))
 
 
-def _objective_of(estimator: Any) -> PairwiseObjective | None:
+def _objective_of(estimator: Any) -> RankingObjective | None:
     """Return the objective of the ranker in a pipeline or search, whose rule for negative labels applies."""
     while not hasattr(estimator, "pairwise_objective"):
         if hasattr(estimator, "steps"):
@@ -159,5 +162,5 @@ def _objective_of(estimator: Any) -> PairwiseObjective | None:
             estimator = estimator.best_estimator_
         else:
             return None
-    objective: PairwiseObjective | None = estimator.pairwise_objective()
+    objective: RankingObjective | None = estimator.pairwise_objective()
     return objective

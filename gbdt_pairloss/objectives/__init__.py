@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from ._base import PairwiseObjective
 from ._bpr import BPR
+from ._interface import RankingObjective
 from ._mean_squared import PairwiseMeanSquaredError
 from ._pairwise import (
     PairwiseCustom,
@@ -24,6 +25,7 @@ from ._pairwise import (
     PairwiseSquared,
 )
 from ._registry import as_pairwise, get_objective, objective_names
+from ._sums import WeightedSum
 
 __all__ = [
     "BPR",
@@ -35,6 +37,8 @@ __all__ = [
     "PairwiseObjective",
     "PairwiseSoftZeroOne",
     "PairwiseSquared",
+    "RankingObjective",
+    "WeightedSum",
     "as_pairwise",
     "get_objective",
     "objective_names",

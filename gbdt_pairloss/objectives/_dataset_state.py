@@ -10,7 +10,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..ranking._adapter import Adapter, adapter_of
-from ..ranking._plan import Plan
 from ._diagnostics import TrainingWatch
 from ._plan_cache import PlanCache
 
@@ -26,9 +25,9 @@ class DatasetState:
     def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
         self.plans = PlanCache()
-        self._watches: WeakKeyDictionary[Plan, TrainingWatch] = WeakKeyDictionary()
+        self._watches: WeakKeyDictionary[Any, TrainingWatch] = WeakKeyDictionary()
 
-    def watch(self, plan: Plan) -> TrainingWatch:
+    def watch(self, plan: Any) -> TrainingWatch:
         """Return the watch over the trainings on a plan."""
         watch = self._watches.get(plan)
         if watch is None:

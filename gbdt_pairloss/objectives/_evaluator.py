@@ -6,12 +6,13 @@ is used by the callables that boosters call, the rankers, their metrics, and the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from numbers import Integral
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _device
 from ..engine.cuda.support import unsupported
@@ -21,9 +22,75 @@ from ..ranking._data import RankingData
 from ..ranking._explicit_plan import ExplicitPlan
 from ..ranking._pair_weights import value_function
 from ..ranking._plan import Plan, build_plan
-from ..ranking._reading import rows_taking_part
+from ..ranking._reading import RankingInput, rows_taking_part
 from ._diagnostics import TrainingWatch, check_weights_of_pairs, warn_without_pairs
 from ._parameters import ObjectiveParameters
+
+REDUCTIONS = ("sum", "mean", "sum_over_batch_size", "mean_with_sample_weight", "none", "pairs", "pair_weights")
+
+
+class TrainingPlan(Protocol):
+    """Interface of plans for the callers of evaluators: :class:`Plan`, or the plans of a sum's terms."""
+
+    @property
+    def n_rows(self) -> int: ...
+
+    @property
+    def n_pairs(self) -> NDArray[Any]: ...
+
+    @property
+    def has_weighted_pair(self) -> bool: ...
+
+
+class Evaluator(Protocol):
+    """Interface of the evaluators of an objective and of a sum; a plan is what the evaluator itself has built."""
+
+    objective: Any
+
+    @property
+    def reads_item_id(self) -> bool:
+        """True if item ids make a difference."""
+
+    @property
+    def row_parameter(self) -> str | None:
+        """The parameter that is an array with one entry per row of the training set, if there is one."""
+
+    @property
+    def loss_names(self) -> list[str]:
+        """The names of ``mean_pair_losses``."""
+
+    def needs_labels(self, has_pairs: bool) -> bool:
+        """Return whether labels are read; ``has_pairs`` says whether there are explicit pairs."""
+
+    def plan_key(self) -> Hashable:
+        """Return a key of the parameters that a plan depends on."""
+
+    def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
+        """Check a dataset in the caller's order of rows, and add the arrays among the parameters."""
+
+    def plan(self, data: RankingData) -> Any:
+        """Build the plan of checked and prepared data."""
+
+    def check_plan(self, plan: Any) -> None:
+        """Raise a ValueError if the objective cannot train on a plan, or on a part of one."""
+
+    def check_learnable(self, plan: Any) -> None:
+        """Raise a ValueError or warn if nothing can be learned."""
+
+    def placed(self, scores: Any, training_device: Callable[[], int | None]) -> Any:
+        """Return a booster's scores, copied to its device if the objective computes there."""
+
+    def boost(self, plan: Any, scores: Any, watch: TrainingWatch | None) -> tuple[Any, Any]:
+        """Compute gradient and Hessian for a booster."""
+
+    def mean_pair_losses(self, plan: Any, scores: Any) -> list[float]:
+        """Compute the mean pair loss; of a sum: those of its terms, then their weighted sum."""
+
+    def gradient_hessian(self, plan: Any, scores: Any, dtype: Any) -> tuple[Any, Any]:
+        """Compute gradient and Hessian of each row."""
+
+    def loss(self, plan: Any, scores: Any, given: RankingInput, reduction: str) -> Any:
+        """Compute the loss with one of ``REDUCTIONS``."""
 
 
 class ObjectiveEvaluator:
@@ -65,7 +132,20 @@ class ObjectiveEvaluator:
         """The objective's parameter that is an array with one entry per row of the training set, if there is one."""
         return self.objective._row_parameter
 
+    @property
+    def loss_names(self) -> list[str]:
+        """The name of the objective."""
+        return [self.objective.name]
+
     # Data and plans
+
+    def needs_labels(self, has_pairs: bool) -> bool:
+        """Return whether labels are read; ``has_pairs`` says whether there are explicit pairs."""
+        return not has_pairs
+
+    def plan_key(self) -> Hashable:
+        """Return a key of the parameters that a plan depends on."""
+        return self.objective._plan_key()
 
     def prepare(self, data: RankingData, is_own: bool = True) -> RankingData:
         """Add the arrays among the objective's parameters to a dataset, such as ``negative_weight`` of BPR.
@@ -109,12 +189,16 @@ class ObjectiveEvaluator:
 
     def check_learnable(self, plan: Plan) -> None:
         """Raise a ValueError if every pair of a plan has weight 0, and warn if there is no pair (BPR: an error)."""
-        if self.objective._requires_pairs and not plan.n_pairs.any():
-            raise ValueError(f"nothing can be learned: {self._reason(plan)}")
-        check_weights_of_pairs(plan)
-        warn_without_pairs(plan, self._reason(plan))
+        self.check_pairs(plan)
+        warn_without_pairs(plan, self.reason(plan))
 
-    def _reason(self, plan: Plan) -> str:
+    def check_pairs(self, plan: Plan) -> None:
+        """Raise a ValueError if every pair of a plan has weight 0, or if the objective must have pairs."""
+        if self.objective._requires_pairs and not plan.n_pairs.any():
+            raise ValueError(f"nothing can be learned: {self.reason(plan)}")
+        check_weights_of_pairs(plan)
+
+    def reason(self, plan: Plan) -> str:
         """Say why a plan has no pair."""
         if isinstance(plan, ExplicitPlan):
             return "no explicit pair has two rows that take part"
@@ -149,7 +233,7 @@ class ObjectiveEvaluator:
 
         ``watch`` is None for a part of the training set, which does not show whether the whole can be learned.
         """
-        _check_shape(plan, scores)
+        check_shape(plan, scores)
         spec = self.spec
         gradient, hessian = self._engine_results("gradient_hessian", plan, scores, spec, np.float32)
         if plan.has_weighted_pair and watch is not None:
@@ -167,9 +251,9 @@ class ObjectiveEvaluator:
         ValueError
             If no pair has a weight above 0.
         """
-        _check_shape(plan, scores)
+        check_shape(plan, scores)
         if not plan.has_weighted_pair:
-            raise ValueError(f"{self.objective.name} is undefined: {self._reason(plan)}, or all weights are 0")
+            raise ValueError(f"{self.objective.name} is undefined: {self.reason(plan)}, or all weights are 0")
         spec = replace(self.spec, negatives=None)
         if spec.delta is not None:
             spec = replace(spec, delta=replace(spec.delta, noise=None))
@@ -177,15 +261,52 @@ class ObjectiveEvaluator:
         total, weight_total = sums_of(scores, loss, weight)
         return total / weight_total if weight_total > 0 else 0.0
 
+    def mean_pair_losses(self, plan: Plan, scores: Any) -> list[float]:
+        """Return the result of ``mean_pair_loss``, as one of ``loss_names``."""
+        return [self.mean_pair_loss(plan, scores)]
+
     # Sums
 
     def gradient_hessian(self, plan: Plan, scores: Any, dtype: Any) -> tuple[Any, Any]:
         """Compute gradient and Hessian of each row, on the device of the scores."""
         return self._engine_results("gradient_hessian", plan, scores, self.spec, dtype)
 
-    def winner_loss(self, plan: Plan, scores: Any, dtype: Any) -> tuple[Any, Any]:
-        """Compute the loss of the pairs that each row wins, and the sum of their weights, on the scores' device."""
-        return self._engine_results("winner_loss", plan, scores, self.spec, dtype)
+    def loss(self, plan: Plan, scores: Any, given: RankingInput, reduction: str) -> Any:
+        """Compute the loss of scores with one of ``REDUCTIONS``.
+
+        Parameters
+        ----------
+        plan : Plan
+        scores : array of shape (n_rows,)
+        given : RankingInput
+            The arguments of the call, from which the divisor follows.
+        reduction : str
+
+        Returns
+        -------
+        loss : float, or float64 array of shape (n_rows,) for "none", on the device of the scores
+
+        Raises
+        ------
+        ValueError
+            If a sum leaves the range of float64.
+        """
+        loss, weight = self._engine_results("winner_loss", plan, scores, self.spec, given.scores.dtype)
+        if reduction == "none":
+            check_losses(scores, loss)
+            return loss
+        total, weight_total = sums_of(scores, loss, weight)
+        divisor = {
+            "sum": 1.0,
+            "mean": float(given.scores.size),
+            "sum_over_batch_size": float(given.scores.size),
+            "mean_with_sample_weight": given.sum_of_weights,
+            "pairs": float(plan.n_pairs.sum()),
+            "pair_weights": weight_total,
+        }[reduction]
+        if not np.isfinite(divisor):
+            raise ValueError("the sum of sample_weight leaves the range of float64: scale the weights down")
+        return total / divisor if divisor > 0 else 0.0
 
     def _engine_results(self, method: str, plan: Plan, scores: Any, spec: PairSum, dtype: Any) -> tuple[Any, Any]:
         engine = select_engine(self.objective.device, self.n_threads, plan, spec, scores)
@@ -195,12 +316,8 @@ class ObjectiveEvaluator:
         return first, second
 
 
-def evaluator_of(objective: ObjectiveParameters | None, **settings: Any) -> ObjectiveEvaluator | None:
-    """Return the evaluator of an objective; None for None, which is a native objective."""
-    return None if objective is None else ObjectiveEvaluator(objective, **settings)
-
-
-def _check_shape(plan: Plan, scores: Any) -> None:
+def check_shape(plan: TrainingPlan, scores: Any) -> None:
+    """Raise a ValueError if the number of scores is not that of the rows."""
     if scores.shape != (plan.n_rows,):
         raise ValueError(
             f"scores have shape {scores.shape}, but the dataset has {plan.n_rows} rows: a ranking objective "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
+from typing import Any
 
 from ..ranking._data import RankingData
-from ..ranking._plan import Plan
 
 
 class PlanCache:
@@ -16,15 +16,15 @@ class PlanCache:
         self._lock = threading.RLock()
         self._data: RankingData | None = None
         self._version: Hashable = None
-        self._plans: dict[Hashable, Plan] = {}
+        self._plans: dict[Hashable, Any] = {}
 
     def plan(
         self,
         key: Hashable,
         read: Callable[[], RankingData],
-        build: Callable[[RankingData], Plan],
+        build: Callable[[RankingData], Any],
         version: Hashable = None,
-    ) -> Plan:
+    ) -> Any:
         """Return a plan, built on first use and again when labels, groups, weights or mask have changed.
 
         Parameters
@@ -35,7 +35,7 @@ class PlanCache:
             A function that reads the dataset. Its results are compared by content: a booster may return the same buffer
             with new numbers, or new buffers with the same numbers.
         build : callable
-            A function ``data -> Plan``.
+            A function that makes a plan of the data.
         version : hashable, optional
             Change counter of the dataset: if it is unchanged, the dataset is not read again. None: there is no counter,
             and the dataset is read at every call.

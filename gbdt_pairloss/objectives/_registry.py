@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from ._base import PairwiseObjective
+from ._interface import RankingObjective
 
 #: Prefix of the objective's parameters among the parameters of a ranker or a booster.
 NESTED = "objective__"
@@ -31,21 +32,21 @@ def objective_names() -> tuple[str, ...]:
     return tuple(_REGISTRY)
 
 
-def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjective:
+def get_objective(name: str | RankingObjective, **params: Any) -> RankingObjective:
     """Return an objective by its name.
 
     Parameters
     ----------
-    name : str or PairwiseObjective
+    name : str, PairwiseObjective or WeightedSum
         "pairwise_logistic", "bpr", "pairwise_hinge", "pairwise_squared", "pairwise_exponential",
-        "pairwise_soft_zero_one" or "pairwise_mean_squared_error". An objective is returned unchanged; parameters cannot
-        be given with it.
+        "pairwise_soft_zero_one" or "pairwise_mean_squared_error". An object is returned unchanged; parameters cannot be
+        given with it.
     **params
         The objective's parameters.
 
     Returns
     -------
-    objective : PairwiseObjective
+    objective : PairwiseObjective or WeightedSum
 
     Raises
     ------
@@ -60,7 +61,7 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
     >>> get_objective("bpr", threshold=3)
     BPR(threshold=3)
     """
-    if isinstance(name, PairwiseObjective):
+    if isinstance(name, RankingObjective):
         if params:
             raise ValueError("parameters are given with an objective's name; use set_params on an objective")
         return name
@@ -69,12 +70,16 @@ def get_objective(name: str | PairwiseObjective, **params: Any) -> PairwiseObjec
     return _REGISTRY[name](**params)
 
 
-def negative_label_rule(objective: PairwiseObjective | None) -> bool | None:
-    """Return the objective's ``ignore_negative_labels``; False for None, which is a native objective."""
-    return False if objective is None else objective.ignore_negative_labels
+def negative_label_rule(objective: RankingObjective | None, column: int | None = None) -> bool | None:
+    """Return the objective's ``ignore_negative_labels``; False for None, which is a native objective.
+
+    The terms of a sum may differ in it. The rule is then that of the term that reads a column of the labels; without
+    ``column``, it is the rule of all terms, or False if they differ, because each then applies its own.
+    """
+    return False if objective is None else objective._negative_label_rule(column)
 
 
-def as_pairwise(objective: Any) -> PairwiseObjective | None:
+def as_pairwise(objective: Any) -> RankingObjective | None:
     """Return the objective of this package that a parameter names or is; None for a native objective.
 
     Parameters
@@ -84,16 +89,16 @@ def as_pairwise(objective: Any) -> PairwiseObjective | None:
 
     Returns
     -------
-    objective : PairwiseObjective or None
+    objective : PairwiseObjective, WeightedSum or None
 
     Raises
     ------
     ValueError
         If ``objective`` is a class of an objective instead of an object.
     """
-    if isinstance(objective, type) and issubclass(objective, PairwiseObjective):
+    if isinstance(objective, type) and issubclass(objective, RankingObjective):
         raise ValueError(f"objective is the class {objective.__name__}; give an object, {objective.__name__}()")
-    if isinstance(objective, PairwiseObjective):
+    if isinstance(objective, RankingObjective):
         return objective
     if isinstance(objective, str) and objective in _REGISTRY:
         return get_objective(objective)

@@ -1,4 +1,4 @@
-"""Weights, masks, item ids and pairs that are attached to a booster's dataset, which cannot hold them itself."""
+"""Weights, masks, labels, item ids and pairs that are attached to a booster's dataset, which cannot hold them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._adapter import adapter_of
+from ._data import check_columns
 from ._groups import IntArray, item_codes
 from ._pairs import Pairs, as_pairs
-from ._validation import as_mask, as_vector, check_weights
+from ._validation import FloatArray, as_mask, as_numeric, as_vector, check_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,7 @@ class Attachment:
     mask: NDArray[np.bool_] | None = None
     item_id: IntArray | None = None
     pairs: Pairs | None = None
+    label_columns: FloatArray | None = None
 
     def take(self, rows: ArrayLike, n_rows: int | None) -> Attachment:
         """Return the attachment of a subset of the dataset.
@@ -62,12 +64,13 @@ def attach(
     mask: ArrayLike | None = None,
     item_id: ArrayLike | None = None,
     pairs: tuple[ArrayLike, ...] | None = None,
+    labels: ArrayLike | None = None,
 ) -> None:
-    """Attach item weights, loser weights, a mask, item ids or pairs to a booster's dataset.
+    """Attach item weights, loser weights, a mask, item ids, pairs or several labels to a booster's dataset.
 
     The boosters' datasets cannot hold all of these: an XGBoost DMatrix with groups holds only one weight per query,
-    and neither booster supports loser weights, masks, item ids or pairs. An argument that is given replaces what was
-    attached before under that name; the other attached arrays are kept::
+    and neither booster supports loser weights, masks, item ids, pairs or several labels. An argument that is given
+    replaces what was attached before under that name; the other attached arrays are kept::
 
         data = xgboost.DMatrix(X, y, qid=qid)
         attach(data, item_weight=weight, mask=weight > 0)
@@ -92,15 +95,18 @@ def attach(
         from the labels. It does not read the labels, which may all be 0. A pair that is listed twice counts twice. The
         normalisers "query" and "log" count every pair as one, independent of its weight. With pairs, a dataset
         without groups is one query.
+    labels : array of shape (n_rows, n_columns), optional
+        Several labels of each row, for a :class:`gbdt_pairloss.WeightedSum`, which then does not read the label of the
+        dataset. Metrics, the booster and other objectives read the label of the dataset, not these.
 
     Raises
     ------
     TypeError
         If ``dataset`` is not a booster's dataset, or ``pairs`` is not a tuple.
     ValueError
-        If a length differs from the number of rows of the dataset, a weight is NaN, infinite or negative, an id is
-        missing, or a pair has a row out of range or the same row twice. At the first use of the dataset, if the two
-        rows of a pair are in different queries.
+        If a length differs from the number of rows of the dataset, a weight is NaN, infinite or negative, a label is
+        NaN or infinite, ``labels`` does not have two dimensions, an id is missing, or a pair has a row out of range or
+        the same row twice. At the first use of the dataset, if the two rows of a pair are in different queries.
 
     See Also
     --------
@@ -124,12 +130,28 @@ def attach(
         if values is not None:
             given[name] = np.array(as_vector(values, name, n_rows))
             check_weights(given[name], name, given.get("mask"))
+    if labels is not None:
+        given["label_columns"] = _as_columns(labels, n_rows)
+        check_columns(given["label_columns"], "labels", given.get("mask"))
     if item_id is not None:
         given["item_id"] = item_codes(item_id, n_rows)
     if pairs is not None:
         given["pairs"] = as_pairs(pairs, n_rows)
     set_attachment(dataset, replace(get_attachment(dataset) or Attachment(), **given))
     adapter.follow_cuts(dataset)
+
+
+def _as_columns(labels: ArrayLike, n_rows: int | None) -> FloatArray:
+    """Return labels as a copy of shape (n_rows, n_columns)."""
+    columns = np.array(as_numeric(labels, "labels"))
+    if columns.ndim != 2 or columns.shape[1] == 0:
+        raise ValueError(
+            f"labels has shape {columns.shape}; it must be (n_rows, n_columns), one column for each label: a single "
+            "label is the dataset's own"
+        )
+    if n_rows is not None and columns.shape[0] != n_rows:
+        raise ValueError(f"labels has {columns.shape[0]} entries, but there are {n_rows} rows")
+    return columns
 
 
 def set_attachment(dataset: Any, attachment: Attachment) -> None:

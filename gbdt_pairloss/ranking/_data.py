@@ -30,6 +30,8 @@ class RankingData:
         Equal for rows that are the same item.
     pairs : Pairs or None
         Explicit pairs, which are used instead of the pairs that follow from the labels.
+    label_columns : float array of shape (n_rows, n_columns) or None
+        Several labels of each row, for sums of objectives. ``labels`` are those that metrics and the booster read.
     """
 
     labels: FloatArray
@@ -40,16 +42,19 @@ class RankingData:
     mask: BoolArray | None = None
     item_id: IntArray | None = None
     pairs: Pairs | None = None
+    label_columns: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n_rows, n_queries = self.groups.n_rows, self.groups.n_queries
         expected = {**dict.fromkeys(_ROW_ARRAYS, n_rows), "query_weight": n_queries}
         for name, length in expected.items():
             array = getattr(self, name)
-            if array is not None and array.shape != (length,):
+            if array is not None and array.shape[:1] != (length,):
                 unit = "queries" if name == "query_weight" else "rows"
                 raise ValueError(f"{name} has {array.shape[0]} entries, but there are {length} {unit}")
         check_finite(self.labels, "the label", self.mask)
+        if self.label_columns is not None:
+            check_columns(self.label_columns, "the label", self.mask)
         if self.item_weight is not None:
             check_weights(self.item_weight, "the item weight", self.mask)
         if self.loser_weight is not None:
@@ -115,8 +120,9 @@ class RankingData:
     def copy(self) -> RankingData:
         """Return a copy that is independent of the caller's arrays."""
         arrays: dict[str, Any] = {name: getattr(self, name) for name in (*_ROW_ARRAYS, "query_weight")}
+        del arrays["label_columns"]  # like pairs, they were copied when they were attached
         copies: dict[str, Any] = {name: np.array(array) for name, array in arrays.items() if array is not None}
-        return replace(self, **copies)  # pairs were copied when they were read
+        return replace(self, **copies)
 
     def equals(self, other: RankingData) -> bool:
         """Return whether the other data have the same content."""
@@ -130,10 +136,20 @@ class RankingData:
             return False
         for name in (*_ROW_ARRAYS, "query_weight"):
             mine, theirs = getattr(self, name), getattr(other, name)
+            if mine is theirs:
+                continue
             if (mine is None) != (theirs is None) or (mine is not None and not np.array_equal(mine, theirs)):
                 return False
         return True
 
 
+def check_columns(columns: FloatArray, name: str, mask: BoolArray | None = None) -> None:
+    """Raise a ValueError that names the first column and row of a label that is NaN or infinite."""
+    if mask is None and np.isfinite(columns.min(initial=0.0)) and np.isfinite(columns.max(initial=0.0)):
+        return
+    for number in range(columns.shape[1]):
+        check_finite(columns[:, number], f"{name} in column {number}", mask)
+
+
 # Attributes with one entry per row.
-_ROW_ARRAYS = ("labels", "item_weight", "loser_weight", "mask", "item_id")
+_ROW_ARRAYS = ("labels", "item_weight", "loser_weight", "mask", "item_id", "label_columns")

@@ -185,6 +185,13 @@ class Plan:
             query_ids=None if self.query_ids is None else self.query_ids[queries],
         )
 
+    def times(self: Kind, factor: float) -> Kind:
+        """Return the plan with all query weights multiplied by a factor above 0."""
+        result = replace(self, query_weight=self.query_weight * factor)
+        kept = {name: value for name, value in vars(self).items() if name in ("run_begin", "run_end")}
+        vars(result).update(kept)  # large cached arrays that do not depend on query weights
+        return result
+
     def extended(self, cls: type[Kind], **more: Any) -> Kind:
         """Return the plan as an object of a subclass, with the subclass's additional fields."""
         return cls(**{field.name: getattr(self, field.name) for field in fields(Plan)}, **more)

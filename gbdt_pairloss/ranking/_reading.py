@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import _num_samples
 
-from ._data import RankingData
+from ._data import RankingData, check_columns
 from ._groups import Groups, item_codes, make_groups
 from ._pairs import as_pairs
 from ._validation import BoolArray, FloatArray, as_array, as_mask, as_numeric, as_vector, check_finite, check_weights
@@ -40,10 +40,12 @@ def read_arrays(
     loser_weight: Any = None,
     item_id: Any = None,
     pairs: Any = None,
+    several_labels: bool = False,
 ) -> RankingInput:
     """Check labels and scores given as arrays: 1-D with ``group`` or ``qid``, or 2-D with one list per row.
 
-    A 1-D array without either is one list. For 2-D arrays, the rows of ``pairs`` are counted list by list.
+    A 1-D array without either is one list. For 2-D arrays, the rows of ``pairs`` are counted list by list. With
+    ``several_labels``, labels may have another dimension at the end, their columns.
 
     Raises
     ------
@@ -57,8 +59,13 @@ def read_arrays(
     labels = as_numeric(y_true, "y_true")
     if scores.ndim not in (1, 2):
         raise ValueError(f"y_pred has shape {scores.shape}; it must be 1-D, or 2-D with one list per row")
+    columns = None
+    if several_labels and labels.ndim == scores.ndim + 1 and labels.shape[:-1] == scores.shape and labels.shape[-1]:
+        columns = labels.reshape(-1, labels.shape[-1]) if labels.shape[-1] > 1 else None
+        labels = labels[..., 0]
     if labels.shape != scores.shape:
-        raise ValueError(f"y_true has shape {labels.shape}, but y_pred has shape {scores.shape}")
+        and_columns = ", or that and the number of columns" if several_labels else ""
+        raise ValueError(f"y_true has shape {labels.shape}, but y_pred has shape {scores.shape}{and_columns}")
     shape = scores.shape
     if scores.ndim == 2:
         if group is not None or qid is not None:
@@ -67,7 +74,10 @@ def read_arrays(
     else:
         groups = make_groups(scores.size, group=group, qid=qid)
     taking_part = None if mask is None else as_mask(mask, "mask", shape)
-    check_finite(labels, "y_true", taking_part)
+    if columns is None:
+        check_finite(labels, "y_true", taking_part)
+    else:
+        check_columns(columns, "y_true", None if taking_part is None else taking_part.ravel())
     check_finite(scores, "y_pred", taking_part)
     item_weight, query_weight, total = _read_weights(sample_weight, shape, groups, taking_part)
     data = RankingData(
@@ -79,6 +89,7 @@ def read_arrays(
         loser_weight=None if loser_weight is None else _flat(loser_weight, "loser_weight", shape, taking_part),
         item_id=None if item_id is None else item_codes(_flat_ids(item_id, shape), scores.size),
         pairs=None if pairs is None else as_pairs(pairs, scores.size),
+        label_columns=columns,
     )
     return RankingInput(data, scores.ravel(), shape, total)
 
@@ -110,6 +121,7 @@ def read_rows(
     extras: Extras | None = None,
     *,
     ignore_negative_labels: bool | None = False,
+    several_labels: bool = False,
 ) -> RankingData:
     """Check the labels, queries and weights that ``fit`` and ``score`` accept; rows keep the caller's order.
 
@@ -121,7 +133,10 @@ def read_rows(
         Loser weights, item ids and pairs.
     ignore_negative_labels : bool or None, default=False
         The rule of :func:`rows_taking_part`. It is not applied if pairs are given: an objective then does not use the
-        labels, and all rows take part.
+        labels, and all rows take part. Neither is it applied to several labels, for each of which a rule of its own
+        may apply.
+    several_labels : bool, default=False
+        Whether y may have several columns. The first one then is ``labels``.
 
     Raises
     ------
@@ -136,10 +151,18 @@ def read_rows(
         y = np.zeros(n_rows)
     if y is None:
         raise ValueError("y is None; a ranker needs a label for each row")
-    labels = as_numeric(y, "y")
-    labels = as_vector(column_or_1d(labels, warn=True) if labels.ndim == 2 else labels, "y", n_rows)
-    check_finite(labels, "y")
-    check_largest(labels, "y", "row")
+    labels, columns = as_numeric(y, "y"), None
+    if several_labels and labels.ndim == 2 and labels.shape[1] > 1:
+        labels, columns = labels[:, 0], labels
+        if columns.shape[0] != n_rows:
+            raise ValueError(f"y has {columns.shape[0]} entries, but there are {n_rows} rows")
+        for number in range(columns.shape[1]):
+            check_finite(columns[:, number], f"y[:, {number}]")
+            check_largest(columns[:, number], f"y[:, {number}]", "row")
+    else:
+        labels = as_vector(column_or_1d(labels, warn=True) if labels.ndim == 2 else labels, "y", n_rows)
+        check_finite(labels, "y")
+        check_largest(labels, "y", "row")
     groups = make_groups(n_rows, group=group, qid=qid)
     item_weight, query_weight = split_weights(sample_weight, groups)
     for weight, unit in ((item_weight, "row"), (query_weight, "query")):
@@ -152,10 +175,17 @@ def read_rows(
         item_weight=item_weight,
         loser_weight=None if extras.loser_weight is None else as_vector(extras.loser_weight, "loser_weight", n_rows),
         query_weight=query_weight,
-        mask=None if pairs is not None else rows_taking_part(labels, None, ignore_negative_labels),
+        mask=rows_taking_part(labels, None, ignore_negative_labels) if pairs is None and columns is None else None,
         item_id=None if extras.item_id is None else item_codes(extras.item_id, n_rows),
         pairs=pairs,
+        label_columns=columns,
     )
+
+
+def first_labels(y: Any) -> Any:
+    """Return the first column of labels that may have several; metrics read no others."""
+    labels = None if y is None else as_numeric(y, "y")
+    return labels[:, 0] if labels is not None and labels.ndim == 2 and labels.shape[1] > 1 else y
 
 
 def rows_taking_part(

@@ -10,6 +10,7 @@ import dask.array as da
 import dask.dataframe as dd
 import lightgbm as lgb
 import numpy as np
+import pandas as pd
 import pytest
 import xgboost as xgb
 from _support import recording
@@ -18,7 +19,7 @@ from _support.rankers import history_of
 from distributed import Client, LocalCluster
 from sklearn.base import clone
 
-from gbdt_pairloss import LGBMRanker, PairwiseLogistic, XGBRanker, metrics
+from gbdt_pairloss import LGBMRanker, PairwiseHinge, PairwiseLogistic, WeightedSum, XGBRanker, metrics
 from gbdt_pairloss.dask import DaskLGBMRanker, DaskXGBRanker
 
 pytestmark = pytest.mark.slow
@@ -91,6 +92,32 @@ def test_weights_item_ids_and_initial_scores_follow_their_rows(Ranker, rows, cli
     assert np.abs(predicted - expected).mean() < 0.1 * np.abs(predicted - without).mean()
     score = ranker.score(features, chunked["item_id"] % 3, qid=da.from_array(qid, chunks=1000), metric="ndcg@5")
     assert score == pytest.approx(metrics.ndcg(extra["item_id"] % 3, predicted, qid=qid, k=5))
+
+
+@BOTH
+@pytest.mark.parametrize("form", ["frame", "array"])
+def test_several_labels_of_a_sum_follow_their_rows(Ranker, form, rows, client) -> None:
+    X, y, qid = rows
+    labels = np.column_stack([np.where(y > 2, -1.0, y), 4 - y, y])
+    terms = [PairwiseLogistic(ignore_negative_labels=True), PairwiseLogistic(), PairwiseHinge()]
+    objective = WeightedSum(terms, [1.0, 0.5, 2.0])
+    # LightGBM's trees differ if leaves are small.
+    ranker = make_ranker(Ranker, objective=objective, n_estimators=1)
+    if form == "frame":
+        frame, _ = on_cluster(rows)
+        given = dd.from_pandas(pd.DataFrame(labels), npartitions=5)
+        ranker.fit(frame, given)
+        score = ranker.score(frame, given, metric="pair_accuracy")
+    else:
+        features, given, ids = (da.from_array(values, chunks=1000) for values in (X.to_numpy(), labels, qid))
+        ranker.fit(features, given.rechunk((500, 1)), qid=ids)
+        score = ranker.score(features, given, qid=ids, metric="pair_accuracy")
+    X = X if form == "frame" else X.to_numpy()
+    alone = local(Ranker, objective=objective, n_estimators=1).fit(X, labels, qid=qid)
+    if Ranker is DaskXGBRanker:
+        np.testing.assert_allclose(ranker.predict(X), alone.predict(X), rtol=1e-4, atol=1e-4)
+    assert np.corrcoef(ranker.predict(X), alone.predict(X))[0, 1] > 0.99
+    assert score == pytest.approx(ranker.to_local().score(X, labels, qid=qid, metric="pair_accuracy"))
 
 
 @BOTH

@@ -12,7 +12,7 @@ import pytest
 from _support.devices import assert_close, on_a_device
 from _support.engines import boost, plan_of
 
-from gbdt_pairloss import PairwiseLogistic
+from gbdt_pairloss import PairwiseHinge, PairwiseLogistic
 from gbdt_pairloss._device import is_on_device
 
 
@@ -106,3 +106,21 @@ def test_strided_arrays_of_cupy(cupy, problem) -> None:
     results = PairwiseLogistic().gradient_hessian(problem.y, strided[:, 0], group=problem.sizes)
     expected = PairwiseLogistic().gradient_hessian(problem.y, problem.scores.astype(np.float32), group=problem.sizes)
     np.testing.assert_allclose(cupy.asnumpy(results[0]), expected[0], rtol=0, atol=1e-6 * np.abs(expected[0]).max())
+
+
+def test_a_sum_adds_on_the_device_and_its_other_terms_compute_on_the_host(device, problem) -> None:
+    """CUDA supports the logistic loss only."""
+    objective = 0.7 * PairwiseLogistic() + 2 * PairwiseHinge()
+    y, scores = problem.y, problem.scores.astype(np.float32)
+    expected = objective.gradient_hessian(y, scores, group=problem.sizes)
+    results = objective.gradient_hessian(device.upload(y), device.upload(scores), group=problem.sizes)
+    assert "sum_pairs" in device.launched
+    assert_close(results, expected)
+    for reduction in ("sum", "pair_weights"):
+        loss = objective.loss(y, device.upload(scores), group=problem.sizes, reduction=reduction)
+        assert loss == pytest.approx(objective.loss(y, scores, group=problem.sizes, reduction=reduction), rel=1e-6)
+    with pytest.raises(ValueError, match=r'term 1 \(pairwise_hinge\): device="cuda" does not support the hinge loss'):
+        objective.set_params(**{"1__device": "cuda"}).gradient_hessian(y, scores, group=problem.sizes)
+    huge = 2e38 * (PairwiseLogistic(normalize="none") + PairwiseLogistic(normalize="none"))
+    with pytest.raises(ValueError, match="the gradient or Hessian of the sum leaves the range of float32"):
+        huge.gradient_hessian([1, 0], device.upload(np.array([-9, 9], dtype=np.float32)))

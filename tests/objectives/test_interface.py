@@ -13,6 +13,7 @@ from gbdt_pairloss import (
     PairwiseExponential,
     PairwiseHinge,
     PairwiseLogistic,
+    PairwiseMeanSquaredError,
     PairwiseSoftZeroOne,
     PairwiseSquared,
 )
@@ -23,10 +24,12 @@ SHARED = {
     "pair_weight",
     "gain",
     "truncation",
+    "rank_noise",
     "normalize",
     "hessian_scale",
     "ignore_negative_labels",
     "item_weight",
+    "random_state",
     "n_threads",
     "device",
 }
@@ -40,8 +43,9 @@ SHARED = {
         (PairwiseSquared(), {"margin"}),
         (PairwiseExponential(), set()),
         (PairwiseSoftZeroOne(), set()),
+        (PairwiseMeanSquaredError(), set()),
         (PairwiseCustom(abs), {"function"}),
-        (BPR(), {"threshold", "negatives", "negative_weight", "random_state", "compute"}),
+        (BPR(), {"threshold", "negatives", "negative_weight", "compute"}),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -52,6 +56,15 @@ def test_dir_shows_what_a_user_may_touch_and_nothing_else(objective, own) -> Non
     parameters = set(inspect.signature(type(objective)).parameters)
     assert parameters <= SHARED | own | {"name"}
     assert parameters == set(objective.get_params())
+
+
+def test_dir_of_a_sum_shows_its_parameters() -> None:
+    objective = PairwiseLogistic() + BPR()
+    inherited = set(dir(BaseEstimator())) - CALLS
+    shown = {name for name in dir(objective) if not name.startswith("_")} - inherited
+    parameters = {"objectives", "weights", "labels"}
+    assert shown == (CALLS - {"pair_loss"}) | parameters
+    assert set(inspect.signature(type(objective)).parameters) == set(objective.get_params(deep=False)) == parameters
 
 
 @pytest.mark.parametrize("cls", [PairwiseLogistic, PairwiseHinge, PairwiseSquared, PairwiseCustom, BPR])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gbdt_pairloss import PairwiseLogistic
+from gbdt_pairloss.ranking._reading import read_rows
 
 Y, S = [2.0, 0.0, 1.0, 1.0], [0.1, 0.2, 0.3, 0.4]
 NORMALIZERS = ["none", "query", "log"]
@@ -113,3 +114,21 @@ def test_a_reduction_must_be_known() -> None:
 def test_arrays_from_a_boosters_own_ranker_are_refused() -> None:
     with pytest.raises(TypeError, match=r"gbdt_pairloss\.LGBMRanker or gbdt_pairloss\.XGBRanker"):
         PairwiseLogistic()(np.array(Y), np.array(S))
+
+
+def test_columns_of_labels_follow_their_rows() -> None:
+    y, qid = np.arange(12.0).reshape(6, 2), np.array([1, 0, 1, 0, 2, 1])
+    data = read_rows(np.zeros((6, 1)), y, qid, None, None, several_labels=True)
+    np.testing.assert_array_equal(data.labels, y[:, 0])
+    grouped = data.grouped()
+    np.testing.assert_array_equal(grouped.label_columns, y[data.groups.order])
+    taken = grouped.take_queries(np.array([False, True, True]))
+    np.testing.assert_array_equal(taken.label_columns, grouped.label_columns[3:])
+    assert data.equals(data.copy())
+    other = read_rows(np.zeros((6, 1)), np.add(y, [0, 1]), qid, None, None, several_labels=True)
+    assert not data.equals(other)
+    assert not data.equals(read_rows(np.zeros((6, 1)), y[:, 0], qid, None, None))
+    with pytest.raises(ValueError, match="y has 6 entries, but there are 5 rows"):
+        read_rows(np.zeros((5, 1)), y, qid[:5], None, None, several_labels=True)
+    with pytest.raises(ValueError, match=r"y\[:, 1\] is 1e\+39 at row 2, outside the boosters' range"):
+        read_rows(np.zeros((6, 1)), np.where(y == 5, 1e39, y), qid, None, None, several_labels=True)

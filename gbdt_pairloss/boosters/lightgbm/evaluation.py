@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...objectives._evaluator import ObjectiveEvaluator
+from ...objectives._evaluator import Evaluator
 from ...ranking._validation import as_list
-from .._evaluation import Evaluation, sort_metrics
+from .._evaluation import Evaluation, evaluate_all, sort_metrics
 from .._query_sets import QuerySet, one_per_set
 from .dataset import METRIC_NAMES, is_native_metric, lgb
 
@@ -24,7 +24,7 @@ def choose_metrics(
     params: dict[str, Any],
     eval_metric: Any,
     eval_at: Any,
-    evaluator: ObjectiveEvaluator | None,
+    evaluator: Evaluator | None,
     sets: list[QuerySet],
 ) -> tuple[list[Evaluation], list[Any], list[int]]:
     """Return the metrics of this package, the native metrics, and the ranks at which LightGBM evaluates the latter.
@@ -35,7 +35,7 @@ def choose_metrics(
         The ranker's parameters. Those that name metrics and ranks are read.
     eval_metric, eval_at
         The arguments of ``fit``.
-    evaluator : ObjectiveEvaluator or None
+    evaluator : Evaluator or None
         Evaluator of the objective; None for a native objective.
     sets : list of QuerySet
         Evaluation sets.
@@ -115,7 +115,8 @@ def metric_function(evaluations: list[Evaluation], train: QuerySet, sets: list[Q
     def evaluate(y_true: Any, y_pred: Any, weight: Any, group: Any) -> list[tuple[str, float, bool]]:
         data = find(y_true, weight, group).data
         scores = np.asarray(y_pred)
-        return [(e.name, e(data, scores), bool(e.maximize)) for e in evaluations]
+        values = evaluate_all(evaluations, data, scores)
+        return [(e.name, value, bool(e.maximize)) for e, value in zip(evaluations, values, strict=True)]
 
     return evaluate
 

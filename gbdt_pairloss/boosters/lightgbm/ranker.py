@@ -41,7 +41,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     Parameters
     ----------
-    objective : str or PairwiseObjective or callable, default="pairwise_logistic"
+    objective : str, PairwiseObjective, WeightedSum or callable, default="pairwise_logistic"
         "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an objective of this package, or anything
         that ``lightgbm.LGBMRanker`` takes, such as "lambdarank"; None is LightGBM's default.
     %(eval_fraction)s
@@ -138,10 +138,11 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         eval_init_score : list of arrays of shape (n_rows,), optional
             Scores from which the evaluation sets start.
         eval_metric : str, Metric, callable or list of these, optional
-            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables in LightGBM's form. Default
-            with an objective of this package: the parameter ``metric``, else NDCG at ``eval_at``, or the loss of the
-            objective if labels do not suit NDCG (they are negative or above 31, or there are explicit pairs). LightGBM
-            evaluates native metrics first, which matters only to ``first_metric_only``.
+            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables in LightGBM's form. A
+            ``WeightedSum``, and "weighted_sum" if it is the objective, are the losses of the terms and of the sum.
+            Default with an objective of this package: the parameter ``metric``, else NDCG at ``eval_at``, or the loss
+            of the objective if labels do not suit NDCG (they are negative or above 31, or there are explicit pairs).
+            LightGBM evaluates native metrics first, which matters only to ``first_metric_only``.
         eval_at : int or sequence of int, optional
             Ranks at which "ndcg" and "map" are evaluated if their names have no ``@k``. Default for the default metric:
             1 to 5.

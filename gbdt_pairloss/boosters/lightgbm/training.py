@@ -7,8 +7,7 @@ from typing import Any
 
 from ...objectives import objective_names
 from ...objectives._diagnostics import TrainingWatch
-from ...objectives._evaluator import ObjectiveEvaluator
-from ...ranking._plan import Plan
+from ...objectives._evaluator import Evaluator, TrainingPlan
 from .._parameters import refuse_ignored
 from .dataset import MIN_CHILD_HESSIAN, OBJECTIVE_NAMES, lgb, refuse_bagging_by_query
 
@@ -55,7 +54,7 @@ def min_child_hessian(params: dict[str, Any]) -> float:
     return float(given[-1]) if given else MIN_CHILD_HESSIAN
 
 
-def gradient_function(evaluator: ObjectiveEvaluator, plan: Plan, watch: TrainingWatch | None) -> Callable[..., Any]:
+def gradient_function(evaluator: Evaluator, plan: TrainingPlan, watch: TrainingWatch | None) -> Callable[..., Any]:
     """Return the objective on the training set's plan, in the form that LightGBM's estimators call: four arguments.
 
     The result is a function, because LightGBM deep-copies a callable object several times, but never a function.

@@ -51,7 +51,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     Parameters
     ----------
-    objective : str or PairwiseObjective, default="pairwise_logistic"
+    objective : str, PairwiseObjective or WeightedSum, default="pairwise_logistic"
         "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an objective of this package, or a native
         objective: "rank:ndcg", "rank:pairwise", "rank:map".
     %(eval_fraction)s
@@ -144,8 +144,9 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             Scores from which the evaluation sets start.
         eval_metric : str, Metric, callable or list of these, optional
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables ``f(y_true, y_pred)`` of one
-            query. Default: ``eval_metric`` of the constructor; else, with an objective of this package, "ndcg", or the
-            loss of the objective if labels do not suit NDCG (they are negative or above 31, or there are explicit
+            query. A ``WeightedSum``, and "weighted_sum" if it is the objective, are the losses of the terms, and then
+            of the sum. Default: ``eval_metric`` of the constructor; else, with an objective of this package, "ndcg", or
+            the loss of the objective if labels do not suit NDCG (they are negative or above 31, or there are explicit
             pairs). Early stopping follows the last metric.
         callbacks : list of xgboost.callback.TrainingCallback, optional
             Default: ``callbacks`` of the constructor.

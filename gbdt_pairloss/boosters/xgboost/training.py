@@ -8,9 +8,8 @@ from functools import partial
 from typing import Any
 
 from ...objectives._diagnostics import TrainingWatch
-from ...objectives._evaluator import ObjectiveEvaluator
-from ...ranking._plan import Plan
-from .._evaluation import Evaluation
+from ...objectives._evaluator import Evaluator, TrainingPlan
+from .._evaluation import Evaluation, evaluate_all
 from .._parameters import refuse_ignored
 from .._query_sets import QuerySet
 from .dataset import MIN_CHILD_HESSIAN, ordinal_of, xgb
@@ -37,7 +36,7 @@ def min_child_hessian(min_child_weight: float | None, booster: str | None) -> fl
     return 0.0 if booster == "gblinear" else limit
 
 
-def gradient_function(evaluator: ObjectiveEvaluator, plan: Plan, watch: TrainingWatch | None) -> Callable[..., Any]:
+def gradient_function(evaluator: Evaluator, plan: TrainingPlan, watch: TrainingWatch | None) -> Callable[..., Any]:
     """Return the objective on the training set's plan, in the form that :class:`Injection` takes."""
 
     def gradients(booster: Any, preds: Any, dtrain: Any) -> Any:
@@ -59,7 +58,7 @@ def fit_natively(fit: Callable[..., Any], *arguments: Any, **named: Any) -> None
         ) from error
 
 
-def placed_beside(booster: Any, evaluator: ObjectiveEvaluator | None, scores: Any) -> Any:
+def placed_beside(booster: Any, evaluator: Evaluator | None, scores: Any) -> Any:
     """Copy scores to the CUDA device that a Booster trains on, if the objective computes there."""
     return scores if evaluator is None else evaluator.placed(scores, lambda: ordinal_of(booster))
 
@@ -84,8 +83,9 @@ class Trainee(xgb.Booster):  # type: ignore[misc,name-defined]
             return message  # a callback evaluates another set
         for (dmatrix, name), query_set in zip(evals, injection.sets, strict=True):
             scores = placed_beside(self, injection.evaluator, self.predict(dmatrix, output_margin=True))
-            for evaluation in injection.evaluations:
-                message += f"\t{name}-{evaluation.name}:{evaluation(query_set.data, scores)!r}"
+            values = evaluate_all(injection.evaluations, query_set.data, scores)
+            for evaluation, value in zip(injection.evaluations, values, strict=True):
+                message += f"\t{name}-{evaluation.name}:{value!r}"
         return message
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -103,7 +103,7 @@ class Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-define
         Metrics. They are computed on the same device as the gradients.
     sets : list of QuerySet
         The evaluation sets of ``fit``, in order.
-    evaluator : ObjectiveEvaluator or None
+    evaluator : Evaluator or None
         Evaluator of the objective; None for a native objective.
     """
 
@@ -112,7 +112,7 @@ class Injection(xgb.callback.TrainingCallback):  # type: ignore[misc,name-define
         gradients: Callable[..., Any] | None,
         evaluations: list[Evaluation],
         sets: list[QuerySet],
-        evaluator: ObjectiveEvaluator | None,
+        evaluator: Evaluator | None,
     ) -> None:
         super().__init__()
         self.gradients, self.evaluations, self.sets = gradients, evaluations, sets
