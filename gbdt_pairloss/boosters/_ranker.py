@@ -32,6 +32,8 @@ class RankerMixin:
 
     #: The class of the booster's ranker.
     _native_ranker: Any
+    #: The factor on the Hessian that the booster's own ranking objectives have.
+    _hessian_scale: float
     objective: Any
     eval_fraction: float | None
     random_state: Any
@@ -158,7 +160,12 @@ class RankerMixin:
 
     def _evaluator(self, n_threads: Any) -> Evaluator | None:
         """Return the evaluator of the objective, with the ranker's threads and seed; None for a native objective."""
-        return evaluator_of(self.pairwise_objective(), n_threads=n_threads, random_state=self.random_state)
+        return evaluator_of(
+            self.pairwise_objective(),
+            n_threads=n_threads,
+            random_state=self.random_state,
+            hessian_scale=self._hessian_scale,
+        )
 
     def _plan(self, evaluator: Evaluator | None, train: QuerySet) -> TrainingPlan | None:
         """Return the checked plan that the objective trains on; None for a native objective."""

@@ -7,13 +7,23 @@ from typing import Any
 from .._docstrings import documented_with
 from ._docs import OBJECTIVE_TEXT
 from ._evaluator import ObjectiveEvaluator
-from ._parameters import ObjectiveParameters
+from ._parameters import ObjectiveParameters, PairWeightParameters
 from ._sums import Summand
 
 
+class SingleObjective(Summand, ObjectiveParameters):
+    """Base class of the objectives that are not sums. A subclass has a ``name`` and a ``pair_loss``."""
+
+    def _evaluator(self, **settings: Any) -> ObjectiveEvaluator:
+        return ObjectiveEvaluator(self, **settings)
+
+    def _negative_label_rule(self, column: int | None = None) -> bool | None:
+        return self.ignore_negative_labels
+
+
 @documented_with(OBJECTIVE_TEXT)
-class PairwiseObjective(Summand, ObjectiveParameters):
-    """Base class of the pairwise objectives.
+class PairwiseObjective(SingleObjective, PairWeightParameters):
+    """Base class of the objectives whose pairs follow from the order of labels.
 
     A subclass has a ``name`` and a ``pair_loss``, the loss of one pair.
 
@@ -25,9 +35,3 @@ class PairwiseObjective(Summand, ObjectiveParameters):
     ------
     %(invalid)s
     """
-
-    def _evaluator(self, *, n_threads: Any = None, random_state: Any = None) -> ObjectiveEvaluator:
-        return ObjectiveEvaluator(self, n_threads=n_threads, random_state=random_state)
-
-    def _negative_label_rule(self, column: int | None = None) -> bool | None:
-        return self.ignore_negative_labels

@@ -66,8 +66,9 @@ normalize : {"log", "query", "none"}, default="log"
     with both boosters, "log" has the best means. The 95% intervals of its differences to both others exclude 0 for MAP
     with XGBoost.""",
     "hessian_scale": """\
-hessian_scale : float, default=1.0
-    Factor on the Hessian. XGBoost's native ``rank:*`` objectives use 2, which halves the steps.""",
+hessian_scale : float or None, default=None
+    Factor on the Hessian, by which steps are divided. None: that of the booster's own ranking objectives, 2 in XGBoost
+    and 1 in LightGBM, so that the steps of equal learning rates are alike; 1 for arrays.""",
     "ignore_negative_labels": """\
 ignore_negative_labels : bool or None, default=None
     True: rows with a negative label take no part (KerasRS). False: a negative label is a label like any other

@@ -20,7 +20,6 @@ from ..engine.select import select_engine
 from ..engine.spec import PairSum
 from ..ranking._data import RankingData
 from ..ranking._explicit_plan import ExplicitPlan
-from ..ranking._pair_weights import value_function
 from ..ranking._plan import Plan, build_plan
 from ..ranking._reading import RankingInput, rows_taking_part
 from ._diagnostics import TrainingWatch, check_weights_of_pairs, warn_without_pairs
@@ -98,16 +97,27 @@ class ObjectiveEvaluator:
 
     Parameters
     ----------
-    objective : PairwiseObjective
+    objective : SingleObjective
     n_threads : object, optional
         Number of threads that is set for the booster. It is used if it is a whole number above 0, and ``n_threads`` of
         the objective is None.
     random_state : object, optional
         Seed of the ranker. It is used if the objective draws at random, and its ``random_state`` is None.
+    hessian_scale : float, default=1.0
+        Factor on the Hessian of the booster's own ranking objectives. It is used if ``hessian_scale`` of the objective
+        is None.
     """
 
-    def __init__(self, objective: ObjectiveParameters, *, n_threads: Any = None, random_state: Any = None) -> None:
+    def __init__(
+        self,
+        objective: ObjectiveParameters,
+        *,
+        n_threads: Any = None,
+        random_state: Any = None,
+        hessian_scale: float = 1.0,
+    ) -> None:
         self.objective = objective
+        self._hessian_scale = hessian_scale
         is_number = isinstance(n_threads, Integral) and n_threads >= 1  # type: ignore[operator]
         self._booster_threads = int(n_threads) if is_number else None
         self._random_state = random_state
@@ -115,7 +125,7 @@ class ObjectiveEvaluator:
     @property
     def spec(self) -> PairSum:
         """Specification of the sum, made at each access, because a callback may change the objective's parameters."""
-        return self.objective._spec(self._random_state)
+        return self.objective._spec(self._random_state, self._hessian_scale)
 
     @property
     def n_threads(self) -> int | None:
@@ -179,7 +189,7 @@ class ObjectiveEvaluator:
             objective._ranking_labels(data.labels),
             objective._candidates(data, mask),
             objective.item_weight,
-            value_function(objective.pair_weight, objective.gain),
+            objective._value_function(),
         )
         return objective._kind_of_plan(plan, data)
 

@@ -212,7 +212,7 @@ class RankingObjective(BaseEstimator):  # type: ignore[misc]
     ) -> tuple[Evaluator, Any, TrainingPlan]:
         """Return an evaluator, the scores on the device that it computes on, and the dataset's plan."""
         adapter = state.adapter
-        evaluator = self._evaluator(n_threads=adapter.number_of_threads(dataset))
+        evaluator = self._evaluator(n_threads=adapter.number_of_threads(dataset), hessian_scale=adapter.HESSIAN_SCALE)
         scores = evaluator.placed(preds, adapter.training_device)
         plan = state.plans.plan(
             evaluator.plan_key(),
@@ -236,7 +236,7 @@ class RankingObjective(BaseEstimator):  # type: ignore[misc]
     #: Whether labels may have several columns.
     _reads_columns: ClassVar[bool] = False
 
-    def _evaluator(self, *, n_threads: Any = None, random_state: Any = None) -> Evaluator:
+    def _evaluator(self, **settings: Any) -> Evaluator:
         """Return an evaluator of this objective, with the booster's number of threads and the ranker's seed."""
         raise NotImplementedError
 

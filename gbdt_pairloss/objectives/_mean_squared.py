@@ -12,14 +12,14 @@ from ..engine.pair_losses import SQUARED_RESIDUAL
 from ..ranking._data import RankingData
 from ..ranking._plan import Plan
 from ..ranking._residual_plan import ResidualPlan
-from ._base import PairwiseObjective
+from ._base import SingleObjective
 from ._docs import OBJECTIVE_TEXT
 from ._registry import register
 
 
 @register
 @documented_with(OBJECTIVE_TEXT)
-class PairwiseMeanSquaredError(PairwiseObjective):
+class PairwiseMeanSquaredError(SingleObjective):
     """Pairwise mean squared error: the differences of the scores should be those of the labels.
 
     For every ordered pair (i, j) of two rows of a query, equal labels among them, with the residual e = s / T - y::
@@ -82,7 +82,7 @@ class PairwiseMeanSquaredError(PairwiseObjective):
         *,
         temperature: float = 1.0,
         normalize: str = "query",
-        hessian_scale: float = 1.0,
+        hessian_scale: float | None = None,
         ignore_negative_labels: bool | None = None,
         item_weight: str = "winner",
         n_threads: int | None = None,

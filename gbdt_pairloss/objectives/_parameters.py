@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar, TypeVar
@@ -15,7 +16,7 @@ from sklearn.base import BaseEstimator
 from ..engine.spec import DeltaNDCG, PairSum, RankNoise
 from ..ranking._data import RankingData
 from ..ranking._gains import GAINS
-from ..ranking._pair_weights import DELTA_WEIGHTS, PAIR_WEIGHTS
+from ..ranking._pair_weights import DELTA_WEIGHTS, PAIR_WEIGHTS, value_function
 from ..ranking._plan import Plan
 from ..ranking._table_plan import TablePlan
 from ..ranking._validation import check_choice, check_finite_number, check_positive
@@ -30,18 +31,18 @@ Self = TypeVar("Self", bound="ObjectiveParameters")
 
 
 def with_shared_parameters(init: Any) -> Any:
-    """Give ``__init__(self, *, own, **params)`` a signature that also names the parameters that all objectives share.
+    """Give ``__init__(self, *, own, **params)`` a signature that also names the parameters that most objectives share.
 
     Help, completion and scikit-learn read parameters and their defaults from the signature.
     """
     own = [p for p in inspect.signature(init).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    shared = list(inspect.signature(ObjectiveParameters.__init__).parameters.values())[1:]
+    shared = list(inspect.signature(PairWeightParameters.__init__).parameters.values())[1:]
     init.__signature__ = inspect.Signature([*own, *shared])
     return init
 
 
 class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
-    """Parameters of a pairwise objective, and the hooks that subclasses may override.
+    """Parameters of every objective, and the hooks that subclasses may override.
 
     A subclass has a ``name`` and a ``pair_loss``. The hooks are private: :class:`ObjectiveEvaluator` calls them.
     """
@@ -59,29 +60,19 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        temperature: float = 1.0,
-        pair_weight: str | Callable[[float, float], float] = "uniform",
-        gain: str = "exp2",
-        truncation: int | None = None,
-        rank_noise: float = 0.0,
-        normalize: str = "log",
-        hessian_scale: float = 1.0,
-        ignore_negative_labels: bool | None = None,
-        item_weight: str = "winner",
-        random_state: int | None = None,
-        n_threads: int | None = None,
-        device: str = "auto",
+        temperature: float,
+        normalize: str,
+        hessian_scale: float | None,
+        ignore_negative_labels: bool | None,
+        item_weight: str,
+        n_threads: int | None,
+        device: str,
     ) -> None:
         self.temperature = temperature
-        self.pair_weight = pair_weight
-        self.gain = gain
-        self.truncation = truncation
-        self.rank_noise = rank_noise
         self.normalize = normalize
         self.hessian_scale = hessian_scale
         self.ignore_negative_labels = ignore_negative_labels
         self.item_weight = item_weight
-        self.random_state = random_state
         self.n_threads = n_threads
         self.device = device
         self._check_params()
@@ -121,38 +112,14 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
     def _check_params(self) -> None:
         """Raise a ValueError that names a parameter whose value is not allowed."""
         check_positive(self.temperature, "temperature")
-        check_positive(self.hessian_scale, "hessian_scale")
-        if not callable(self.pair_weight):
-            check_choice(self.pair_weight, "pair_weight", PAIR_WEIGHTS)
-        elif not isinstance(self.pair_weight, Hashable):
-            raise ValueError("a callable pair_weight must be hashable: plans are kept by it")
-        check_choice(self.gain, "gain", GAINS)
+        if self.hessian_scale is not None:
+            check_positive(self.hessian_scale, "hessian_scale")
         check_choice(self.normalize, "normalize", self._normalizers)
         if not isinstance(self.ignore_negative_labels, np.bool_):  # the type of values of a grid that is an array
             check_choice(self.ignore_negative_labels, "ignore_negative_labels", (None, True, False))
         check_choice(self.item_weight, "item_weight", ("winner", "both"))
         check_choice(self.device, "device", ("auto", "cpu", "cuda"))
-        for name in ("n_threads", "truncation"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
-                raise ValueError(f"{name} must be a whole number above 0 or None, got {value!r}")
-        if self.truncation is not None and self.pair_weight not in DELTA_WEIGHTS:
-            raise ValueError(
-                'truncation belongs to pair_weight="ndcg" and "lambdarank": other pair weights do not depend on ranks'
-            )
-        check_finite_number(self.rank_noise, "rank_noise")
-        if self.rank_noise < 0:
-            raise ValueError(f"rank_noise must be at least 0, got {self.rank_noise!r}")
-        if self.rank_noise > 0 and self.pair_weight not in DELTA_WEIGHTS:
-            raise ValueError(
-                f'rank_noise belongs to pair_weight="ndcg" and "lambdarank": pair_weight={self.pair_weight!r} does not '
-                "depend on ranks"
-            )
-        if self.random_state is not None and not (is_whole(self.random_state, 0) and int(self.random_state) < 2**64):
-            raise ValueError(
-                f"random_state must be None or a whole number from 0, below 2^64, got {self.random_state!r}: draws are "
-                "a function of it, which the state of a generator would change"
-            )
+        check_count(self.n_threads, "n_threads")
 
     # Hooks
 
@@ -161,28 +128,27 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
         """The parameter that is an array with one entry per row of the training set; None if there is none."""
         return None
 
-    def _spec(self, random_state: Any = None) -> PairSum:
-        """Return the specification of the sum; ``random_state`` is the ranker's seed."""
-        delta = None
-        if self.pair_weight in DELTA_WEIGHTS:
-            noise = RankNoise(float(self.rank_noise), self._seed(random_state)) if self.rank_noise > 0 else None
-            delta = _DELTAS[self.pair_weight](self.truncation, noise=noise)
-        return PairSum(self.pair_loss, float(self.temperature), self.normalize, float(self.hessian_scale), delta)
+    def _spec(self, random_state: Any, hessian_scale: float) -> PairSum:
+        """Return the specification of the sum.
 
-    def _seed(self, random_state: Any) -> int:
-        """Return the seed of draws: ``random_state``, or else the ranker's if that is a whole number, or else 0."""
-        seed: Any = random_state if self.random_state is None else self.random_state
-        return int(seed) if is_whole(seed, 0) else 0
+        Parameters
+        ----------
+        random_state : object
+            The ranker's seed.
+        hessian_scale : float
+            The factor of the booster, which is used if the parameter is None.
+        """
+        scale = hessian_scale if self.hessian_scale is None else float(self.hessian_scale)
+        return PairSum(self.pair_loss, float(self.temperature), self.normalize, scale)
 
     def _plan_key(self) -> Hashable:
         """Return a key of the methods that read labels, and of the parameters that a plan depends on."""
         return (
             type(self)._ranking_labels,
             type(self)._candidates,
+            type(self)._kind_of_plan,
             self.ignore_negative_labels,
             self.item_weight,
-            self.pair_weight if self.pair_weight != "lambdarank" else "ndcg",
-            self.pair_weight != "uniform" and self.gain,
         )
 
     def _prepare(self, data: RankingData, is_own: bool) -> RankingData:
@@ -197,19 +163,18 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
         """Return the mask without the rows that this objective excludes from every pair."""
         return mask
 
+    def _value_function(self) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+        """Return the function from labels to the values whose differences are phi; None: phi is 1."""
+        return None
+
     def _kind_of_plan(self, plan: Plan, data: RankingData) -> Plan:
         """Return the plan as the kind that this objective sums over."""
-        return TablePlan.of(plan, self.pair_weight) if callable(self.pair_weight) else plan
+        return plan
 
     def _check_explicit_pairs(self, data: RankingData) -> None:
         """Raise a ValueError if a parameter does not apply to explicit pairs."""
         if data.item_id is not None and self._reads_item_id:
             raise ValueError("item_id takes no row out of explicit pairs: leave one of them out")
-        if self.pair_weight != "uniform":
-            raise ValueError(
-                f"explicit pairs have weights of their own: pair_weight={self.pair_weight!r} does not apply to "
-                'them, leave it at "uniform"'
-            )
 
     def _check_plan(self, plan: Plan) -> None:
         """Raise a ValueError if this objective cannot train on a plan, or on a part of one."""
@@ -217,6 +182,104 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
     def _nothing_to_learn(self) -> str:
         """Say why no pair exists, in the words of this objective's labels."""
         return "no query has two rows with different labels"
+
+
+class PairWeightParameters(ObjectiveParameters):
+    """Parameters of the objectives whose pairs follow from the order of labels, and have weights phi."""
+
+    def __init__(
+        self,
+        *,
+        temperature: float = 1.0,
+        pair_weight: str | Callable[[float, float], float] = "uniform",
+        gain: str = "exp2",
+        truncation: int | None = None,
+        rank_noise: float = 0.0,
+        normalize: str = "log",
+        hessian_scale: float | None = None,
+        ignore_negative_labels: bool | None = None,
+        item_weight: str = "winner",
+        random_state: int | None = None,
+        n_threads: int | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.pair_weight = pair_weight
+        self.gain = gain
+        self.truncation = truncation
+        self.rank_noise = rank_noise
+        self.random_state = random_state
+        super().__init__(
+            temperature=temperature,
+            normalize=normalize,
+            hessian_scale=hessian_scale,
+            ignore_negative_labels=ignore_negative_labels,
+            item_weight=item_weight,
+            n_threads=n_threads,
+            device=device,
+        )
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        if not callable(self.pair_weight):
+            check_choice(self.pair_weight, "pair_weight", PAIR_WEIGHTS)
+        elif not isinstance(self.pair_weight, Hashable):
+            raise ValueError("a callable pair_weight must be hashable: plans are kept by it")
+        check_choice(self.gain, "gain", GAINS)
+        check_count(self.truncation, "truncation")
+        check_finite_number(self.rank_noise, "rank_noise")
+        if self.rank_noise < 0:
+            raise ValueError(f"rank_noise must be at least 0, got {self.rank_noise!r}")
+        if self.pair_weight not in DELTA_WEIGHTS:
+            for name, is_set in (("truncation", self.truncation is not None), ("rank_noise", self.rank_noise > 0)):
+                if is_set:
+                    raise ValueError(
+                        f'{name} belongs to pair_weight="ndcg" and "lambdarank": other pair weights do not depend on '
+                        "ranks"
+                    )
+        if self.random_state is not None and not (is_whole(self.random_state, 0) and int(self.random_state) < 2**64):
+            raise ValueError(
+                f"random_state must be None or a whole number from 0, below 2^64, got {self.random_state!r}: draws are "
+                "a function of it, which the state of a generator would change"
+            )
+
+    def _spec(self, random_state: Any, hessian_scale: float) -> PairSum:
+        spec = super()._spec(random_state, hessian_scale)
+        if self.pair_weight not in DELTA_WEIGHTS:
+            return spec
+        noise = RankNoise(float(self.rank_noise), self._seed(random_state)) if self.rank_noise > 0 else None
+        return replace(spec, delta=_DELTAS[self.pair_weight](self.truncation, noise=noise))
+
+    def _seed(self, random_state: Any) -> int:
+        """Return the seed of draws: ``random_state``, or else the ranker's if that is a whole number, or else 0."""
+        seed: Any = random_state if self.random_state is None else self.random_state
+        return int(seed) if is_whole(seed, 0) else 0
+
+    def _plan_key(self) -> Hashable:
+        return (
+            super()._plan_key(),
+            self.pair_weight if self.pair_weight != "lambdarank" else "ndcg",
+            self.pair_weight != "uniform" and self.gain,
+        )
+
+    def _value_function(self) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+        return value_function(self.pair_weight, self.gain)
+
+    def _kind_of_plan(self, plan: Plan, data: RankingData) -> Plan:
+        return TablePlan.of(plan, self.pair_weight) if callable(self.pair_weight) else plan
+
+    def _check_explicit_pairs(self, data: RankingData) -> None:
+        super()._check_explicit_pairs(data)
+        if self.pair_weight != "uniform":
+            raise ValueError(
+                f"explicit pairs have weights of their own: pair_weight={self.pair_weight!r} does not apply to "
+                'them, leave it at "uniform"'
+            )
+
+
+def check_count(value: Any, name: str) -> None:
+    """Raise a ValueError if a value is neither None nor a whole number above 0."""
+    if value is not None and not is_whole(value, 1):
+        raise ValueError(f"{name} must be a whole number above 0 or None, got {value!r}")
 
 
 def is_whole(value: Any, least: int) -> bool:

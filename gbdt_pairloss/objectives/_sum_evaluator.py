@@ -79,7 +79,7 @@ class SumEvaluator:
     ----------
     objective : WeightedSum
     **settings
-        ``n_threads`` and ``random_state`` of :class:`ObjectiveEvaluator`, for all terms.
+        ``n_threads``, ``random_state`` and ``hessian_scale`` of :class:`ObjectiveEvaluator`, for all terms.
     """
 
     def __init__(self, objective: Any, **settings: Any) -> None:

@@ -243,8 +243,8 @@ class WeightedSum(Summand):
     def _as_terms(self) -> tuple[list[Any], list[Any], list[Any] | None]:
         return list(self.objectives), list(self.weights), None if self.labels is None else list(self.labels)
 
-    def _evaluator(self, *, n_threads: Any = None, random_state: Any = None) -> SumEvaluator:
-        return SumEvaluator(self, n_threads=n_threads, random_state=random_state)
+    def _evaluator(self, **settings: Any) -> SumEvaluator:
+        return SumEvaluator(self, **settings)
 
     def _negative_label_rule(self, column: int | None = None) -> bool | None:
         labels = [0] * len(self.objectives) if self.labels is None else self.labels

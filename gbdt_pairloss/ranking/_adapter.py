@@ -35,6 +35,8 @@ class Adapter(Protocol):
     METRIC_NAMES: tuple[str, ...]
     #: The booster's default for the smallest sum of Hessians in a leaf.
     MIN_CHILD_HESSIAN: float
+    #: The factor on the Hessian that the booster's own ranking objectives have.
+    HESSIAN_SCALE: float
 
     def read_dataset(self, dataset: Any) -> RankingData:
         """Return the labels, groups and weights of a dataset, including its attachment."""

@@ -20,6 +20,8 @@ lgb = import_booster("lightgbm")
 DATASET = lgb.Dataset
 #: LightGBM's default of ``min_sum_hessian_in_leaf``.
 MIN_CHILD_HESSIAN = 1e-3
+#: The factor on the Hessian of LightGBM's own ranking objectives.
+HESSIAN_SCALE = 1.0
 
 OBJECTIVE_NAMES = ("objective", "objective_type", "app", "application", "loss")
 METRIC_NAMES = ("metric", "metrics", "metric_types")

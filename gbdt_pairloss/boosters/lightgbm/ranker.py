@@ -17,7 +17,7 @@ from .._parameters import OWN_PARAMETERS, keyword_signature, native_parameters, 
 from .._query_sets import as_eval_set, initial_scores_of
 from .._ranker import RankerMixin
 from .columns import check_arrow_columns, check_column_names, without_qid_column
-from .dataset import is_dart, lgb, threads_of
+from .dataset import HESSIAN_SCALE, is_dart, lgb, threads_of
 from .evaluation import choose_metrics, evaluation_arguments, metric_function
 from .training import check_parameters, fit_natively, gradient_function, min_child_hessian
 
@@ -82,6 +82,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
     """
 
     _native_ranker = lgb.LGBMRanker
+    _hessian_scale = HESSIAN_SCALE
     _objective: Any
 
     def __init__(

@@ -22,7 +22,7 @@ from .._parameters import (
 )
 from .._query_sets import QuerySet, as_eval_set, initial_scores_of
 from .._ranker import RankerMixin
-from .dataset import is_native_metric, xgb
+from .dataset import HESSIAN_SCALE, is_native_metric, xgb
 from .evaluation import evaluation_arguments, native_weight, with_directions
 from .training import Injection, check_parameters, fit_natively, gradient_function, min_child_hessian
 
@@ -87,6 +87,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     """
 
     _native_ranker = xgb.XGBRanker
+    _hessian_scale = HESSIAN_SCALE
 
     def __init__(
         self, *, objective: Any = "pairwise_logistic", eval_fraction: float | None = None, **kwargs: Any
