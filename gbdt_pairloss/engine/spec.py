@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,4 +222,20 @@ class Engine(Protocol):
         ValueError
             If a score is not finite. An engine may also raise it if a result leaves its range; objectives check the
             results of the others.
+        """
+
+
+@runtime_checkable
+class AddingEngine(Protocol):
+    """The interface of an engine that can add its results to others, which saves a pass over the rows."""
+
+    def add_gradient_hessian(
+        self, plan: Plan, scores: NDArray[Any], spec: PairSum, total: tuple[NDArray[Any], NDArray[Any]]
+    ) -> None:
+        """Add the results of ``gradient_hessian`` to a gradient and a Hessian, in place.
+
+        Raises
+        ------
+        ValueError
+            If a score is not finite, or a sum leaves the range of its type.
         """

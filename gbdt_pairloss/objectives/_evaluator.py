@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .. import _device
 from ..engine.cuda.support import unsupported
 from ..engine.select import select_engine
-from ..engine.spec import PairSum
+from ..engine.spec import AddingEngine, PairSum
 from ..ranking._data import RankingData
 from ..ranking._explicit_plan import ExplicitPlan
 from ..ranking._plan import Plan, build_plan
@@ -281,6 +281,20 @@ class ObjectiveEvaluator:
         """Compute gradient and Hessian of each row, on the device of the scores."""
         return self._engine_results("gradient_hessian", plan, scores, self.spec, dtype)
 
+    def add_gradient_hessian(self, plan: Plan, scores: Any, total: tuple[Any, Any]) -> None:
+        """Add gradient and Hessian of each row to others, which are on the device of the scores.
+
+        Raises
+        ------
+        ValueError
+            If a sum leaves the range of its type.
+        """
+        engine = select_engine(self.objective.device, self.n_threads, plan, self.spec, scores)
+        if isinstance(engine, AddingEngine) and not _device.is_on_device(scores):
+            engine.add_gradient_hessian(plan, scores, self.spec, total)
+        else:
+            _add(scores, total, self.gradient_hessian(plan, scores, total[0].dtype))
+
     def loss(self, plan: Plan, scores: Any, given: RankingInput, reduction: str) -> Any:
         """Compute the loss of scores with one of ``REDUCTIONS``.
 
@@ -354,3 +368,25 @@ def _check_finite(is_finite: Any) -> None:
         raise ValueError(
             "the sum of the losses, or of their weights, leaves the range of float64: scale the weights down"
         )
+
+
+def _add(scores: Any, total: tuple[Any, Any], result: tuple[Any, Any]) -> None:
+    """Add a term's gradient and Hessian to those of the terms before it, in place.
+
+    Raises
+    ------
+    ValueError
+        If a sum leaves the range of its type.
+    """
+    with _device.beside(scores):
+        for mine, theirs in zip(total, result, strict=True):
+            with np.errstate(over="raise"):  # costs nothing, unlike another pass over the sum
+                try:
+                    mine += theirs
+                    overflow = _device.is_on_device(mine) and not bool(abs(mine).max() < np.inf)
+                except FloatingPointError:
+                    overflow = True
+            if overflow:
+                raise ValueError(
+                    f"the gradient or Hessian of the sum leaves the range of {mine.dtype.name}: scale its weights down"
+                )

@@ -286,11 +286,10 @@ class SumEvaluator:
         total: tuple[Any, Any] | None = None
         for term, own in self._weighted(plan):
             with errors_of(term.name):
-                result = term.evaluator.gradient_hessian(own, scores, dtype)
-            if total is None:
-                total = result
-            else:
-                _add(scores, total, result)
+                if total is None:
+                    total = term.evaluator.gradient_hessian(own, scores, dtype)
+                else:
+                    term.evaluator.add_gradient_hessian(own, scores, total)
         assert total is not None  # one weight is above 0
         return total
 
@@ -312,25 +311,3 @@ def _is_pairs(label: Any) -> bool:
 
 def _column(data: RankingData, column: int) -> NDArray[Any]:
     return data.labels if data.label_columns is None else data.label_columns[:, column]
-
-
-def _add(scores: Any, total: tuple[Any, Any], result: tuple[Any, Any]) -> None:
-    """Add a term's gradient and Hessian to those of the terms before it, in place.
-
-    Raises
-    ------
-    ValueError
-        If a sum leaves the range of its type.
-    """
-    with _device.beside(scores):
-        for mine, theirs in zip(total, result, strict=True):
-            with np.errstate(over="raise"):  # costs nothing, unlike another pass over the sum
-                try:
-                    mine += theirs
-                    overflow = _device.is_on_device(mine) and not bool(abs(mine).max() < np.inf)
-                except FloatingPointError:
-                    overflow = True
-            if overflow:
-                raise ValueError(
-                    f"the gradient or Hessian of the sum leaves the range of {mine.dtype.name}: scale its weights down"
-                )

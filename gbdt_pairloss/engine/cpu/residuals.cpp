@@ -40,6 +40,7 @@ struct Call {
   double temperature, hessian_scale;
   const double* factor;  // of the queries
   bool is_loss;
+  bool adds;             // to what the results hold
   Real *first, *second;  // of the caller's rows
 };
 
@@ -145,15 +146,31 @@ class Query {
     for (int p = 0; p < rows_.n; ++p) e[p] -= middle;
   }
 
-  // Write the sums of some rows times the factor of the query.
+  // Write the sums of some rows times the factor of the query. Returns whether the results are finite.
   bool write(int begin, int end) {
     const int n = end - begin;
     const double factor = call_.factor[query_], t = call_.temperature;
     const Factors factors =
         call_.is_loss ? Factors{factor, factor} : Factors{factor / t, factor / t * call_.hessian_scale / t};
+    if (call_.adds) return add_to_results(begin, n, factors);
     Real* scaled = work_.scaled.get();
     return scatter(work_.first.get(), work_.second.get(), factors, call_.plan.row, call_.plan.ptr[query_] + begin, n,
                    false, scaled, scaled + n, call_.first, call_.second);
+  }
+
+  bool add_to_results(int begin, int n, const Factors& factors) {
+    const double *first = work_.first.get(), *second = work_.second.get();
+    constexpr Real largest = std::numeric_limits<Real>::max();
+    std::int32_t beyond = 0;
+    with_row_numbers(call_.plan.row, call_.plan.ptr[query_] + begin, [&](const auto* number) {
+      for (int i = 0; i < n; ++i) {
+        Real &a = call_.first[number[i]], &b = call_.second[number[i]];
+        a += static_cast<Real>(first[i] * factors.first);
+        b += static_cast<Real>(second[i] * factors.second);
+        beyond += !(std::fabs(a) <= largest) | !(std::fabs(b) <= largest);
+      }
+    });
+    return beyond == 0;
   }
 
   // Without row weights: two passes over chunks of the rows, for the mean and for the results.
@@ -252,7 +269,7 @@ bool sum_queries(const Call<Real>& call, int n_threads) {
 
 template <class Real, class Score>
 bool add_residual(const BoundPlan& bound, In<double> targets, In<Score> scores, double temperature,
-                  double hessian_scale, In<double> factors, bool is_loss, Out<Real> first, Out<Real> second,
+                  double hessian_scale, In<double> factors, bool is_loss, bool adds, Out<Real> first, Out<Real> second,
                   int n_threads) {
   const std::size_t n_rows = static_cast<std::size_t>(bound.plan.n_rows);
   if (scores.size() != n_rows || first.size() != n_rows || second.size() != n_rows ||
@@ -260,8 +277,8 @@ bool add_residual(const BoundPlan& bound, In<double> targets, In<Score> scores, 
       factors.size() != static_cast<std::size_t>(bound.plan.n_queries)) {
     throw std::invalid_argument("scores, targets, factors and results must have an entry for each row, or query");
   }
-  const Call<Real> call{bound.plan,     targets.data(), scores_of(scores), temperature,  hessian_scale,
-                        factors.data(), is_loss,        first.data(),      second.data()};
+  const Call<Real> call{bound.plan, targets.data(), scores_of(scores), temperature,  hessian_scale, factors.data(),
+                        is_loss,    adds,           first.data(),      second.data()};
   const nb::gil_scoped_release released;
   return sum_queries(call, n_threads);
 }
@@ -270,7 +287,7 @@ template <class Real, class Score>
 void bind_add(nb::module_& module) {
   module.def("add_residual", &add_residual<Real, Score>, nb::arg("plan"), nb::kw_only(), nb::arg("targets").noconvert(),
              nb::arg("scores").noconvert(), nb::arg("temperature"), nb::arg("hessian_scale"),
-             nb::arg("factors").noconvert(), nb::arg("is_loss"), nb::arg("first").noconvert(),
+             nb::arg("factors").noconvert(), nb::arg("is_loss"), nb::arg("adds"), nb::arg("first").noconvert(),
              nb::arg("second").noconvert(), nb::arg("n_threads"));
 }
 

@@ -39,28 +39,49 @@ class ResidualEngine(SummingEngine):
     def gradient_hessian(
         self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any = np.float64
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        # The loop over queries multiplies by their factors, too: passes over the rows would take most of the time.
-        first, second, finite = self._call(plan, scores, spec, dtype, query_factors(plan, plan.sum_of_phi, spec), False)
-        if not finite:
-            plan.check_scores(scores)
-            check_range(first, second)
-        return first, second
+        results = _empty(plan, dtype)
+        self._finish(plan, scores, spec, results, adds=False)
+        return results
+
+    def add_gradient_hessian(
+        self, plan: Plan, scores: NDArray[Any], spec: PairSum, total: tuple[NDArray[Any], NDArray[Any]]
+    ) -> None:
+        self._finish(plan, scores, spec, total, adds=True)
 
     def sums(self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any, *, loss: bool = False) -> Sums:
         plan.check_scores(scores)
-        first, second, _ = self._call(plan, scores, spec, np.float64, np.ones(plan.n_queries), loss)
+        first, second = _empty(plan, np.float64)
+        self._call(plan, scores, spec, np.ones(plan.n_queries), (first, second), loss=loss)
         return Sums(first, second, np.zeros(plan.n_queries), plan.sum_of_phi, all_summed(plan))
 
+    def _finish(
+        self,
+        plan: Plan,
+        scores: NDArray[Any],
+        spec: PairSum,
+        results: tuple[NDArray[Any], NDArray[Any]],
+        adds: bool,
+    ) -> None:
+        """Write the finished sums into arrays, or add them."""
+        # The loop over queries multiplies by their factors, too: passes over the rows would take most of the time.
+        if not self._call(plan, scores, spec, query_factors(plan, plan.sum_of_phi, spec), results, adds=adds):
+            plan.check_scores(scores)
+            check_range(*results)
+
     def _call(
-        self, plan: Plan, scores: NDArray[Any], spec: PairSum, dtype: Any, factors: NDArray[np.float64], loss: bool
-    ) -> tuple[NDArray[Any], NDArray[Any], bool]:
-        """Call the core; return its sums times factors of the queries, and whether all of them are finite."""
+        self,
+        plan: Plan,
+        scores: NDArray[Any],
+        spec: PairSum,
+        factors: NDArray[np.float64],
+        results: tuple[NDArray[Any], NDArray[Any]],
+        *,
+        loss: bool = False,
+        adds: bool = False,
+    ) -> bool:
+        """Call the core for sums times factors of the queries; return whether all results are finite."""
         assert isinstance(plan, ResidualPlan)
-        memory = _memory(plan)
-        first, second = (memory.array(plan.n_rows, dtype) for _ in range(2))
-        if plan.rows.size < plan.n_rows:  # the core only writes the rows that take part
-            first[:] = second[:] = 0.0
-        finite = native().add_residual(
+        is_finite: bool = native().add_residual(
             native_plan(plan),
             targets=plan.targets,
             scores=readable(scores),
@@ -68,11 +89,20 @@ class ResidualEngine(SummingEngine):
             hessian_scale=spec.hessian_scale,
             factors=factors,
             is_loss=loss,
-            first=first,
-            second=second,
+            adds=adds,
+            first=results[0],
+            second=results[1],
             n_threads=self.n_threads or available_cores(),
         )
-        return first, second, finite
+        return is_finite
+
+
+def _empty(plan: Plan, dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return arrays for results, with 0 in the rows that take no part, which the core does not write."""
+    first, second = (_memory(plan).array(plan.n_rows, dtype) for _ in range(2))
+    if plan.rows.size < plan.n_rows:
+        first[:] = second[:] = 0.0
+    return first, second
 
 
 @cached_per_plan
