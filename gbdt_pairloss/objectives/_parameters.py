@@ -252,7 +252,7 @@ class PairWeightParameters(ObjectiveParameters):
     def _seed(self, random_state: Any) -> int:
         """Return the seed of draws: ``random_state``, or else the ranker's if that is a whole number, or else 0."""
         seed: Any = random_state if self.random_state is None else self.random_state
-        return int(seed) if is_whole(seed, 0) else 0
+        return int(seed) % 2**64 if is_whole(seed, 0) else 0
 
     def _plan_key(self) -> Hashable:
         return (

@@ -97,6 +97,13 @@ def test_a_long_query_by_the_definition(weighted) -> None:
     assert_matches_reference(cpu_engine, objective, y, s, group=[5000], sample_weight=weight)
 
 
+def test_rows_of_little_or_no_weight_cost_the_others_no_digits() -> None:
+    y, s = np.array([0.0, 1.0, 2.0, 0.0]), np.array([1e20, 0.5, -0.3, -1e308])
+    weight = np.array([1e-30, 1.0, 2.0, 0.0])
+    objective = PairwiseMeanSquaredError(item_weight="both", temperature=0.01)
+    assert_matches_reference(cpu_engine, objective, y, s, np.float64, group=[4], sample_weight=weight)
+
+
 def test_results_do_not_depend_on_threads_to_the_last_bit() -> None:
     rng = np.random.default_rng(3)
     sizes = [300_000, *([40] * 10_000)]

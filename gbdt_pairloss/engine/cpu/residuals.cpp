@@ -123,19 +123,23 @@ class Query {
   // Rows that are read, summed and written at a time: they stay in the cache.
   static constexpr int kChunk = 2048;
 
-  // e = the residuals of some rows, relative to the first row that counts.
+  // e = the residuals of some rows, relative to that of the heaviest row.
   void read(int begin, int end) {
-    const int n = end - begin, counts = first_that_counts();
+    const int n = end - begin, heaviest = heaviest_row();
     const std::int64_t at = call_.plan.ptr[query_];
     double score, *e = work_.residual.get();
-    gather(call_.scores, call_.plan.row, at + counts, 1, false, &score);
+    gather(call_.scores, call_.plan.row, at + heaviest, 1, false, &score);
     gather(call_.scores, call_.plan.row, at + begin, n, false, e);
-    const double *target = call_.target + at + begin, label = call_.target[at + counts];
+    const double *target = call_.target + at + begin, label = call_.target[at + heaviest];
     const double temperature = call_.temperature;
     if (temperature == 1) {
       for (int p = 0; p < n; ++p) e[p] = (e[p] - score) - (target[p] - label);
     } else {
       for (int p = 0; p < n; ++p) e[p] = (e[p] - score) / temperature - (target[p] - label);
+    }
+    if (!rows_.is_weighted()) return;
+    for (int p = 0; p < n; ++p) {
+      if (rows_.winner_weight[begin + p] == 0 && rows_.loser_weight[begin + p] == 0) e[p] = 0;
     }
   }
 
@@ -198,14 +202,15 @@ class Query {
     return finite;
   }
 
-  // The first row with a weight above 0.
-  int first_that_counts() const {
-    if (!rows_.is_weighted()) return 0;
-    for (int p = 0; p < rows_.n; ++p) {
-      if (rows_.winner_weight[p] > 0 || rows_.loser_weight[p] > 0) return p;
+  int heaviest_row() const {
+    int heaviest = 0;
+    for (int p = 1; p < rows_.n && rows_.is_weighted(); ++p) {
+      if (weight_of(p) > weight_of(heaviest)) heaviest = p;
     }
-    return 0;
+    return heaviest;
   }
+
+  double weight_of(int p) const { return std::max(rows_.winner_weight[p], rows_.loser_weight[p]); }
 
   void sum_derivatives() {
     const int n = rows_.n;
