@@ -1,6 +1,6 @@
 """What the other losses, weights and pairs cost: our objectives against the boosters' own, in one run.
 
-    python benchmarks/losses.py [--quick] [--threads 2] [--repeats 5] [--out FOLDER]
+    python benchmarks/losses.py [--quick] [--only PART ...] [--threads 2] [--repeats 5] [--out FOLDER]
 
 Measured as in gradients.py. Prints Markdown tables; a whole run writes them to benchmarks/results/losses.md.
 """
@@ -8,7 +8,9 @@ Measured as in gradients.py. Prints Markdown tables; a whole run writes them to 
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from gbdt_pairloss import (
     PairwiseExponential,
     PairwiseHinge,
     PairwiseLogistic,
+    PairwiseMeanSquaredError,
     PairwiseSoftZeroOne,
     PairwiseSquared,
 )
@@ -52,11 +55,18 @@ FAST: dict[str, Callable[..., Any]] = {
     "squared": PairwiseSquared,
     "exponential": PairwiseExponential,
     "soft zero-one": PairwiseSoftZeroOne,
+    "mean squared error": partial(PairwiseMeanSquaredError, ignore_negative_labels=False),
     "logistic, a callable's weights": lambda **params: PairwiseLogistic(pair_weight=squared_weight, **params),
 }
 BY_PAIRS: dict[str, Callable[..., Any]] = {
     "hinge, ndcg": lambda **params: PairwiseHinge(pair_weight="ndcg", **params),
     "a loss of one's own": lambda **params: PairwiseCustom(squared_hinge, **params),
+}
+#: Sums of two, which are compared with their terms.
+SUMS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
+    "logistic + mean squared error": ({}, None),
+    "ndcg, noise 3 + mean squared error": ({"pair_weight": "ndcg", "rank_noise": 3.0}, None),
+    "logistic + label_diff": ({}, {"pair_weight": "label_diff"}),
 }
 DRAWN: dict[str, Callable[..., Any]] = {
     "BPR, 1 negative drawn": lambda **params: BPR(negatives=1, **params),
@@ -106,6 +116,40 @@ def pairs_table(args: argparse.Namespace) -> list[str]:
     return ["## explicit pairs", "", f"{n_pairs:,} pairs of {data.n_docs:,} docs.", "", *markdown(header, rows)]
 
 
+def sums_table(args: argparse.Namespace) -> list[str]:
+    """Sums of two objectives against the two apart, as a booster calls them: with a dataset that is read each time."""
+    import lightgbm as lgb
+
+    data = web(args.scale)
+    params = {"num_threads": args.threads, "verbose": -1}
+    dataset = lgb.Dataset(np.zeros((data.n_docs, 1)), data.labels, group=data.sizes, params=params).construct()
+    rows = []
+    for label, (first, second) in SUMS.items():
+        one = PairwiseLogistic(n_threads=args.threads, **first)
+        other = (
+            PairwiseMeanSquaredError(n_threads=args.threads)
+            if second is None
+            else PairwiseLogistic(n_threads=args.threads, **second)
+        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="the first tree moved all scores")  # they stay as they are
+            candidates = [_called(objective, data, dataset) for objective in (one, other, 0.9 * one + 0.1 * other)]
+            round_robin(candidates, args.repeats, _LIMIT)
+        apart, together = (sum(c.seconds or np.nan for c in some) for some in (candidates[:2], candidates[2:]))
+        rows.append([label, f"{1e3 * apart:.1f}", f"{1e3 * together:.1f}", f"{together / apart:.2f}"])
+    text = f"{data.n_docs:,} docs of the web shape in a LightGBM Dataset; {args.threads} threads."
+    return ["## sums", "", text, "", *markdown(["objective", "ms apart", "ms together", "ratio"], rows)]
+
+
+def _called(objective: Any, data: Ranking, dataset: Any) -> Candidate:
+    def start() -> Callable[[], float]:
+        for scores in (data.scores, 0.5 * data.scores):  # the first rounds build plans and are checked
+            objective(scores, dataset)
+        return lambda: timed(lambda: objective(data.scores, dataset))
+
+    return Candidate("", "all", start)
+
+
 def _candidate(label: str, objective: Any, data: Ranking) -> Candidate:
     def start() -> Callable[[], float]:
         call = boost_call(objective, data)
@@ -119,10 +163,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a fiftieth of everything, to see that it runs")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--only", nargs="+", metavar="PART", help="shapes of rankings, pairs, sums")
     parser.add_argument("--out", type=Path, help="default: benchmarks/results, or nowhere with --quick")
     args = parser.parse_args()
     args.scale = 0.02 if args.quick else 1.0
-    out = args.out or (None if args.quick else _RESULTS)
+    out = args.out or (None if args.quick or args.only else _RESULTS)
     options = f"{' --quick' if args.quick else ''} --threads {args.threads} --repeats {args.repeats}"
     text = (
         "Ours: scores in, float32 gradient and Hessian out, on a plan built once. Theirs: an iteration with one split, "
@@ -131,8 +176,9 @@ def main() -> None:
     sections = [["# What other losses, weights and pairs cost", "", f"`python benchmarks/losses.py{options}`", ""]]
     sections[0] += [*machine(), "", text]
     print("\n".join(sections[0]), flush=True)
-    for part in ("web", "one-query", "stocks", "users", None):
-        sections.append(pairs_table(args) if part is None else shape_table(part, args))
+    others = {"pairs": pairs_table, "sums": sums_table}
+    for part in args.only or ("web", "one-query", "stocks", "users", *others):
+        sections.append(others[part](args) if part in others else shape_table(part, args))
         print("\n" + "\n".join(sections[-1]), flush=True)
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ def make_call(data: Ranking, threads: int, **params: Any) -> Callable[[], Any]:
 
     try:
         objective = PairwiseLogistic(n_threads=threads, device="cpu", **params)
-    except ValueError:
+    except (TypeError, ValueError):  # of an unknown parameter or value
         raise RefusedError("not in this version") from None
     return boost_call(objective, data)
 
@@ -37,10 +37,9 @@ def make_call(data: Ranking, threads: int, **params: Any) -> Callable[[], Any]:
 def boost_call(objective: Any, data: Ranking, pairs: Any = None) -> Callable[[], Any]:
     """The same of any objective of ours, on explicit pairs if there are some."""
     from gbdt_pairloss.objectives._diagnostics import TrainingWatch
-    from gbdt_pairloss.objectives._evaluator import ObjectiveEvaluator
     from gbdt_pairloss.ranking._reading import read_arrays
 
-    evaluator = ObjectiveEvaluator(objective)
+    evaluator = objective._evaluator()
     plan = evaluator.plan(read_arrays(data.labels, data.scores, group=data.sizes, pairs=pairs).data)
     watch = TrainingWatch(0.0)
     # The watch looks at the first two rounds; what is timed is a round after these.
@@ -86,4 +85,6 @@ def _extrapolated(parts: list[Ranking], n_docs: int, threads: int, params: dict[
 
 
 def our_name(params: dict[str, Any]) -> str:
-    return "gbdt_pairloss" + "".join(f", {value}" for value in params.values())
+    return "gbdt_pairloss" + "".join(
+        f", noise {value:g}" if name == "rank_noise" else f", {value}" for name, value in params.items()
+    )

@@ -105,13 +105,20 @@ def _scored(
 
 _LABEL_DIFF = {"pair_weight": "label_diff"}
 _NDCG = {"pair_weight": "ndcg"}
+_NOISY = {**_NDCG, "rank_noise": 3.0}
+_LAMBDARANK = {"pair_weight": "lambdarank"}
+_NOISY_LAMBDARANK = {**_LAMBDARANK, "rank_noise": 3.0}
 
 SHAPES = {
-    "web": Shape("1.0M docs in queries of 119 on average, five grades", web, (_LABEL_DIFF, _NDCG)),
+    "web": Shape(
+        "1.0M docs in queries of 119 on average, five grades",
+        web,
+        (_LABEL_DIFF, _NDCG, _NOISY, _LAMBDARANK, _NOISY_LAMBDARANK),
+    ),
     "one-query": Shape(
         "one query of 1M docs, five grades",
         lambda scale: five_grades(_scaled(1_000_000, scale), spread=1.5),
-        (_LABEL_DIFF, _NDCG),
+        (_LABEL_DIFF, _NDCG, _NOISY),
     ),
     "binary": Shape("one query of 1M docs, 1% positive", one_query_binary),
     "stocks": Shape("333 queries of 3,000 docs and one of 1,000, float labels", stocks, (_LABEL_DIFF,)),
