@@ -21,7 +21,7 @@ def test_attached_masks_and_loser_weights_are_applied(booster, problem) -> None:
     mask = rng.random(problem.y.size) < 0.7
     v = rng.uniform(0.2, 3, problem.y.size)
     dataset = constructed(dataset_of(booster, problem))
-    objective = PairwiseLogistic(normalize="none")
+    objective = PairwiseLogistic(normalize="none", hessian_scale=1)
     attach(dataset, mask=mask)
     masked = objective(problem.scores, dataset)
     expected = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes, mask=mask)
@@ -52,8 +52,9 @@ def test_a_part_of_a_dataset_keeps_its_attachments(booster, problem) -> None:
         part.set_group(sizes)
     del whole
     y, s = problem.y[rows], problem.scores[rows]
-    expected = PairwiseLogistic().gradient_hessian(y, s, group=sizes, sample_weight=w[rows])
-    assert_same_in_float32(PairwiseLogistic()(s, part), expected)
+    objective = PairwiseLogistic(hessian_scale=1)
+    expected = objective.gradient_hessian(y, s, group=sizes, sample_weight=w[rows])
+    assert_same_in_float32(objective(s, part), expected)
 
 
 @BOTH_BOOSTERS
@@ -67,6 +68,7 @@ def test_the_folds_of_a_cross_validation_keep_their_attachments(booster, problem
             seen.append((dataset.get_label().copy(), preds.copy(), result))
             return result
 
+    objective = Recording(hessian_scale=1)
     # Each row has a label of its own, by which it is recognised in a fold.
     y = np.random.default_rng(0).permutation(problem.y.size).astype(float)
     row_of = np.argsort(y)
@@ -74,18 +76,16 @@ def test_the_folds_of_a_cross_validation_keep_their_attachments(booster, problem
     attach(dataset, item_weight=attached)
     folds = list(GroupKFold(3).split(problem.X, groups=problem.qid))
     if booster == "lightgbm":
-        params = {**LGB, "objective": Recording(), "metric": "None"}
+        params = {**LGB, "objective": objective, "metric": "None"}
         lgb.cv(params, dataset, 2, folds=folds, feval=metrics.feval("pair_accuracy"))
     else:
-        xgb.cv(XGB, dataset, 2, nfold=3, obj=Recording(), custom_metric=metrics.feval("pair_accuracy"))
+        xgb.cv(XGB, dataset, 2, nfold=3, obj=objective, custom_metric=metrics.feval("pair_accuracy"))
     assert len(seen) == 6  # three folds of two rounds
     for labels, scores, result in seen:
         rows = row_of[labels.astype(int)]
         assert 0 < rows.size < problem.y.size
         assert np.unique(rows).size == rows.size
-        expected = PairwiseLogistic().gradient_hessian(
-            y[rows], scores, qid=problem.qid[rows], sample_weight=attached[rows]
-        )
+        expected = objective.gradient_hessian(y[rows], scores, qid=problem.qid[rows], sample_weight=attached[rows])
         assert_same_in_float32(result, expected)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from _support.datasets import BOOSTERS, constructed, dataset_of, predict, train
 from _support.interactions import ITEM_IDS, MIXED_ITEM_IDS, Users
+from sklearn.base import clone
 
 from gbdt_pairloss import BPR, attach
 
@@ -77,7 +78,7 @@ def test_the_metric_is_defined_with_fewer_negatives_than_draws(users, booster) -
 @BOOSTERS
 @pytest.mark.parametrize("negatives", ["all", 2])
 def test_item_ids_of_a_dataset(users, booster, negatives) -> None:
-    objective = BPR(negatives=negatives)
+    objective = BPR(negatives=negatives, hessian_scale=1)
     keep = users.with_enough_negatives
     for item_id in (users.item, ITEM_IDS["str"][users.item], [MIXED_ITEM_IDS[k] for k in users.item]):
         dataset = dataset_of_users(booster, users)
@@ -98,7 +99,8 @@ def test_missing_item_ids_are_refused_when_attached(users, booster) -> None:
 @pytest.mark.parametrize("negatives", ["all", 3])
 def test_the_negative_weight_is_the_loser_weight(users, negatives, booster) -> None:
     """Another objective on the same dataset does not get these weights."""
-    weighted, plain = BPR(negatives=negatives, negative_weight=users.v), BPR(negatives=negatives)
+    plain = BPR(negatives=negatives, hessian_scale=1)
+    weighted = clone(plain).set_params(negative_weight=users.v)
     bare, attached = dataset_of_users(booster, users), dataset_of_users(booster, users)
     attach(attached, loser_weight=users.v)
     actual = weighted(users.scores, bare)

@@ -25,8 +25,9 @@ from gbdt_pairloss import BPR, PairwiseLogistic, attach
 @BOTH_BOOSTERS
 def test_gradients_are_contiguous_float32(booster, problem) -> None:
     dataset = constructed(dataset_of(booster, problem))
-    arrays = PairwiseLogistic()(problem.scores, dataset)
-    expected = PairwiseLogistic().gradient_hessian(problem.y, problem.scores, group=problem.sizes)
+    objective = PairwiseLogistic(hessian_scale=1)
+    arrays = objective(problem.scores, dataset)
+    expected = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes)
     assert_same_in_float32(arrays, expected)
     for array in arrays:
         assert array.dtype == np.float32
@@ -46,7 +47,7 @@ def test_weights_of_xgboost_are_query_weights_and_attached_ones_are_item_weights
     rng = np.random.default_rng(0)
     q = rng.uniform(0.2, 3, problem.sizes.size).astype(np.float32)
     w = rng.uniform(0.2, 3, problem.y.size)
-    objective = PairwiseLogistic()
+    objective = PairwiseLogistic(hessian_scale=1)
     dataset = dataset_of("xgboost", problem, weight=q)
     by_query = objective(problem.scores, dataset)
     expected = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes, sample_weight=q)
@@ -92,7 +93,7 @@ def test_every_kind_of_dmatrix_gives_the_same_gradients_and_the_same_model(kind,
 
 @BOTH_BOOSTERS
 def test_labels_groups_and_weights_that_are_set_anew_are_read_again(booster, problem) -> None:
-    objective = PairwiseLogistic()
+    objective = PairwiseLogistic(hessian_scale=1)
     dataset = constructed(dataset_of(booster, problem))
     objective(problem.scores, dataset)
     y = problem.y[::-1].copy()
@@ -124,6 +125,7 @@ def test_objectives_that_read_labels_differently_do_not_share_a_plan(problem) ->
     objectives = PairwiseLogistic(), BPR(threshold=1.0), BPR(threshold=2.0)
     gradients = []
     for objective in objectives:
+        objective.set_params(hessian_scale=1)
         arrays = objective(problem.scores, dataset)
         expected = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes)
         assert_same_in_float32(arrays, expected)

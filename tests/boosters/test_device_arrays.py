@@ -12,6 +12,7 @@ import weakref
 import numpy as np
 import pytest
 from _support.devices import assert_close, on_a_device
+from sklearn.base import clone
 
 from gbdt_pairloss import LGBMRanker, PairwiseLogistic, XGBRanker, attach
 from gbdt_pairloss import _device as cuda
@@ -74,7 +75,7 @@ def test_labels_are_read_again_when_they_change(device, on_cuda, problem, monkey
     import xgboost as xgb
 
     train = xgb.DMatrix(problem.X, problem.y, group=problem.sizes)
-    objective = PairwiseLogistic()
+    objective = PairwiseLogistic(hessian_scale=1)
     read = []
     get_label = xgb.DMatrix.get_label
     monkeypatch.setattr(xgb.DMatrix, "get_label", lambda self: read.append(self) or get_label(self))
@@ -111,10 +112,10 @@ def test_scores_may_move_between_host_and_device_during_a_training(device, probl
     import xgboost as xgb
 
     train = xgb.DMatrix(problem.X, problem.y, group=problem.sizes)
-    objective, scores = PairwiseLogistic(), problem.scores.astype(np.float32)
+    objective, scores = PairwiseLogistic(hessian_scale=1), problem.scores.astype(np.float32)
     for given in (scores, device.upload(2 * scores), device.upload(scores), 2 * scores):
         on_host = given.get() if is_on_device(given) else given
-        expected = PairwiseLogistic(device="cpu").gradient_hessian(problem.y, on_host, group=problem.sizes)
+        expected = clone(objective).set_params(device="cpu").gradient_hessian(problem.y, on_host, group=problem.sizes)
         for array, exact in zip(objective(given, train), expected, strict=True):
             assert is_on_device(array) == is_on_device(given)
             own = array.get() if is_on_device(array) else array

@@ -7,6 +7,7 @@ import pytest
 from _support.datasets import BOOSTERS, LGB, XGB, constructed, dataset_of, lgb, predict, train, xgb
 from _support.explicit_pairs import NOT_FOR_PAIRS, Duels
 from _support.objectives import LOSSES, assert_same_in_float32
+from sklearn.base import clone
 
 from gbdt_pairloss import BPR, PairwiseLogistic, attach, metrics
 
@@ -19,7 +20,7 @@ def data() -> Duels:
 @BOOSTERS
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradient_and_metric_of_a_dataset_are_those_of_arrays(booster, name, data) -> None:
-    objective, _ = LOSSES[name]
+    objective = clone(LOSSES[name][0]).set_params(hessian_scale=1)
     dataset = constructed(booster, data.X, sizes=data.sizes)
     attach(dataset, pairs=data.pairs)
     actual = objective(data.scores, dataset)
@@ -47,7 +48,7 @@ def test_weights_of_rows_queries_and_pairs_multiply(booster, data) -> None:
         dataset.set_weight(q)
         attach(dataset, item_weight=w)
         weight = w * q[data.qid]
-    objective = PairwiseLogistic()
+    objective = PairwiseLogistic(hessian_scale=1)
     actual = objective(data.scores, dataset)
     arguments = {"sample_weight": weight, "loser_weight": v, "mask": mask}
     expected = objective.gradient_hessian(data.zeros, data.scores, group=data.sizes, pairs=data.pairs, **arguments)

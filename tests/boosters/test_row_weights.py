@@ -54,7 +54,7 @@ def test_weights_of_datasets(weighted, booster) -> None:
         dataset = xgb.DMatrix(p.X, p.y, group=p.sizes, weight=q, nthread=1)
         attach(dataset, item_weight=w, loser_weight=v)
         of_items, of_queries = w * q[p.qid], q * np.bincount(p.qid, w) / p.sizes
-    objective = PairwiseLogistic(normalize="none")
+    objective = PairwiseLogistic(normalize="none", hessian_scale=1)
     sums = sums_of(p, of_items, v)
     actual = objective(p.scores, dataset)
     for array, exact in zip(actual, (sums.gradient, sums.hessian), strict=True):
@@ -87,7 +87,7 @@ def test_metrics_weigh_queries_only_by_xgboosts_weights(weighted) -> None:
 def test_a_rankers_first_tree_is_that_of_the_arrays_gradient(weighted, Ranker, unit) -> None:
     p, w, v, q = weighted
     sample_weight = w if unit == "row" else q
-    objective = PairwiseLogistic(normalize="none")
+    objective = PairwiseLogistic(normalize="none", hessian_scale=1)
     ranker = make_ranker(Ranker, objective=objective, n_estimators=1)
     ranker.fit(p.X, p.y, group=p.sizes, sample_weight=sample_weight, loser_weight=v)
 

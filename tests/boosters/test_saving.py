@@ -18,16 +18,17 @@ from sklearn.base import clone
 from gbdt_pairloss import BPR, LGBMRanker, PairwiseHinge, PairwiseLogistic, metrics
 
 # Made by version 0.1.0 of 22 November 2026. Do not regenerate them: users have such files.
+# Its default of hessian_scale was 1.0.
 PICKLES = {
     "logistic": (
-        PairwiseLogistic(temperature=2.0, normalize="query"),
+        PairwiseLogistic(temperature=2.0, normalize="query", hessian_scale=1.0),
         "gASV/wAAAAAAAACMGGdiZHRfcGFpcmxvc3Mub2JqZWN0aXZlc5SMEFBhaXJ3aXNlTG9naXN0aWOUk5QpgZR9lCiMC3RlbXBlcmF0dXJllEdA"
         "AAAAAAAAAIwLcGFpcl93ZWlnaHSUjAd1bmlmb3JtlIwEZ2FpbpSMBGV4cDKUjAp0cnVuY2F0aW9ulE6MCW5vcm1hbGl6ZZSMBXF1ZXJ5lIwN"
         "aGVzc2lhbl9zY2FsZZRHP/AAAAAAAACMFmlnbm9yZV9uZWdhdGl2ZV9sYWJlbHOUTowLaXRlbV93ZWlnaHSUjAZ3aW5uZXKUjAluX3RocmVh"
         "ZHOUTowGZGV2aWNllIwEYXV0b5R1Yi4=",
     ),
     "bpr": (
-        BPR(threshold=1.5, negatives=3, random_state=7),
+        BPR(threshold=1.5, negatives=3, random_state=7, hessian_scale=1.0),
         "gASVMQEAAAAAAACMEWdiZHRfcGFpcmxvc3MuYnBylIwDQlBSlJOUKYGUfZQojAl0aHJlc2hvbGSURz/4AAAAAAAAjAluZWdhdGl2ZXOUSwOM"
         "D25lZ2F0aXZlX3dlaWdodJSMB3VuaWZvcm2UjAxyYW5kb21fc3RhdGWUSweMC3RlbXBlcmF0dXJllEc/8AAAAAAAAIwLcGFpcl93ZWlnaHSU"
         "aAiMBGdhaW6UjARleHAylIwKdHJ1bmNhdGlvbpROjAlub3JtYWxpemWUjANsb2eUjA1oZXNzaWFuX3NjYWxllEc/8AAAAAAAAIwWaWdub3Jl"

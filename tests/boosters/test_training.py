@@ -58,7 +58,7 @@ def test_rank_pairwise_without_truncation_grows_the_same_trees(make, labels, n_q
     }
     dataset = dataset_of("xgboost", problem)
     expected = predict("xgboost", xgb.train(native, dataset, 20), problem.X)
-    objective = PairwiseLogistic(normalize="none", hessian_scale=2)
+    objective = PairwiseLogistic(normalize="none")
     trained = predict("xgboost", train("xgboost", objective, dataset, 20, tree_method="exact"), problem.X)
     assert np.ptp(expected) > 1
     np.testing.assert_allclose(trained, expected, rtol=0, atol=1e-6)
@@ -68,7 +68,7 @@ def test_rank_pairwise_without_truncation_grows_the_same_trees(make, labels, n_q
 def test_rank_ndcg_grows_the_same_trees(problem) -> None:
     dataset = dataset_of("xgboost", problem)
     native = xgb.train({**XGB, "objective": "rank:ndcg"}, dataset, 5)
-    objective = PairwiseLogistic(pair_weight="lambdarank", truncation=32, hessian_scale=2.0)
+    objective = PairwiseLogistic(pair_weight="lambdarank", truncation=32)
     trained = train("xgboost", objective, dataset, 5)
     np.testing.assert_allclose(
         predict("xgboost", trained, problem.X), predict("xgboost", native, problem.X), rtol=1e-3, atol=1e-3

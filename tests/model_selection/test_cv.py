@@ -70,7 +70,7 @@ def contents(dataset):
 def recording():
     Recording.trained.clear()
     Recording.evaluated.clear()
-    return Recording()
+    return Recording(hessian_scale=1)
 
 
 @BOOSTERS
@@ -96,7 +96,7 @@ def test_every_fold_has_whole_queries_with_their_weights(booster, folds, problem
         weights = {"sample_weight": query_weight[queries], "loser_weight": loser_weight[rows]}
         return rows, {"group": sizes, **weights}
 
-    objective = PairwiseLogistic()
+    objective = PairwiseLogistic(hessian_scale=1)
     for labels, sizes, scores, result in recording.trained:
         rows, arguments = expected_arguments(labels, sizes)
         assert_same_in_float32(result, objective.gradient_hessian(y[rows], scores, **arguments))

@@ -66,7 +66,8 @@ def test_numbers_and_categories_pass_through_a_column_transformer(Ranker, scatte
         verbose_feature_names_out=False,
     )
     categorical = {} if Ranker is LGBMRanker else {"enable_categorical": True}
-    pipeline = make_pipeline(columns, make_ranker(Ranker, **categorical)).set_output(transform="pandas")
+    ranker = make_ranker(Ranker, objective__hessian_scale=1, **categorical)
+    pipeline = make_pipeline(columns, ranker).set_output(transform="pandas")
     pipeline.fit(frame, y)
     assert list(pipeline[-1].feature_names_in_) == [*"abcdef", "colour"]
     assert pipeline.score(frame, y) > 0.8

@@ -481,4 +481,6 @@ def test_copies_clones_and_pickles_are_the_same_objective(subject) -> None:
 
 
 def test_every_loss_is_under_contract() -> None:
-    assert {subject.objective.name for subject in SUBJECTS.values()} == {*objective_names(), "pairwise_custom"}
+    apart = {"pairwise_mean_squared_error"}  # test_mean_squared_error.py
+    names = {subject.objective.name for subject in SUBJECTS.values()}
+    assert names == {*objective_names(), "pairwise_custom"} - apart

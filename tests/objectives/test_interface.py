@@ -21,31 +21,28 @@ from gbdt_pairloss import (
 CALLS = {"gradient_hessian", "loss", "metric", "get_params", "set_params", "name", "pair_loss"}
 SHARED = {
     "temperature",
-    "pair_weight",
-    "gain",
-    "truncation",
-    "rank_noise",
     "normalize",
     "hessian_scale",
     "ignore_negative_labels",
     "item_weight",
-    "random_state",
     "n_threads",
     "device",
 }
+#: Parameters of the objectives whose pairs follow from the order of labels.
+WEIGHTED = {"pair_weight", "gain", "truncation", "rank_noise", "random_state"}
 
 
 @pytest.mark.parametrize(
     ("objective", "own"),
     [
-        (PairwiseLogistic(), set()),
-        (PairwiseHinge(), {"margin"}),
-        (PairwiseSquared(), {"margin"}),
-        (PairwiseExponential(), set()),
-        (PairwiseSoftZeroOne(), set()),
+        (PairwiseLogistic(), WEIGHTED),
+        (PairwiseHinge(), {"margin", *WEIGHTED}),
+        (PairwiseSquared(), {"margin", *WEIGHTED}),
+        (PairwiseExponential(), WEIGHTED),
+        (PairwiseSoftZeroOne(), WEIGHTED),
         (PairwiseMeanSquaredError(), set()),
-        (PairwiseCustom(abs), {"function"}),
-        (BPR(), {"threshold", "negatives", "negative_weight", "compute"}),
+        (PairwiseCustom(abs), {"function", *WEIGHTED}),
+        (BPR(), {"threshold", "negatives", "negative_weight", "compute", *WEIGHTED}),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -67,7 +64,9 @@ def test_dir_of_a_sum_shows_its_parameters() -> None:
     assert set(inspect.signature(type(objective)).parameters) == set(objective.get_params(deep=False)) == parameters
 
 
-@pytest.mark.parametrize("cls", [PairwiseLogistic, PairwiseHinge, PairwiseSquared, PairwiseCustom, BPR])
+@pytest.mark.parametrize(
+    "cls", [PairwiseLogistic, PairwiseHinge, PairwiseSquared, PairwiseMeanSquaredError, PairwiseCustom, BPR]
+)
 def test_help_spells_out_every_parameter_with_its_default(cls) -> None:
     documented = inspect.getdoc(cls) or ""
     for name, parameter in inspect.signature(cls).parameters.items():

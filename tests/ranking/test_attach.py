@@ -29,7 +29,7 @@ def test_a_dataset_with_pairs_and_without_groups_is_one_query(booster, data) -> 
     pairs = tuple(rows[pairs[0] != pairs[1]] for rows in pairs)
     attach(dataset, pairs=pairs)
     for normalize in NORMALIZERS:
-        objective = PairwiseLogistic(normalize=normalize)
+        objective = PairwiseLogistic(normalize=normalize, hessian_scale=1)
         actual = objective(data.scores, dataset)
         assert_same_in_float32(actual, objective.gradient_hessian(data.zeros, data.scores, pairs=pairs))
 
@@ -67,7 +67,7 @@ def test_a_cut_that_keeps_pairs_whole_needs_no_groups(booster, data) -> None:
     attach(whole, pairs=data.pairs)
     rows = np.arange(40, 100)
     part = whole.subset(rows.tolist()).construct() if booster == "lightgbm" else whole.slice(rows)
-    objective = PairwiseLogistic()
+    objective = PairwiseLogistic(hessian_scale=1)
     expected = objective.gradient_hessian(np.zeros(60), data.scores[rows], pairs=pairs_within(data.pairs, rows))
     assert_same_in_float32(objective(data.scores[rows], part), expected)
 
@@ -99,7 +99,7 @@ def test_a_part_without_pairs_is_cut_again_like_any_other(data) -> None:
 
 @BOOSTERS
 def test_attaching_again_replaces_pairs_and_later_changes_of_the_arrays_do_not_matter(booster, data) -> None:
-    objective = PairwiseLogistic()
+    objective = PairwiseLogistic(hessian_scale=1)
     dataset = constructed(booster, data.X, sizes=data.sizes)
     reverse = data.pairs[1], data.pairs[0], data.pairs[2]
     for pairs in (data.pairs, reverse, data.pairs[:2], tuple(rows[:100] for rows in data.pairs)):
