@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..objectives._registry import NESTED, get_objective, objective_names
+from ..objectives._registry import AUTO, NESTED, get_objective, objective_names
 
 #: Parameters of the rankers of this package that native rankers do not have, or have with another default.
-OWN_PARAMETERS: dict[str, Any] = {"objective": "pairwise_logistic", "eval_fraction": None}
+OWN_PARAMETERS: dict[str, Any] = {"objective": AUTO, "eval_fraction": None}
 
 
 def keyword_signature(native_init: Any, **own: Any) -> inspect.Signature:

@@ -104,7 +104,7 @@ class DaskLGBMRanker(DaskRankerMixin, LGBMRanker):  # type: ignore[misc]
     ----------
     client : dask.distributed.Client, optional
         The client of the cluster. None: the current client of this process.
-    objective : str, PairwiseObjective, WeightedSum or callable, default="pairwise_logistic"
+    objective : str, PairwiseObjective, WeightedSum or callable, default="auto"
         A name that ``get_objective`` takes, an objective of this package, or any objective of
         ``lightgbm.LGBMRanker``, such as "lambdarank". None: LightGBM's default. The objective must be picklable.
     **kwargs
@@ -126,7 +126,7 @@ class DaskLGBMRanker(DaskRankerMixin, LGBMRanker):  # type: ignore[misc]
     _network = LightGBMNetwork
     _score_dtype = "float64"
 
-    def __init__(self, *, client: Any = None, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
+    def __init__(self, *, client: Any = None, objective: Any = "auto", **kwargs: Any) -> None:
         super().__init__(objective=objective, **kwargs)
         self.client = client
 

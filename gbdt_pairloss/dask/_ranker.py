@@ -98,8 +98,8 @@ class DaskRankerMixin:
         The workers that hold rows after the shuffle take part, one of each process. Each of them uses all of its
         threads, and ``n_jobs`` is ignored. The model does not depend on the partitions.
 
-        Gradients are the same as in a training on one machine, except for drawn negatives. The booster's bins, sums and
-        samples depend on the number of workers. LightGBM's data-parallel learner estimates the number of rows in a leaf
+        Gradients are the same as in a training on one machine, except for drawn negatives and rank noise. The booster's
+        bins, sums and samples depend on the number of workers. LightGBM's data-parallel learner estimates the number of rows in a leaf
         from its Hessians, so that its trees may differ if leaves are small.
         """
         self._refuse_unsupported(fit_params)
@@ -119,7 +119,9 @@ class DaskRankerMixin:
                 raise ValueError("X has no rows")
             assigned = assign_partitions(client, parts, workers)
             ranker = self._unfitted_local()
-            n_queries, learnable = self._check_on_workers(client, assigned, features, ranker)
+            n_queries, learnable, has_grades = self._check_on_workers(client, assigned, features, ranker)
+            if objective is not None:
+                ranker.objective = objective._decided(has_grades)
             (shared,) = client.scatter([dask.compute(fit_params)[0]], broadcast=True, hash=False)
             # One training at a time. The lease of a client that has left expires.
             with distributed.Semaphore(max_leases=1, name="gbdt_pairloss.dask"):
@@ -279,8 +281,10 @@ class DaskRankerMixin:
 
     def _check_on_workers(
         self, client: Any, assigned: list[tuple[str, Any]], features: Features, ranker: Any
-    ) -> tuple[int, bool]:
-        """Check the rows on every worker; return the number of queries, and whether anything can be learned.
+    ) -> tuple[int, bool, bool]:
+        """Check the rows on every worker.
+
+        Return the number of queries, whether anything can be learned, and whether all labels are grades.
 
         Warns
         -----
@@ -300,7 +304,8 @@ class DaskRankerMixin:
             (messages,) = run(explain_unlearnable, [assigned[chosen]])
             for message in messages:
                 warnings.warn(message, UserWarning, stacklevel=3)
-        return sum(report.n_queries for report in reports), learnable
+        has_grades = all(report.has_grades for report in reports)
+        return sum(report.n_queries for report in reports), learnable, has_grades
 
     def __sklearn_clone__(self) -> Any:
         # clone() copies parameters, but a client cannot be copied.

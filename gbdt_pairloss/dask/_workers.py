@@ -10,6 +10,7 @@ from typing import Any
 from ..boosters._query_sets import QuerySet, read_query_set
 from ..objectives._evaluator import Evaluator
 from ..objectives._interface import evaluator_of
+from ..ranking._pair_weights import are_grades
 from ..ranking._reading import Extras
 from ._cluster import LOST_WORKER, Worker, this_process
 from ._rows import LABEL, QUERY, Features, distributed, unpack_rows
@@ -42,22 +43,25 @@ class Report:
         Whether a gradient can be nonzero.
     has_pairs : bool
         Whether there is a pair, even one of weight 0.
+    has_grades : bool
+        Whether all labels are grades.
     """
 
     n_queries: int
     learnable: bool
     has_pairs: bool
+    has_grades: bool
 
 
 def check_part(part: Any, features: Features, ranker: Any) -> Report:
     """Check a worker's rows as ``fit`` does, so that no worker fails while the others wait for it."""
     train, evaluator = _read(part, features, ranker)
-    n_queries = train.data.groups.n_queries
+    n_queries, has_grades = train.data.groups.n_queries, are_grades(train.data.labels)
     if evaluator is None:
-        return Report(n_queries, True, True)
+        return Report(n_queries, True, True, has_grades)
     plan = evaluator.plan(train.data)
     evaluator.check_plan(plan)
-    return Report(n_queries, plan.has_weighted_pair, bool(plan.n_pairs.any()))
+    return Report(n_queries, plan.has_weighted_pair, bool(plan.n_pairs.any()), has_grades)
 
 
 def explain_unlearnable(part: Any, features: Features, ranker: Any) -> list[str]:

@@ -60,7 +60,7 @@ class DaskXGBRanker(DaskRankerMixin, XGBRanker):  # type: ignore[misc]
     ----------
     client : dask.distributed.Client, optional
         The client of the cluster. None: the current client of this process.
-    objective : str, PairwiseObjective or WeightedSum, default="pairwise_logistic"
+    objective : str, PairwiseObjective or WeightedSum, default="auto"
         A name that ``get_objective`` takes, an objective of this package, or any objective of ``xgboost.XGBRanker``,
         such as "rank:ndcg". The objective must be picklable.
     **kwargs
@@ -81,7 +81,7 @@ class DaskXGBRanker(DaskRankerMixin, XGBRanker):  # type: ignore[misc]
     _network = XGBoostNetwork
     _score_dtype = "float32"
 
-    def __init__(self, *, client: Any = None, objective: Any = "pairwise_logistic", **kwargs: Any) -> None:
+    def __init__(self, *, client: Any = None, objective: Any = "auto", **kwargs: Any) -> None:
         super().__init__(objective=objective, **kwargs)
         self.client = client
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn.base import clone
+
 from .._docstrings import documented_with
 from ._docs import OBJECTIVE_TEXT
 from ._evaluator import ObjectiveEvaluator
-from ._parameters import ObjectiveParameters, PairWeightParameters
+from ._interface import RankingObjective
+from ._parameters import AUTO_RANK_NOISE, ObjectiveParameters, PairWeightParameters
 from ._sums import Summand
 
 
@@ -35,3 +38,11 @@ class PairwiseObjective(SingleObjective, PairWeightParameters):
     ------
     %(invalid)s
     """
+
+    def _decided(self, has_grades: bool) -> RankingObjective:
+        if self.pair_weight != "auto":
+            return self
+        if has_grades:
+            noise = AUTO_RANK_NOISE if self.rank_noise is None else self.rank_noise
+            return clone(self).set_params(pair_weight="ndcg", rank_noise=noise)
+        return clone(self).set_params(pair_weight="uniform", rank_noise=None, truncation=None)

@@ -196,8 +196,8 @@ class BPR(PairwiseObjective):
             "user passed over must be rows of this user, and threshold= must lie between the labels of the two"
         )
 
-    def _spec(self, random_state: Any, hessian_scale: float) -> PairSum:
-        spec = super()._spec(random_state, hessian_scale)
+    def _spec(self, random_state: Any, hessian_scale: float, plan: Plan | None = None) -> PairSum:
+        spec = super()._spec(random_state, hessian_scale, plan)
         if self.negatives == "all":
             return spec
         return replace(spec, negatives=Negatives(int(self.negatives), self._seed(random_state)))

@@ -11,7 +11,7 @@ temperature : float, default=1.0
     and the minimal Hessian of a leaf."""
 
 _PAIR_WEIGHT = """\
-pair_weight : {"uniform", "label_diff", "gain_diff", "ndcg", "lambdarank"} or callable, default="uniform"
+pair_weight : {"uniform", "label_diff", "gain_diff", "ndcg", "lambdarank", "auto"} or callable, default="uniform"
     phi_ij of a pair of winner i and loser j:
 
     - ``"uniform"``: 1;
@@ -23,6 +23,8 @@ pair_weight : {"uniform", "label_diff", "gain_diff", "ndcg", "lambdarank"} or ca
     - ``"lambdarank"``: the same divided by 0.01 + |s_i - s_j|, as in LightGBM's lambdarank (``lambdarank_norm``). With
       ``truncation=30`` and ``normalize="log"`` the gradients are LightGBM's. It does not separate into sums over
       rows: without a truncation its cost grows with the number of pairs;
+    - ``"auto"``: "ndcg" with a rank noise of 1 if all labels of a dataset are grades, that is, whole numbers from 0 to
+      31; otherwise, and with explicit pairs, "uniform". It is the default of the rankers;
     - a callable ``(label_winner, label_loser) -> weight`` of two floats, which returns a finite number of at least 0.
       It is evaluated once for every pair of distinct labels of a query. A query may have at most 256 distinct labels,
       and the cost per row grows with their number. Lambdas and local functions can be used, but not pickled.
@@ -41,8 +43,9 @@ truncation : int or None, default=None
     few pairs and small Hessians, so that their scores may diverge at high learning rates. "lambdarank" prevents this
     by its division by the distance of scores.""",
     "rank_noise": """\
-rank_noise : float, default=0.0
-    With "ndcg" and "lambdarank": a >= 0. The ranks, and the distance of "lambdarank", are those of noised scores
+rank_noise : float or None, default=None
+    With "ndcg" and "lambdarank": a >= 0; None: 1 with "auto", else 0. The ranks, and the distance of "lambdarank", are
+    those of noised scores
 
     z = s + a T log(u / (1 - u)),
 

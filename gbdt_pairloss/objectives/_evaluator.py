@@ -124,8 +124,15 @@ class ObjectiveEvaluator:
 
     @property
     def spec(self) -> PairSum:
-        """Specification of the sum, made at each access, because a callback may change the objective's parameters."""
+        """Specification of the sum, as far as it does not depend on the labels."""
         return self.objective._spec(self._random_state, self._hessian_scale)
+
+    def spec_of(self, plan: Plan) -> PairSum:
+        """Return the specification of the sum over a plan.
+
+        It is made for each sum, because a callback may change the objective's parameters.
+        """
+        return self.objective._spec(self._random_state, self._hessian_scale, plan)
 
     @property
     def n_threads(self) -> int | None:
@@ -184,13 +191,9 @@ class ObjectiveEvaluator:
             plan = build_plan(data, np.zeros(data.labels.shape), data.mask, objective.item_weight)
             return ExplicitPlan.of(plan, data.pairs.checked(data.groups))
         mask = rows_taking_part(data.labels, data.mask, objective.ignore_negative_labels)
-        plan = build_plan(
-            data,
-            objective._ranking_labels(data.labels),
-            objective._candidates(data, mask),
-            objective.item_weight,
-            objective._value_function(),
-        )
+        labels = objective._ranking_labels(data.labels)
+        value_of = objective._value_function(labels if mask is None else labels[mask])
+        plan = build_plan(data, labels, objective._candidates(data, mask), objective.item_weight, value_of)
         return objective._kind_of_plan(plan, data)
 
     def check_plan(self, plan: Plan) -> None:
@@ -244,7 +247,7 @@ class ObjectiveEvaluator:
         ``watch`` is None for a part of the training set, which does not show whether the whole can be learned.
         """
         check_shape(plan, scores)
-        spec = self.spec
+        spec = self.spec_of(plan)
         gradient, hessian = self._engine_results("gradient_hessian", plan, scores, spec, np.float32)
         if plan.has_weighted_pair and watch is not None:
             with _device.beside(scores):
@@ -264,7 +267,7 @@ class ObjectiveEvaluator:
         check_shape(plan, scores)
         if not plan.has_weighted_pair:
             raise ValueError(f"{self.objective.name} is undefined: {self.reason(plan)}, or all weights are 0")
-        spec = replace(self.spec, negatives=None)
+        spec = replace(self.spec_of(plan), negatives=None)
         if spec.delta is not None:
             spec = replace(spec, delta=replace(spec.delta, noise=None))
         loss, weight = self._engine_results("winner_loss", plan, scores, spec, np.float32)
@@ -279,7 +282,7 @@ class ObjectiveEvaluator:
 
     def gradient_hessian(self, plan: Plan, scores: Any, dtype: Any) -> tuple[Any, Any]:
         """Compute gradient and Hessian of each row, on the device of the scores."""
-        return self._engine_results("gradient_hessian", plan, scores, self.spec, dtype)
+        return self._engine_results("gradient_hessian", plan, scores, self.spec_of(plan), dtype)
 
     def add_gradient_hessian(self, plan: Plan, scores: Any, total: tuple[Any, Any]) -> None:
         """Add gradient and Hessian of each row to others, which are on the device of the scores.
@@ -289,9 +292,10 @@ class ObjectiveEvaluator:
         ValueError
             If a sum leaves the range of its type.
         """
-        engine = select_engine(self.objective.device, self.n_threads, plan, self.spec, scores)
+        spec = self.spec_of(plan)
+        engine = select_engine(self.objective.device, self.n_threads, plan, spec, scores)
         if isinstance(engine, AddingEngine) and not _device.is_on_device(scores):
-            engine.add_gradient_hessian(plan, scores, self.spec, total)
+            engine.add_gradient_hessian(plan, scores, spec, total)
         else:
             _add(scores, total, self.gradient_hessian(plan, scores, total[0].dtype))
 
@@ -315,7 +319,7 @@ class ObjectiveEvaluator:
         ValueError
             If a sum leaves the range of float64.
         """
-        loss, weight = self._engine_results("winner_loss", plan, scores, self.spec, given.scores.dtype)
+        loss, weight = self._engine_results("winner_loss", plan, scores, self.spec_of(plan), given.scores.dtype)
         if reduction == "none":
             check_losses(scores, loss)
             return loss

@@ -240,6 +240,18 @@ class RankingObjective(BaseEstimator):  # type: ignore[misc]
         """Return an evaluator of this objective, with the booster's number of threads and the ranker's seed."""
         raise NotImplementedError
 
+    def _decided(self, has_grades: bool) -> RankingObjective:
+        """Return the objective with what depends on the labels decided, for a part of a dataset.
+
+        ``has_grades`` says whether all labels of the dataset are grades.
+
+        Raises
+        ------
+        ValueError
+            If that depends on more than this.
+        """
+        return self
+
     def _negative_label_rule(self, column: int | None = None) -> bool | None:
         """Return ``ignore_negative_labels`` for the rows of a dataset, or only for a column of its labels."""
         raise NotImplementedError

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from ..engine.spec import DeltaNDCG, PairSum, RankNoise
 from ..ranking._data import RankingData
 from ..ranking._gains import GAINS
-from ..ranking._pair_weights import DELTA_WEIGHTS, PAIR_WEIGHTS, value_function
+from ..ranking._pair_weights import DELTA_WEIGHTS, PAIR_WEIGHTS, are_grades, value_function
 from ..ranking._plan import Plan
 from ..ranking._table_plan import TablePlan
 from ..ranking._validation import check_choice, check_finite_number, check_positive
@@ -26,6 +26,9 @@ _DELTAS: dict[Any, Callable[..., DeltaNDCG]] = {
     "ndcg": partial(DeltaNDCG, by_distance=False),
     "lambdarank": partial(DeltaNDCG, by_distance=True),
 }
+
+#: The rank noise of pair_weight="auto", by measurement: benchmarks/results/quality.md.
+AUTO_RANK_NOISE = 1.0
 
 Self = TypeVar("Self", bound="ObjectiveParameters")
 
@@ -128,7 +131,7 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
         """The parameter that is an array with one entry per row of the training set; None if there is none."""
         return None
 
-    def _spec(self, random_state: Any, hessian_scale: float) -> PairSum:
+    def _spec(self, random_state: Any, hessian_scale: float, plan: Plan | None = None) -> PairSum:
         """Return the specification of the sum.
 
         Parameters
@@ -137,6 +140,8 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
             The ranker's seed.
         hessian_scale : float
             The factor of the booster, which is used if the parameter is None.
+        plan : Plan, optional
+            The plan that is summed over, on which the sum may depend.
         """
         scale = hessian_scale if self.hessian_scale is None else float(self.hessian_scale)
         return PairSum(self.pair_loss, float(self.temperature), self.normalize, scale)
@@ -163,8 +168,11 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
         """Return the mask without the rows that this objective excludes from every pair."""
         return mask
 
-    def _value_function(self) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
-        """Return the function from labels to the values whose differences are phi; None: phi is 1."""
+    def _value_function(self, labels: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+        """Return the function from labels to the values whose differences are phi; None: phi is 1.
+
+        ``labels`` are those of the rows that take part.
+        """
         return None
 
     def _kind_of_plan(self, plan: Plan, data: RankingData) -> Plan:
@@ -194,7 +202,7 @@ class PairWeightParameters(ObjectiveParameters):
         pair_weight: str | Callable[[float, float], float] = "uniform",
         gain: str = "exp2",
         truncation: int | None = None,
-        rank_noise: float = 0.0,
+        rank_noise: float | None = None,
         normalize: str = "log",
         hessian_scale: float | None = None,
         ignore_negative_labels: bool | None = None,
@@ -226,12 +234,13 @@ class PairWeightParameters(ObjectiveParameters):
             raise ValueError("a callable pair_weight must be hashable: plans are kept by it")
         check_choice(self.gain, "gain", GAINS)
         check_count(self.truncation, "truncation")
-        check_finite_number(self.rank_noise, "rank_noise")
-        if self.rank_noise < 0:
-            raise ValueError(f"rank_noise must be at least 0, got {self.rank_noise!r}")
-        if self.pair_weight not in DELTA_WEIGHTS:
-            for name, is_set in (("truncation", self.truncation is not None), ("rank_noise", self.rank_noise > 0)):
-                if is_set:
+        if self.rank_noise is not None:
+            check_finite_number(self.rank_noise, "rank_noise")
+            if self.rank_noise < 0:
+                raise ValueError(f"rank_noise must be at least 0, got {self.rank_noise!r}")
+        if self.pair_weight not in (*DELTA_WEIGHTS, "auto"):
+            for name in ("truncation", "rank_noise"):
+                if getattr(self, name):
                     raise ValueError(
                         f'{name} belongs to pair_weight="ndcg" and "lambdarank": other pair weights do not depend on '
                         "ranks"
@@ -242,12 +251,16 @@ class PairWeightParameters(ObjectiveParameters):
                 "a function of it, which the state of a generator would change"
             )
 
-    def _spec(self, random_state: Any, hessian_scale: float) -> PairSum:
-        spec = super()._spec(random_state, hessian_scale)
-        if self.pair_weight not in DELTA_WEIGHTS:
+    def _spec(self, random_state: Any, hessian_scale: float, plan: Plan | None = None) -> PairSum:
+        spec = super()._spec(random_state, hessian_scale, plan)
+        pair_weight, rank_noise = self.pair_weight, self.rank_noise
+        if pair_weight == "auto":
+            pair_weight = "ndcg" if plan is None or plan.values is not None else "uniform"
+            rank_noise = AUTO_RANK_NOISE if rank_noise is None else rank_noise
+        if pair_weight not in DELTA_WEIGHTS:
             return spec
-        noise = RankNoise(float(self.rank_noise), self._seed(random_state)) if self.rank_noise > 0 else None
-        return replace(spec, delta=_DELTAS[self.pair_weight](self.truncation, noise=noise))
+        noise = RankNoise(float(rank_noise), self._seed(random_state)) if rank_noise else None
+        return replace(spec, delta=_DELTAS[pair_weight](self.truncation, noise=noise))
 
     def _seed(self, random_state: Any) -> int:
         """Return the seed of draws: ``random_state``, or else the ranker's if that is a whole number, or else 0."""
@@ -261,15 +274,18 @@ class PairWeightParameters(ObjectiveParameters):
             self.pair_weight != "uniform" and self.gain,
         )
 
-    def _value_function(self) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
-        return value_function(self.pair_weight, self.gain)
+    def _value_function(self, labels: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+        pair_weight = self.pair_weight
+        if pair_weight == "auto":
+            pair_weight = "ndcg" if are_grades(labels) else "uniform"
+        return value_function(pair_weight, self.gain)
 
     def _kind_of_plan(self, plan: Plan, data: RankingData) -> Plan:
         return TablePlan.of(plan, self.pair_weight) if callable(self.pair_weight) else plan
 
     def _check_explicit_pairs(self, data: RankingData) -> None:
         super()._check_explicit_pairs(data)
-        if self.pair_weight != "uniform":
+        if self.pair_weight not in ("auto", "uniform"):
             raise ValueError(
                 f"explicit pairs have weights of their own: pair_weight={self.pair_weight!r} does not apply to "
                 'them, leave it at "uniform"'

@@ -10,6 +10,9 @@ from ._interface import RankingObjective
 #: Prefix of the objective's parameters among the parameters of a ranker or a booster.
 NESTED = "objective__"
 
+#: The default of the rankers: another name for the pairwise logistic loss with ``pair_weight="auto"``.
+AUTO = "auto"
+
 _REGISTRY: dict[str, type[PairwiseObjective]] = {}
 
 
@@ -39,8 +42,8 @@ def get_objective(name: str | RankingObjective, **params: Any) -> RankingObjecti
     ----------
     name : str, PairwiseObjective or WeightedSum
         "pairwise_logistic", "bpr", "pairwise_hinge", "pairwise_squared", "pairwise_exponential",
-        "pairwise_soft_zero_one" or "pairwise_mean_squared_error". An object is returned unchanged; parameters cannot be
-        given with it.
+        "pairwise_soft_zero_one", "pairwise_mean_squared_error", or "auto", the default of the rankers: the pairwise
+        logistic loss with ``pair_weight="auto"``. An object is returned unchanged; parameters cannot be given with it.
     **params
         The objective's parameters.
 
@@ -65,8 +68,10 @@ def get_objective(name: str | RankingObjective, **params: Any) -> RankingObjecti
         if params:
             raise ValueError("parameters are given with an objective's name; use set_params on an objective")
         return name
+    if name == AUTO:
+        return _REGISTRY["pairwise_logistic"](**{"pair_weight": "auto", **params})
     if name not in _REGISTRY:
-        raise ValueError(f"there is no objective {name!r}; known: {', '.join(_REGISTRY)}")
+        raise ValueError(f"there is no objective {name!r}; known: {', '.join(_REGISTRY)}, {AUTO}")
     return _REGISTRY[name](**params)
 
 
@@ -100,6 +105,6 @@ def as_pairwise(objective: Any) -> RankingObjective | None:
         raise ValueError(f"objective is the class {objective.__name__}; give an object, {objective.__name__}()")
     if isinstance(objective, RankingObjective):
         return objective
-    if isinstance(objective, str) and objective in _REGISTRY:
+    if isinstance(objective, str) and (objective in _REGISTRY or objective == AUTO):
         return get_objective(objective)
     return None

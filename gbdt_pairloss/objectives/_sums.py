@@ -246,6 +246,15 @@ class WeightedSum(Summand):
     def _evaluator(self, **settings: Any) -> SumEvaluator:
         return SumEvaluator(self, **settings)
 
+    def _decided(self, has_grades: bool) -> WeightedSum:
+        for number, objective in enumerate(self.objectives):
+            if objective.get_params().get("pair_weight") == "auto":
+                raise ValueError(
+                    f'{number}__pair_weight="auto" depends on all labels of a column, of which a worker of a cluster '
+                    "has a part: name the weight"
+                )
+        return self
+
     def _negative_label_rule(self, column: int | None = None) -> bool | None:
         labels = [0] * len(self.objectives) if self.labels is None else self.labels
         rules: list[bool | None] = [

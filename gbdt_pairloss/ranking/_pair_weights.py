@@ -16,13 +16,22 @@ from ._groups import IntArray
 from ._validation import Float64Array
 
 #: Names that ``pair_weight`` accepts; it also accepts a callable.
-PAIR_WEIGHTS = ("uniform", "label_diff", "gain_diff", "ndcg", "lambdarank")
+PAIR_WEIGHTS = ("auto", "uniform", "label_diff", "gain_diff", "ndcg", "lambdarank")
 
 #: Pair weights that depend on the current ranking.
 DELTA_WEIGHTS = ("ndcg", "lambdarank")
 
+# The largest grade: with exponential gains, NDCG of LightGBM and XGBoost supports no larger ones.
+_LARGEST_GRADE = 31
+
 #: Largest number of distinct labels of a query for a callable ``pair_weight``, which is evaluated for all their pairs.
 MOST_LABELS = 256
+
+
+def are_grades(labels: NDArray[Any]) -> bool:
+    """Return whether all labels are grades: whole numbers from 0 to 31. If so, "auto" is "ndcg", else "uniform"."""
+    within = labels.min(initial=0.0) >= 0 and labels.max(initial=0.0) <= _LARGEST_GRADE
+    return bool(within and (labels == np.floor(labels)).all())
 
 
 def checked_gains(labels: Float64Array, gain: str, for_ndcg: bool) -> Float64Array:

@@ -28,7 +28,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     Every parameter, attribute and native objective of ``lightgbm.LGBMRanker`` is kept, with these differences:
 
-    - ``objective`` also takes the names and objects of this package; the default is "pairwise_logistic". Nested
+    - ``objective`` also takes the names and objects of this package; the default, "auto", suits the labels. Nested
       parameters such as ``objective__temperature`` are passed to the objective.
     - ``fit`` takes ``qid`` (one id per row, any dtype, any order) or a DataFrame column ``qid`` instead of ``group``.
       ``sample_weight`` is per row (item weights) or per query.
@@ -41,9 +41,11 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     Parameters
     ----------
-    objective : str, PairwiseObjective, WeightedSum or callable, default="pairwise_logistic"
-        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an objective of this package, or anything
-        that ``lightgbm.LGBMRanker`` takes, such as "lambdarank"; None is LightGBM's default.
+    objective : str, PairwiseObjective, WeightedSum or callable, default="auto"
+        "auto": the pairwise logistic loss, weighted by |delta NDCG| with rank noise if the labels are grades (whole
+        numbers from 0 to 31), and not weighted otherwise. Or "pairwise_logistic", "bpr", another name that
+        ``get_objective`` takes, an objective of this package, or anything that ``lightgbm.LGBMRanker`` takes, such as
+        "lambdarank"; None is LightGBM's default.
     %(eval_fraction)s
     **kwargs
         The parameters of ``lightgbm.LGBMRanker``. ``metric`` also takes the names of the metrics of this package.
@@ -85,9 +87,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
     _hessian_scale = HESSIAN_SCALE
     _objective: Any
 
-    def __init__(
-        self, *, objective: Any = "pairwise_logistic", eval_fraction: float | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, objective: Any = "auto", eval_fraction: float | None = None, **kwargs: Any) -> None:
         super().__init__(objective=objective, **kwargs)
         self.eval_fraction = eval_fraction
 

@@ -33,7 +33,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     Every parameter, attribute and native objective of ``xgboost.XGBRanker`` is kept, with these differences:
 
-    - ``objective`` also takes the names and objects of this package; the default is "pairwise_logistic". Nested
+    - ``objective`` also takes the names and objects of this package; the default, "auto", suits the labels. Nested
       parameters such as ``objective__temperature`` are passed to the objective.
     - ``qid`` may be of any dtype and in any order; rows are regrouped internally.
     - ``sample_weight`` is per row (item weights, only with an objective of this package) or per query. Weights per
@@ -51,9 +51,11 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     Parameters
     ----------
-    objective : str, PairwiseObjective or WeightedSum, default="pairwise_logistic"
-        "pairwise_logistic", "bpr", another name that ``get_objective`` takes, an objective of this package, or a native
-        objective: "rank:ndcg", "rank:pairwise", "rank:map".
+    objective : str, PairwiseObjective or WeightedSum, default="auto"
+        "auto": the pairwise logistic loss, weighted by |delta NDCG| with rank noise if the labels are grades (whole
+        numbers from 0 to 31), and not weighted otherwise. Or "pairwise_logistic", "bpr", another name that
+        ``get_objective`` takes, an objective of this package, or a native objective: "rank:ndcg", "rank:pairwise",
+        "rank:map".
     %(eval_fraction)s
     **kwargs
         The parameters of ``xgboost.XGBRanker``.
@@ -89,9 +91,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
     _native_ranker = xgb.XGBRanker
     _hessian_scale = HESSIAN_SCALE
 
-    def __init__(
-        self, *, objective: Any = "pairwise_logistic", eval_fraction: float | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, objective: Any = "auto", eval_fraction: float | None = None, **kwargs: Any) -> None:
         nested = {name: kwargs.pop(name) for name in list(kwargs) if name.startswith(NESTED)}
         refuse_unprefixed(kwargs)
         # The base class accepts only strings that start with "rank:".
