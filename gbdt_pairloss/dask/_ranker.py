@@ -98,9 +98,10 @@ class DaskRankerMixin:
         The workers that hold rows after the shuffle take part, one of each process. Each of them uses all of its
         threads, and ``n_jobs`` is ignored. The model does not depend on the partitions.
 
-        Gradients are the same as in a training on one machine, except for drawn negatives and rank noise. The booster's
-        bins, sums and samples depend on the number of workers. LightGBM's data-parallel learner estimates the number of rows in a leaf
-        from its Hessians, so that its trees may differ if leaves are small.
+        Gradients are the same as in a training on one machine, except for drawn negatives and rank noise. The
+        booster's bins, sums and samples depend on the number of workers. LightGBM's data-parallel learner
+        estimates the number of rows in a leaf from its Hessians, so that its trees may differ if leaves are
+        small.
         """
         self._refuse_unsupported(fit_params)
         if qid is None and qid_column(X) is None:

@@ -10,8 +10,9 @@ from typing import Any
 from ..boosters._query_sets import QuerySet, read_query_set
 from ..objectives._evaluator import Evaluator
 from ..objectives._interface import evaluator_of
+from ..objectives._registry import negative_label_rule
 from ..ranking._pair_weights import are_grades
-from ..ranking._reading import Extras
+from ..ranking._reading import Extras, rows_taking_part
 from ._cluster import LOST_WORKER, Worker, this_process
 from ._rows import LABEL, QUERY, Features, distributed, unpack_rows
 
@@ -56,7 +57,9 @@ class Report:
 def check_part(part: Any, features: Features, ranker: Any) -> Report:
     """Check a worker's rows as ``fit`` does, so that no worker fails while the others wait for it."""
     train, evaluator = _read(part, features, ranker)
-    n_queries, has_grades = train.data.groups.n_queries, are_grades(train.data.labels)
+    data, rule = train.data, negative_label_rule(ranker.pairwise_objective(), column=0)
+    n_queries, counts = data.groups.n_queries, rows_taking_part(data.labels, data.mask, rule)
+    has_grades = are_grades(data.labels if counts is None else data.labels[counts])
     if evaluator is None:
         return Report(n_queries, True, True, has_grades)
     plan = evaluator.plan(train.data)

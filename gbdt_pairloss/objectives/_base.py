@@ -42,7 +42,8 @@ class PairwiseObjective(SingleObjective, PairWeightParameters):
     def _decided(self, has_grades: bool) -> RankingObjective:
         if self.pair_weight != "auto":
             return self
+        decided: PairwiseObjective = clone(self)
         if has_grades:
             noise = AUTO_RANK_NOISE if self.rank_noise is None else self.rank_noise
-            return clone(self).set_params(pair_weight="ndcg", rank_noise=noise)
-        return clone(self).set_params(pair_weight="uniform", rank_noise=None, truncation=None)
+            return decided.set_params(pair_weight="ndcg", rank_noise=noise)
+        return decided.set_params(pair_weight="uniform", rank_noise=None, truncation=None)
