@@ -63,8 +63,7 @@ _STRENGTH = {
 SETTINGS = {
     "tuned": Setting(
         "trees of 31 leaves, learning rate 0.1, 80% of rows and columns for a tree, and a search over five strengths "
-        "of regularisation within the training queries of each fold (XGBoost's own objectives double the Hessian, and "
-        "ours does so there; CatBoost takes one Newton step for a leaf)",
+        "of regularisation within the training queries of each fold (CatBoost takes one Newton step for a leaf)",
         {
             "LightGBM": {
                 "num_leaves": 31,
@@ -99,13 +98,11 @@ SETTINGS = {
     ),
     "stock": Setting(
         "the parameters that each booster's ranker has when none is given: LightGBM 31 leaves, learning rate 0.1; "
-        "XGBoost depth 6, learning rate 0.3; CatBoost depth 6, and 0.1 for its learning rate (XGBoost's own objectives "
-        "double the Hessian, and ours does so where it says)",
+        "XGBoost depth 6, learning rate 0.3; CatBoost depth 6, and 0.1 for its learning rate",
         {"LightGBM": {}, "XGBoost": {}, "CatBoost": {"learning_rate": 0.1}},
     ),
     "stock-eta-0.1": Setting(
-        "XGBoost's parameters when none is given, except for a learning rate of 0.1 (its own objectives double the "
-        "Hessian, and ours does so where it says)",
+        "XGBoost's parameters when none is given, except for a learning rate of 0.1",
         {"XGBoost": {"eta": 0.1}},
     ),
 }
@@ -171,14 +168,15 @@ class Competitor:
             name += f", noise {params['rank_noise']:g}"
         if self.squared:
             name += f" + {self.squared:g} squared"
-        if "hessian_scale" in params:
+        if params.get("hessian_scale", 2) != 2:
             name += f", Hessian x {params['hessian_scale']:g}"
         return name
 
     @property
     def is_random(self) -> bool:
         """Whether a training depends on the seed even if it uses all rows and columns."""
-        return self.booster == "CatBoost" or self.objective == "rank_xendcg" or "rank_noise" in self.params
+        has_noise = "rank_noise" in self.params or self.params.get("pair_weight") == "auto"
+        return self.booster == "CatBoost" or self.objective == "rank_xendcg" or has_noise
 
     def fit(self, rows: Rows, params: Params, rounds: int, seed: int) -> Callable[[Array], Array]:
         """Train, and return the function that scores rows."""
@@ -194,8 +192,7 @@ class Competitor:
         import gbdt_pairloss as gp
 
         common: Params = {"ignore_negative_labels": False, "n_threads": 1, "device": "cpu"}
-        seeded = {"random_state": seed} if "rank_noise" in self.params else {}
-        objective = gp.PairwiseLogistic(**self.params, **seeded, **common)
+        objective = gp.PairwiseLogistic(**self.params, random_state=seed, **common)
         if not self.squared:
             return objective
         if "hessian_scale" in self.params:
@@ -216,10 +213,13 @@ def competitors(setting: str) -> list[Competitor]:
         Competitor("XGBoost", "rank:ndcg"),
         Competitor("XGBoost", "rank:ndcg", {"lambdarank_num_pair_per_sample": _ALL}),
     ]
-    if setting != "tuned":
-        found += _ours("XGBoost", {}, setting)
-    # As XGBoost's own objectives have it: else the steps of ours are twice as long.
+    # The default in XGBoost, said explicitly: its own objectives have this factor, too.
     found += _ours("XGBoost", {"hessian_scale": 2}, setting)
+    if setting != "tuned":  # where a factor of the Hessian is not searched for as the strength of regularisation is
+        found += [
+            Competitor("XGBoost", "ours", {"pair_weight": "uniform", "hessian_scale": 1}, takes_floats=True),
+            Competitor("XGBoost", "ours", {"pair_weight": "ndcg", "rank_noise": 1, "hessian_scale": 1}),
+        ]
     if find_spec("catboost") is not None:
         found += [
             Competitor("CatBoost", "YetiRank"),
@@ -232,11 +232,12 @@ def competitors(setting: str) -> list[Competitor]:
 def _ours(booster: str, params: Params, setting: str) -> list[Competitor]:
     def ours(pair_weight: str, squared: float = 0.0, **more: Any) -> Competitor:
         # Gains of floats hardly make sense, nor does their squared error beside a loss that has no unit.
-        takes_floats = pair_weight in ("uniform", "label_diff") and not squared
+        takes_floats = pair_weight in ("auto", "uniform", "label_diff") and not squared
         return Competitor(booster, "ours", {"pair_weight": pair_weight, **more, **params}, squared, takes_floats)
 
     normalizers = [ours("uniform", normalize=name) for name in ("none", "query")] if setting == "tuned" else []
     return [
+        ours("auto"),
         ours("uniform"),
         *normalizers,
         ours("label_diff"),

@@ -13,7 +13,7 @@ from tables import machine, markdown
 NATIVE = {"LightGBM": "LightGBM lambdarank", "XGBoost": "XGBoost rank:ndcg", "CatBoost": "CatBoost YetiRank"}
 
 #: The package's default, as `competitors.py` names it.
-DEFAULT = "uniform"
+DEFAULT = "auto"
 
 _DRAWS = 10_000
 
