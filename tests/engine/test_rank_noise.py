@@ -230,7 +230,7 @@ def test_rankers_seed_the_noise(ranker, make) -> None:
         ({"rank_noise": np.inf, "pair_weight": "ndcg"}, "rank_noise must be a finite number"),
         ({"rank_noise": np.nan, "pair_weight": "lambdarank"}, "rank_noise must be a finite number"),
         ({"rank_noise": "1", "pair_weight": "ndcg"}, "rank_noise must be a finite number"),
-        ({"rank_noise": 1.0}, "rank_noise belongs to pair_weight=.*'uniform' does not depend on ranks"),
+        ({"rank_noise": 1.0}, "rank_noise belongs to pair_weight="),
         ({"rank_noise": 1.0, "pair_weight": max}, "rank_noise belongs to"),
         ({"random_state": -1}, "random_state must be None or a whole number from 0"),
         ({"random_state": 2**64}, "random_state must be None or a whole number from 0, below 2\\^64"),

@@ -31,6 +31,7 @@ from gbdt_pairloss import (
     PairwiseExponential,
     PairwiseHinge,
     PairwiseLogistic,
+    PairwiseMeanSquaredError,
     PairwiseSoftZeroOne,
     PairwiseSquared,
 )
@@ -77,7 +78,10 @@ WEIGHTS = {
     "some zero": lambda rng, n: np.where(rng.random(n) < 0.2, 0.0, rng.uniform(0.1, 5, n)),
     "all zero": lambda rng, n: np.zeros(n),
 }
-LOSSES = [PairwiseLogistic] * 4 + [BPR, PairwiseHinge, PairwiseSquared, PairwiseExponential, PairwiseSoftZeroOne]
+LOSSES = [
+    *[PairwiseLogistic] * 4,
+    *(BPR, PairwiseHinge, PairwiseSquared, PairwiseExponential, PairwiseSoftZeroOne, PairwiseMeanSquaredError),
+]
 
 
 @dataclass
@@ -107,7 +111,7 @@ class Case:
             self.dtype == np.float64 and np.abs(self.scores).max() > 500 * self.objective.temperature
         ):  # scores over the temperature round to 1e-16 of their size
             return False
-        return self.kinds["scores"] in TAME or name == "logistic"
+        return self.kinds["scores"] in TAME or name in ("logistic", "squared_residual")
 
     def __str__(self) -> str:
         listed = ", ".join(f"{name}: {kind}" for name, kind in self.kinds.items())
@@ -133,12 +137,19 @@ def draw_sizes(rng):
 def draw_objective(rng):
     """Draw an objective with any parameters that a CPU engine reads."""
     kind = pick(rng, LOSSES)
+    if kind is PairwiseMeanSquaredError:
+        return kind(
+            temperature=pick(rng, [1.0, 1.0, 0.1, 3.0]),
+            normalize=pick(rng, ["query", "none"]),
+            item_weight=pick(rng, ["winner", "both"]),
+        )
     ranked = rng.random() < 0.3
     parameters = {
         "temperature": pick(rng, [1.0, 1.0, 0.1, 3.0]),
         "pair_weight": pick(rng, ["ndcg", "lambdarank"] if ranked else ["uniform", "label_diff", "gain_diff"]),
         "gain": pick(rng, ["exp2", "linear"]),
         "truncation": pick(rng, [None, 1, 10]) if ranked else None,
+        "rank_noise": pick(rng, [0.0, 0.0, 1.0, 10.0]) if ranked else None,
         "normalize": pick(rng, ["log", "query", "none"]),
         "item_weight": pick(rng, ["winner", "both"]),
         "hessian_scale": pick(rng, [1.0, 2.0]),
@@ -158,7 +169,8 @@ def draw_case(rng) -> Case:
         "item weights": pick(rng, WEIGHTS),
         "loser weights": pick(rng, ["none", "none", "some zero"]),
     }
-    if kinds["labels"] == "near a million" and (objective.gain == "exp2" or objective.truncation):
+    is_regression = isinstance(objective, PairwiseMeanSquaredError)
+    if kinds["labels"] == "near a million" and not is_regression and (objective.gain == "exp2" or objective.truncation):
         kinds["labels"] = "grades"  # 2^y overflows
     y, scores = LABELS[kinds["labels"]](rng, n), SCORES[kinds["scores"]](rng, n)
     arguments = {
@@ -167,7 +179,8 @@ def draw_case(rng) -> Case:
         "loser_weight": WEIGHTS[kinds["loser weights"]](rng, n),
         "mask": pick(rng, [None, None, rng.random(n) < 0.7]),
     }
-    if objective.pair_weight == "uniform" and getattr(objective, "negatives", "all") == "all" and rng.random() < 0.15:
+    takes_pairs = getattr(objective, "pair_weight", "") == "uniform" and getattr(objective, "negatives", "all") == "all"
+    if takes_pairs and rng.random() < 0.15:
         rows = np.split(np.arange(n), np.cumsum(sizes)[:-1])
         pairs = [rng.choice(own, 2, replace=False) for own in rows if own.size > 1 for _ in range(5)]
         if pairs:

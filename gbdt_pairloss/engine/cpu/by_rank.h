@@ -315,7 +315,7 @@ class RankedSum {
     }
     const Rows rows{n,    run_begin, run_end, weighted ? winner_weight : nullptr, weighted ? loser_weight : nullptr,
                     value};
-    const Exchange exchange_of{n, 1, 0, exchange_of_.temperature, discount, nullptr, nullptr};
+    const Exchange exchange_of{n, 1, 0, discount, nullptr, nullptr};
     work.columns.reserve(n);
     const ExchangeSum<Real> direct{rows, x, is_loss_, exchange_of, work.columns};
     const double lambda_sum = direct.add(0, n, sum_first, sum_second);

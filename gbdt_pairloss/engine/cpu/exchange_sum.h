@@ -10,14 +10,12 @@ namespace pairloss {
 struct Exchange {
   std::int64_t truncation;  // a pair counts if the rank of either row, from 0, is below it
   double base, slope;       // phi is divided by base + slope |s_i - s_j|
-  double temperature;       // of the scores x
   const double* discount;   // of each row
   const double* top;        // 1 if its rank is below the truncation, else 0; null if all ranks are
-  const double* place;      // the noised scores, whose distances count; null: the distances are those of the scores
+  const double* place;      // the scores, or noised ones, whose distances count; null if they do not
 
-  RankedRow<double> row(const Rows& rows, const double* x, int p) const {
-    return {rows.value[p], discount[p], top == nullptr ? 1.0 : top[p],
-            place == nullptr ? x[p] * temperature : place[p]};
+  RankedRow<double> row(const Rows& rows, int p) const {
+    return {rows.value[p], discount[p], top == nullptr ? 1.0 : top[p], place == nullptr ? 0.0 : place[p]};
   }
 };
 
@@ -109,8 +107,7 @@ struct ExchangeSum {
       const int p = range.row_at(i);
       columns.discount[i] = static_cast<Real>(exchange_of.discount[p]);
       columns.top[i] = exchange_of.top == nullptr ? Real(1) : static_cast<Real>(exchange_of.top[p]);
-      columns.place[i] = static_cast<Real>(place == nullptr ? (columns.x[i] - columns.x[0]) * exchange_of.temperature
-                                                            : place[p] - first_place);
+      columns.place[i] = static_cast<Real>(place == nullptr ? 0.0 : place[p] - first_place);
     }
     pad(columns.discount, n, Real(0));
     pad(columns.top, n, Real(0));
@@ -118,8 +115,7 @@ struct ExchangeSum {
   }
 
   double phi(int winner, int loser) const {
-    return exchange(exchange_of.row(rows, x, winner), exchange_of.row(rows, x, loser), exchange_of.base,
-                    exchange_of.slope);
+    return exchange(exchange_of.row(rows, winner), exchange_of.row(rows, loser), exchange_of.base, exchange_of.slope);
   }
 
   double pair_weight(int winner, int loser) const {
@@ -176,12 +172,12 @@ struct ExchangeSum {
 };
 
 // The sum of phi over the pairs of a query, before all weights.
-inline double sum_of_phi(const Rows& rows, const double* x, const Exchange& exchange_of) {
+inline double sum_of_phi(const Rows& rows, const Exchange& exchange_of) {
   double total = 0;
   for (int i = 0; i < rows.n; ++i) {
-    const auto winner = exchange_of.row(rows, x, i);
+    const auto winner = exchange_of.row(rows, i);
     for (int j = rows.run_end[i]; j < rows.n; ++j) {
-      total += exchange(winner, exchange_of.row(rows, x, j), exchange_of.base, exchange_of.slope);
+      total += exchange(winner, exchange_of.row(rows, j), exchange_of.base, exchange_of.slope);
     }
   }
   return total;
@@ -202,7 +198,7 @@ inline FirstRanks sum_first_ranks(const Rows& rows, const double* x, const Excha
       if (exchange_of.discount[q] >= exchange_of.discount[p] || rows.run_end[q] == rows.run_end[p]) continue;
       const int i = std::min(p, q), j = std::max(p, q);  // winner and loser
       const double phi =
-          exchange(exchange_of.row(rows, x, i), exchange_of.row(rows, x, j), exchange_of.base, exchange_of.slope);
+          exchange(exchange_of.row(rows, i), exchange_of.row(rows, j), exchange_of.base, exchange_of.slope);
       const double d = x[i] - x[j];
       const auto curve = pair_curve_of_difference(d);
       total.phi_sum += phi;

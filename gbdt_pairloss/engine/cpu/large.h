@@ -214,7 +214,7 @@ class LargeQuery {
   double sum_all_ranks(const Rows& rows, const double* discount, const FastSum& sum, bool is_loss,
                        const Ranking& ranking) {
     clear();
-    const Exchange exchange_of{rows.n, 1, 0, call_.request.temperature, discount, nullptr, nullptr};
+    const Exchange exchange_of{rows.n, 1, 0, discount, nullptr, nullptr};
     if (call_.delta->has_noise()) {
       const auto shared = [&](std::int64_t n_tasks, const auto& task) { team_.run(n_tasks, task); };
       return RankedSum<Real>(rows, x_.get(), exchange_of, sum, is_loss, panel_set_)

@@ -86,31 +86,31 @@ class SmallQueries {
     const int n = rows.n;
     if (!read(query, rows)) return true;
     double *discount = doubles_.get(), *top = discount + padded_, *key = top + padded_, *spare_key = key + padded_;
-    double *first = spare_key + padded_, *second = first + padded_, *noised = second + padded_;
+    double *first = spare_key + padded_, *second = first + padded_, *place = second + padded_;
     const Ranking ranking{orders_.get(), orders_.get() + padded_};
     // It leaves the ranking in `ranking`, because more than kOneSided rows are sorted.
     static_assert(kOneSided >= kCounted);
-    const double* place = x_.get();  // the scores that are ranked
+    // The scores that are ranked, before the division by the temperature, which could make ties.
     with_row_numbers(call_.plan.row, call_.plan.ptr[query], [&](const auto* row) {
       if (delta.has_noise()) {
-        add_rank_noise(n, x_.get(), row, delta.noise, noised);
-        place = noised;
+        add_rank_noise(n, x_.get(), row, delta.noise, place);
+      } else {
+        std::copy_n(x_.get(), n, place);
       }
       discounts(n, place, row, delta.truncation, delta.few, delta.n_few, ranking.order, ranking.spare, key, spare_key,
                 discount, top);
     });
     // LightGBM does not divide by the distances then.
-    const bool tied = delta.slope != 0 && is_constant(n, place);
-    divide_by_temperature(n);  // after the ranking, of which it could make ties
+    const bool tied = delta.slope == 0 || is_constant(n, place);
+    divide_by_temperature(n);
     std::fill_n(first, n, 0.0);
     std::fill_n(second, n, 0.0);
     const Exchange exchange_of{delta.truncation,
                                tied ? 1.0 : delta.base,
                                tied ? 0.0 : delta.slope,
-                               request.temperature,
                                discount,
                                delta.truncation >= n ? nullptr : top,
-                               delta.has_noise() ? noised : nullptr};
+                               tied ? nullptr : place};
     const double per_ideal = delta.per_ideal[query];
     const bool counts_phi = request.counts_phi;
     double lambda_sum = 0, phi_sum = 0;
@@ -134,7 +134,7 @@ class SmallQueries {
       columns_.reserve(n);
       const ExchangeSum<Real> direct{rows, x_.get(), request.is_loss, exchange_of, columns_};
       lambda_sum = direct.add(0, n, first, second);
-      if (counts_phi) phi_sum = sum_of_phi(rows, x_.get(), exchange_of);
+      if (counts_phi) phi_sum = sum_of_phi(rows, exchange_of);
     }
     call_.keep_lambda_sum(query, per_ideal * lambda_sum);
     if (counts_phi) call_.phi_sums[query] = per_ideal * phi_sum;
@@ -145,7 +145,7 @@ class SmallQueries {
   double sum_all_ranks(const Rows& rows, const Exchange& exchange_of, const FastSum& sum, bool is_loss,
                        const Ranking& ranking, double* first, double* second) {
     panel_set_.find(x_.get(), rows.n, limits_.low, limits_.high);
-    if (exchange_of.place != nullptr) {
+    if (call_.delta->has_noise()) {
       const auto one_by_one = [](std::int64_t n_tasks, const auto& task) {
         for (std::int64_t k = 0; k < n_tasks; ++k) task(k);
       };
