@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...objectives._registry import AUTO, objective_names
 from ...objectives._diagnostics import TrainingWatch
 from ...objectives._evaluator import Evaluator, TrainingPlan
+from ...objectives._registry import AUTO, objective_names
 from .._parameters import refuse_ignored
 from .dataset import MIN_CHILD_HESSIAN, OBJECTIVE_NAMES, lgb, refuse_bagging_by_query
 
