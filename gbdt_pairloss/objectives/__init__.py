@@ -15,7 +15,6 @@ from __future__ import annotations
 from ._base import PairwiseObjective
 from ._bpr import BPR
 from ._interface import RankingObjective
-from ._mean_squared import PairwiseMeanSquaredError
 from ._pairwise import (
     PairwiseCustom,
     PairwiseExponential,
@@ -26,6 +25,9 @@ from ._pairwise import (
 )
 from ._registry import as_pairwise, get_objective, objective_names
 from ._sums import WeightedSum
+
+# isort: split
+from ._mean_squared import PairwiseMeanSquaredError  # the last name: names are listed in the order of imports
 
 __all__ = [
     "BPR",

@@ -18,6 +18,7 @@ from ..ranking._plan import Plan
 from ..ranking._validation import as_numeric, as_vector, check_choice, check_finite_number, check_weights
 from ._base import PairwiseObjective
 from ._docs import OBJECTIVE_TEXT
+from ._interface import RankingObjective
 from ._parameters import is_whole, with_shared_parameters
 from ._registry import register
 
@@ -189,6 +190,9 @@ class BPR(PairwiseObjective):
             positive = positive & mask
         is_false = ~positive & np.isin(item, item[positive])
         return ~is_false if mask is None else mask & ~is_false
+
+    def _decided(self, has_grades: bool) -> RankingObjective:
+        return super()._decided(has_grades=True)  # the labels that are ranked are 0 and 1
 
     def _nothing_to_learn(self) -> str:
         return (

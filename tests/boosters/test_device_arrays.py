@@ -162,7 +162,8 @@ def test_rankers_train_on_cuda(device, on_cuda, problem) -> None:
     fitted = []
     for where in ("auto", "cpu"):
         metrics = ["ndcg@5", "pair_accuracy", "spearman", first_label_of_the_best]
-        ranker = XGBRanker(n_estimators=5, max_depth=3, objective__device=where, eval_metric=metrics)
+        params = {"n_estimators": 5, "max_depth": 3, "eval_metric": metrics}
+        ranker = XGBRanker(objective="pairwise_logistic", objective__device=where, **params)
         fitted.append(ranker.fit(problem.X, problem.y, **given))
         assert all(on_cuda) == (where == "auto")
         assert bool(device.launched) == (where == "auto")
@@ -193,7 +194,8 @@ def test_lightgbm_takes_arrays_of_the_host(device, problem) -> None:
     given = {"group": problem.sizes}
     models = []
     for where in ("cuda", "cpu", "auto"):
-        ranker = LGBMRanker(n_estimators=5, min_child_samples=5, verbose=-1, objective__device=where)
+        params = {"n_estimators": 5, "min_child_samples": 5, "verbose": -1}
+        ranker = LGBMRanker(objective="pairwise_logistic", objective__device=where, **params)
         models.append(ranker.fit(problem.X, problem.y, **given).predict(problem.X))
         assert ("sum_pairs" in device.launched) == (where == "cuda")
         device.launched.clear()

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from gbdt_pairloss import LGBMRanker, XGBRanker
+from gbdt_pairloss import LGBMRanker, PairwiseLogistic, XGBRanker
 
 
 @BOTH
@@ -101,7 +101,7 @@ class TestHeldOutQueries:
         named = "init_score" if Ranker is LGBMRanker else "base_margin"
         # The pairs that the labels make, given explicitly.
         order = [(i, j) for i in range(y.size) for j in range(y.size) if qid[i] == qid[j] and y[i] > y[j]]
-        ranker = make_ranker(Ranker, eval_fraction=0.4, objective__normalize="query")
+        ranker = make_ranker(Ranker, objective=PairwiseLogistic(normalize="query"), eval_fraction=0.4)
         metric = "pairwise_logistic"
         by_pairs = clone(ranker).fit(
             X, None, qid=qid, pairs=tuple(zip(*order, strict=True)), eval_metric=metric, **{named: start}

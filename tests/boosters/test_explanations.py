@@ -14,7 +14,7 @@ from gbdt_pairloss import LGBMRanker
 @BOTH
 def test_the_boosters_plot_importances_and_metrics_of_a_ranker(Ranker, problem) -> None:
     plt = pytest.importorskip("matplotlib.pyplot")
-    ranker = make_ranker(Ranker).fit(
+    ranker = make_ranker(Ranker, objective="pairwise_logistic").fit(
         problem.X,
         problem.y,
         qid=problem.qid,

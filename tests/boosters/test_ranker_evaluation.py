@@ -15,7 +15,7 @@ def test_metrics_by_name_have_the_values_of_the_metric_functions(Ranker, problem
     w = np.random.default_rng(0).uniform(0.5, 2, problem.sizes.size)
     weights = "eval_sample_weight" if Ranker is LGBMRanker else "sample_weight_eval_set"
     order = np.random.default_rng(1).permutation(problem.y.size)
-    ranker = make_ranker(Ranker)
+    ranker = make_ranker(Ranker, objective="pairwise_logistic")
     ranker.fit(
         problem.X,
         problem.y,

@@ -11,7 +11,7 @@ import xgboost as xgb
 from _support.rankers import BOTH, history_of, make_ranker
 from sklearn.base import clone
 
-from gbdt_pairloss import BPR, LGBMRanker, PairwiseLogistic, XGBRanker
+from gbdt_pairloss import BPR, LGBMRanker, PairwiseLogistic, XGBRanker, get_objective
 
 
 @BOTH
@@ -22,7 +22,7 @@ def test_nested_parameters_reach_the_objective(Ranker, problem) -> None:
     fitted = ranker.fit(problem.X, problem.y, qid=problem.qid)
     plain = make_ranker(Ranker, learning_rate=0.05).fit(problem.X, problem.y, qid=problem.qid)
     assert not np.allclose(fitted.predict(problem.X), plain.predict(problem.X))
-    by_object = make_ranker(Ranker, learning_rate=0.05, objective=PairwiseLogistic(temperature=2.0))
+    by_object = make_ranker(Ranker, learning_rate=0.05, objective=get_objective("auto", temperature=2.0))
     np.testing.assert_array_equal(
         fitted.predict(problem.X), by_object.fit(problem.X, problem.y, qid=problem.qid).predict(problem.X)
     )
@@ -105,7 +105,7 @@ class TestObjectiveParameter:
 @BOTH
 def test_parameters_are_listed_and_printed_as_scikit_learn_does(Ranker) -> None:
     native = lgb.LGBMRanker if Ranker is LGBMRanker else xgb.XGBRanker
-    own = {"objective": "pairwise_logistic", "eval_fraction": None}
+    own = {"objective": "auto", "eval_fraction": None}
     assert Ranker().get_params() == {**native().get_params(), **own}
     assert repr(Ranker(n_estimators=7)).replace(" ", "").replace("\n", "") == f"{Ranker.__name__}(n_estimators=7)"
     assert inspect.signature(Ranker).parameters["learning_rate"].kind is inspect.Parameter.KEYWORD_ONLY

@@ -186,11 +186,12 @@ def test_a_model_without_a_split_causes_a_warning(Ranker, problem) -> None:
 def test_features_that_do_not_vary_within_queries_cause_a_warning(Ranker, problem) -> None:
     X = np.random.default_rng(0).normal(size=(problem.sizes.size, 3))[problem.qid]
     with pytest.warns(UserWarning, match="the first tree moved all scores of a query alike|no tree of the model has"):
-        make_ranker(Ranker).fit(X, problem.y, qid=problem.qid)
+        make_ranker(Ranker, objective="pairwise_logistic").fit(X, problem.y, qid=problem.qid)
 
 
 def test_a_linear_booster_causes_no_warning_of_missing_splits(problem) -> None:
-    ranker = make_ranker(XGBRanker, booster="gblinear", objective__hessian_scale=0.01, max_depth=None)
+    objective = PairwiseLogistic(hessian_scale=0.01)
+    ranker = make_ranker(XGBRanker, objective=objective, booster="gblinear", max_depth=None)
     with warnings.catch_warnings(record=True) as caught:  # XGBoost 3.3 and newer warn that gblinear will go
         warnings.simplefilter("always")
         ranker.fit(problem.X, problem.y, qid=problem.qid)

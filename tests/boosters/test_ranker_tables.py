@@ -95,7 +95,8 @@ def test_categorical_columns_are_split_by_category(Ranker, problem) -> None:
     number = np.random.default_rng(0).integers(0, 5, problem.y.size)
     frame = pd.DataFrame({"noise": problem.X[:, 5], "colour": pd.Categorical(colours[number])})
     params = {"enable_categorical": True} if Ranker is XGBRanker else {"min_data_per_group": 5, "cat_smooth": 1}
-    ranker = make_ranker(Ranker, n_estimators=40, **params).fit(frame, worth[number], qid=problem.qid)
+    ranker = make_ranker(Ranker, objective="pairwise_logistic", n_estimators=40, **params)
+    ranker.fit(frame, worth[number], qid=problem.qid)
     order = pd.DataFrame({"noise": 0.0, "colour": pd.Categorical(colours, categories=sorted(colours))})
     np.testing.assert_array_equal(np.argsort(ranker.predict(order)), np.argsort(worth))
 

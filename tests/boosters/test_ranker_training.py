@@ -15,20 +15,20 @@ import xgboost as xgb
 from _support.rankers import BOTH, history_of, make_ranker
 from _support.recording import record_threads
 
-from gbdt_pairloss import LGBMRanker, PairwiseLogistic, XGBRanker, metrics
+from gbdt_pairloss import LGBMRanker, PairwiseLogistic, XGBRanker, get_objective, metrics
 
 
 @BOTH
 def test_a_ranker_trains_the_model_of_lgb_train_and_xgb_train(Ranker, problem) -> None:
     ranker = make_ranker(Ranker).fit(problem.X, problem.y, group=problem.sizes)
     if Ranker is LGBMRanker:
-        params = {"objective": PairwiseLogistic(), "min_data_in_leaf": 5, "num_threads": 1, "verbose": -1}
+        params = {"objective": get_objective("auto"), "min_data_in_leaf": 5, "num_threads": 1, "verbose": -1}
         model = lgb.train(params, lgb.Dataset(problem.X, problem.y, group=problem.sizes), 12)
         low_level = model.predict(problem.X)
     else:
         dataset = xgb.QuantileDMatrix(problem.X, problem.y, group=problem.sizes, nthread=1)
         params = {"max_depth": 4, "base_score": 0, "nthread": 1, "objective": "rank:pairwise"}
-        low_level = xgb.train(params, dataset, 12, obj=PairwiseLogistic()).inplace_predict(problem.X)
+        low_level = xgb.train(params, dataset, 12, obj=get_objective("auto")).inplace_predict(problem.X)
     np.testing.assert_array_equal(ranker.predict(problem.X), low_level)
     assert ranker.score(problem.X, problem.y, group=problem.sizes) > 0.8
 
@@ -50,6 +50,7 @@ def test_rows_in_any_order_train_the_same_model(Ranker, problem, weighted) -> No
         grouped["sample_weight"], scattered["sample_weight"] = w, w[problem.qid][order]
     # XGBoost's histograms depend on the weights of queries; exact trees do not.
     params = {"tree_method": "exact"} if Ranker is XGBRanker else {}
+    params["objective"] = "pairwise_logistic"  # rank noise depends on the order of rows
     one = make_ranker(Ranker, **params).fit(problem.X, problem.y, group=problem.sizes, **grouped)
     qid = names[problem.qid][order]
     two = make_ranker(Ranker, **params).fit(problem.X[order], problem.y[order], qid=qid, **scattered)
@@ -162,8 +163,8 @@ def test_ignored_labels_count_neither_in_training_nor_in_metrics(Ranker, problem
 
 @BOTH
 def test_labels_that_are_equal_in_float32_remain_different(Ranker, problem) -> None:
-    plain = make_ranker(Ranker).fit(problem.X, problem.y, qid=problem.qid)
-    large = make_ranker(Ranker).fit(problem.X, problem.y * 60 + 1.7e9, qid=problem.qid)
+    plain = make_ranker(Ranker, objective="pairwise_logistic").fit(problem.X, problem.y, qid=problem.qid)
+    large = make_ranker(Ranker, objective="pairwise_logistic").fit(problem.X, problem.y * 60 + 1.7e9, qid=problem.qid)
     np.testing.assert_array_equal(large.predict(problem.X), plain.predict(problem.X))
 
 

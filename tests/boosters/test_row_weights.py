@@ -112,7 +112,7 @@ def test_a_rankers_first_tree_is_that_of_the_arrays_gradient(weighted, Ranker, u
 @BOTH
 def test_losses_and_metrics_of_a_ranker_have_the_same_weights(weighted, Ranker) -> None:
     p, w, v, _ = weighted
-    ranker = make_ranker(Ranker)
+    ranker = make_ranker(Ranker, objective="pairwise_logistic")
     ranker.fit(
         p.X,
         p.y,

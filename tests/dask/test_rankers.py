@@ -48,6 +48,20 @@ def test_a_cluster_trains_the_model_of_one_machine(Ranker, rows, client) -> None
 
 
 @BOTH
+def test_a_worker_with_grades_alone_decides_as_the_others_do(Ranker, rows, client) -> None:
+    """One query has other labels than grades: it is on one worker, and the default of the rankers weighs all alike."""
+    X, y, qid = rows
+    for change, expected in ((0.5, "pairwise_logistic"), (0.0, PairwiseLogistic(pair_weight="ndcg", rank_noise=1))):
+        labels = y + np.where(qid == qid[0], change, 0)
+        ranker = make_ranker(Ranker).fit(*on_cluster((X, labels, qid)))
+        named = make_ranker(Ranker, objective=expected).fit(*on_cluster((X, labels, qid)))
+        np.testing.assert_array_equal(ranker.predict(X), named.predict(X))
+        alone = local(Ranker).fit(X.assign(qid=qid), labels)
+        assert np.corrcoef(ranker.predict(X), alone.predict(X))[0, 1] > 0.97
+        assert ranker.objective == ranker.to_local().objective == "auto"
+
+
+@BOTH
 @pytest.mark.parametrize("form", ["frame", "array"])
 def test_no_query_is_split_between_workers(Ranker, form, rows, client, tmp_path) -> None:
     X, _, qid = rows

@@ -28,7 +28,7 @@ from gbdt_pairloss.objectives import objective_names
         ({"normalize": None}, "normalize must be one of"),
         ({"normalize": np.array(["log", "none"])}, "normalize must be one of"),
         ({"item_weight": "loser"}, "item_weight must be one of 'winner', 'both'"),
-        ({"pair_weight": "nonsense"}, "pair_weight must be one of 'uniform'"),
+        ({"pair_weight": "nonsense"}, "pair_weight must be one of 'auto', 'uniform'"),
         ({"ignore_negative_labels": "yes"}, "ignore_negative_labels must be one of None, True, False"),
         ({"ignore_negative_labels": 1}, "ignore_negative_labels must be one of None, True, False"),
         ({"device": "tpu"}, "device must be one of"),
@@ -47,7 +47,7 @@ def test_bad_parameters_are_refused_and_change_nothing(params, message) -> None:
 
 @pytest.mark.parametrize("value", [3, "label", None])
 def test_a_pair_weight_is_a_name_or_a_callable(value) -> None:
-    with pytest.raises(ValueError, match="pair_weight must be one of 'uniform'"):
+    with pytest.raises(ValueError, match="pair_weight must be one of 'auto', 'uniform'"):
         PairwiseLogistic(pair_weight=value)
 
 
@@ -63,7 +63,7 @@ def test_get_objective() -> None:
     assert get_objective("bpr", threshold=1.0).threshold == 1.0
     objective = BPR()
     assert get_objective(objective) is objective
-    with pytest.raises(ValueError, match=f"no objective 'ranknet'; known: {', '.join(objective_names())}$"):
+    with pytest.raises(ValueError, match=f"no objective 'ranknet'; known: {', '.join(objective_names())}, auto$"):
         get_objective("ranknet")
 
 

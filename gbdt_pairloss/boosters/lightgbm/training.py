@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...objectives import objective_names
 from ...objectives._diagnostics import TrainingWatch
 from ...objectives._evaluator import Evaluator, TrainingPlan
+from ...objectives._registry import AUTO, objective_names
 from .._parameters import refuse_ignored
 from .dataset import MIN_CHILD_HESSIAN, OBJECTIVE_NAMES, lgb, refuse_bagging_by_query
 
@@ -74,6 +74,6 @@ def fit_natively(fit: Callable[..., Any], objective: Any, *arguments: Any, **nam
         if "Unknown objective type" not in str(error):
             raise
         raise ValueError(
-            f"objective {objective!r} is not known: LGBMRanker takes {', '.join(objective_names())}, "
+            f"objective {objective!r} is not known: LGBMRanker takes {', '.join((AUTO, *objective_names()))}, "
             "an objective of gbdt_pairloss, or one of LightGBM's own"
         ) from error
