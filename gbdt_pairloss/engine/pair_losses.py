@@ -69,7 +69,7 @@ SQUARED_RESIDUAL = PairLoss("squared_residual", partial(squared, margin=0.0))
 
 def hinge_loss(margin: float) -> PairLoss:
     """Return the hinge loss with a margin."""
-    return PairLoss("hinge", partial(hinge, margin=margin), (margin,), smooth=False)
+    return PairLoss("hinge", partial(hinge, margin=margin), (margin,))
 
 
 def squared_loss(margin: float) -> PairLoss:
@@ -119,6 +119,5 @@ def custom_loss(function: Callable[[Float64Array], Any], name: str) -> PairLoss:
             )
         return arrays[0], arrays[1], arrays[2]
 
-    # The name is "custom" and not the user's, which could be that of a loss with a kernel. Whether a custom loss is
-    # smooth is unknown.
-    return PairLoss("custom", checked, smooth=False)
+    # The name is "custom" and not the user's, which could be that of a loss with a kernel.
+    return PairLoss("custom", checked)

@@ -37,15 +37,11 @@ class PairLoss:
         The caller may overwrite them. l'' must not be negative; see ``pair_losses``.
     parameters : tuple of float
         The parameters of ``derivatives``, such as a margin, for the kernels.
-    smooth : bool
-        True if l' is constant on no interval. An unchanged gradient then means that no difference of scores has
-        changed: the diagnosis of trainings uses this.
     """
 
     name: str
     derivatives: Callable[[Float64Array], tuple[Float64Array, Float64Array, Float64Array]]
     parameters: tuple[float, ...] = ()
-    smooth: bool = True
 
 
 #: The constant that ``DeltaNDCG.by_distance`` adds to the distance of two scores. It is LightGBM's.

@@ -44,30 +44,27 @@ class TrainingWatch:
     def __init__(self, min_child_hessian: float) -> None:
         self.min_child_hessian = min_child_hessian
         self._begin: NDArray[Any] | None = None
-        self._first_gradient: Any = None
+        self._first_scores: NDArray[Any] | None = None  # of the training in progress, until its second round
 
-    def look(self, scores: Any, gradient: Any, hessian: Any, smooth: bool = True) -> None:
+    def look(self, plan: Plan, scores: Any, gradient: Any, hessian: Any) -> None:
         """Warn in the first round if no split is possible, and in the second round if the first tree has no split.
 
         Parameters
         ----------
+        plan : Plan
+            The queries.
         scores, gradient, hessian : arrays of shape (n_rows,)
             Arrays of one device, or of the host.
-        smooth : bool, default=True
-            Whether the slope of a pair's loss changes whenever its scores do.
         """
         sample = np.array(to_host(scores[:: 1 + scores.shape[0] // 1024]))
         # DART returns to the first scores, except for rounding.
         if self._begin is None or np.abs(sample - self._begin).max(initial=0.0) <= 1e-12:
             self._begin = sample
-            self._first_gradient = np.array(to_host(gradient), dtype=np.float32)
+            self._first_scores = np.array(to_host(scores))
             self._check_hessian(float(hessian.sum(dtype=np.float64)))
-        elif self._first_gradient is not None:
-            first, self._first_gradient = self._first_gradient, None
-            moved = sample - self._begin
-            alike = np.ptp(moved) <= 1e-6 * np.abs(moved).max(initial=0.0)
-            # The gradient depends on differences of scores only: a tree of one leaf does not change it.
-            if (smooth or alike) and gradient.any() and np.allclose(to_host(gradient), first, rtol=1e-6, atol=0.0):
+        elif self._first_scores is not None:
+            first, self._first_scores = self._first_scores, None
+            if gradient.any() and _moved_alike(plan, first, to_host(scores)):
                 warnings.warn(
                     "the first tree moved all scores of a query alike, although the gradient is not zero: it seems to "
                     "have no split. Check min_child_weight / min_sum_hessian_in_leaf, min_data_in_leaf, the features, "
@@ -85,6 +82,15 @@ class TrainingWatch:
                 UserWarning,
                 stacklevel=5,
             )
+
+
+def _moved_alike(plan: Plan, before: NDArray[Any], after: NDArray[Any]) -> bool:
+    """Return whether the scores of each query have moved by the same number, except for rounding."""
+    moved = (after.astype(np.float64) - before)[plan.rows]
+    starts = plan.ptr[:-1][np.diff(plan.ptr) > 0]
+    spread = np.maximum.reduceat(moved, starts) - np.minimum.reduceat(moved, starts)
+    rounding = 4 * np.finfo(after.dtype).eps * np.abs(after[plan.rows]).max(initial=0.0)
+    return bool(spread.max(initial=0.0) <= 1e-6 * np.abs(moved).max(initial=0.0) + rounding)
 
 
 def warn_without_split(n_splits: float) -> None:

@@ -247,11 +247,10 @@ class ObjectiveEvaluator:
         ``watch`` is None for a part of the training set, which does not show whether the whole can be learned.
         """
         check_shape(plan, scores)
-        spec = self.spec_of(plan)
-        gradient, hessian = self._engine_results("gradient_hessian", plan, scores, spec, np.float32)
+        gradient, hessian = self.gradient_hessian(plan, scores, np.float32)
         if plan.has_weighted_pair and watch is not None:
             with _device.beside(scores):
-                watch.look(scores, gradient, hessian, spec.pair_loss.smooth)
+                watch.look(plan, scores, gradient, hessian)
         return gradient, hessian
 
     def mean_pair_loss(self, plan: Plan, scores: Any) -> float:

@@ -261,11 +261,8 @@ class SumEvaluator:
         check_shape(plan, scores)
         gradient, hessian = self.gradient_hessian(plan, scores, np.float32)
         if plan.has_weighted_pair and watch is not None:
-            smooth = any(
-                own.has_weighted_pair and term.evaluator.spec.pair_loss.smooth for term, own in self._planned(plan)
-            )
             with _device.beside(scores):
-                watch.look(scores, gradient, hessian, smooth)
+                watch.look(next(iter(plan.plans.values())), scores, gradient, hessian)
         return gradient, hessian
 
     def mean_pair_losses(self, plan: SumPlan, scores: Any) -> list[float]:

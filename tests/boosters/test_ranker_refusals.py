@@ -183,10 +183,11 @@ def test_a_model_without_a_split_causes_a_warning(Ranker, problem) -> None:
 
 
 @BOTH
-def test_features_that_do_not_vary_within_queries_cause_a_warning(Ranker, problem) -> None:
+@pytest.mark.parametrize("objective", ["auto", "pairwise_logistic", "pairwise_hinge"])
+def test_features_that_do_not_vary_within_queries_cause_a_warning(Ranker, objective, problem) -> None:
     X = np.random.default_rng(0).normal(size=(problem.sizes.size, 3))[problem.qid]
     with pytest.warns(UserWarning, match="the first tree moved all scores of a query alike|no tree of the model has"):
-        make_ranker(Ranker, objective="pairwise_logistic").fit(X, problem.y, qid=problem.qid)
+        make_ranker(Ranker, objective=objective).fit(X, problem.y, qid=problem.qid)
 
 
 def test_a_linear_booster_causes_no_warning_of_missing_splits(problem) -> None:
