@@ -39,8 +39,13 @@ NAMES = ["pairwise_logistic", "pairwise_hinge", "weighted_sum"]
 
 
 def two(weights=(0.7, 0.3), **params):
-    """Return a sum of two losses, with the same Hessians for arrays and both boosters."""
-    return WeightedSum([PairwiseLogistic(hessian_scale=1), PairwiseHinge(hessian_scale=1)], weights, **params)
+    """Return a sum of two losses."""
+    return WeightedSum([PairwiseLogistic(), PairwiseHinge()], weights, **params)
+
+
+def unscaled(**params):
+    """Return the same sum, with the same Hessians for arrays and both boosters."""
+    return two(**params).set_params(**{"0__hessian_scale": 1, "1__hessian_scale": 1})
 
 
 def columns_of(problem):
@@ -51,21 +56,21 @@ def columns_of(problem):
 @BOTH_BOOSTERS
 def test_gradients_of_a_dataset(booster, problem) -> None:
     dataset = constructed(dataset_of(booster, problem))
-    expected = two().gradient_hessian(problem.y, problem.scores, group=problem.sizes)
-    assert_same_in_float32(two()(problem.scores, dataset), expected)
+    expected = unscaled().gradient_hessian(problem.y, problem.scores, group=problem.sizes)
+    assert_same_in_float32(unscaled()(problem.scores, dataset), expected)
     columns = columns_of(problem)
     attach(dataset, labels=columns)
     for labels in (None, [1, 0], [1, 1]):
-        objective = two(labels=labels)
+        objective = unscaled(labels=labels)
         expected = objective.gradient_hessian(columns, problem.scores, group=problem.sizes)
         assert_same_in_float32(objective(problem.scores, dataset), expected)
     # Other objectives read the label of the dataset.
-    term = two().objectives[0]
+    term = unscaled().objectives[0]
     expected = term.gradient_hessian(problem.y, problem.scores, group=problem.sizes)
     assert_same_in_float32(term(problem.scores, dataset), expected)
     attach(dataset, labels=columns[:, ::-1])
-    expected = two().gradient_hessian(columns[:, ::-1], problem.scores, group=problem.sizes)
-    assert_same_in_float32(two()(problem.scores, dataset), expected)
+    expected = unscaled().gradient_hessian(columns[:, ::-1], problem.scores, group=problem.sizes)
+    assert_same_in_float32(unscaled()(problem.scores, dataset), expected)
 
 
 @BOTH_BOOSTERS
@@ -74,7 +79,7 @@ def test_a_changed_weight_counts_at_once(booster, problem) -> None:
     before = objective(problem.scores, dataset)
     objective.set_params(weights=[0.7, 3.0])
     after = objective(problem.scores, dataset)
-    hinge = objective.objectives[1](problem.scores, dataset)
+    hinge = PairwiseHinge()(problem.scores, dataset)
     assert_same_in_float32(np.subtract(after, before), np.multiply(hinge, 2.7))
 
 
@@ -120,7 +125,7 @@ def test_grades_and_pairs_of_a_dataset(booster, problem) -> None:
     starts = problem.starts[:-1][problem.sizes > 1]
     pairs = (starts, starts + 1)
     attach(dataset, pairs=pairs)
-    objective = two(labels=[0, "pairs"])
+    objective = unscaled(labels=[0, "pairs"])
     expected = objective.gradient_hessian(problem.y, problem.scores, group=problem.sizes, pairs=pairs)
     assert_same_in_float32(objective(problem.scores, dataset), expected)
     with pytest.raises(ValueError, match="there are pairs, but no term of the sum reads them"):
@@ -139,8 +144,8 @@ def test_a_part_of_a_dataset_keeps_its_labels(booster, problem) -> None:
     else:
         part = whole.slice(rows, allow_groups=True)
         part.set_group(sizes)
-    expected = two().gradient_hessian(columns[rows], problem.scores[rows], group=sizes)
-    assert_same_in_float32(two()(problem.scores[rows], part), expected)
+    expected = unscaled().gradient_hessian(columns[rows], problem.scores[rows], group=sizes)
+    assert_same_in_float32(unscaled()(problem.scores[rows], part), expected)
 
 
 @BOTH_BOOSTERS
