@@ -65,9 +65,8 @@ normalize : {"log", "query", "none"}, default="log"
       XGBoost's ``min_child_weight=1``.
     - ``"none"``: the plain sum.
 
-    The default was chosen by measurement (``benchmarks/results/quality.md``). In cross-validation on five data sets
-    with both boosters, "log" has the best means. The 95% intervals of its differences to both others exclude 0 for MAP
-    with XGBoost.""",
+    The default was chosen by measurement. In cross-validation on five data sets with both boosters, "log" has the best
+    means. The 95% intervals of its differences to both others exclude 0 for MAP with XGBoost.""",
     "hessian_scale": """\
 hessian_scale : float or None, default=None
     Factor on the Hessian, by which steps are divided. None: that of the booster's own ranking objectives, 2 in XGBoost
