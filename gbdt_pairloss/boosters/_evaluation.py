@@ -182,7 +182,7 @@ def sort_metrics(
         If an entry is none of the above, or is a metric function of this package, which is given by name.
     """
     if not asked and evaluator is not None:
-        asked = default if all(_labels_suit_ndcg(s.data) for s in sets) else LossMetric.of(evaluator)
+        asked = default if all(_labels_suit_ndcg(s.data) for s in sets) else LossMetric.of(evaluator)[-1:]
     evaluations: dict[str, Evaluation] = {}
     native: list[Any] = []
     for entry in _unwrapped(asked, evaluator):
@@ -230,7 +230,7 @@ def _unwrapped(entries: Sequence[Any], evaluator: Evaluator | None) -> list[Any]
         elif isinstance(owner, RankingObjective):
             result += LossMetric.of(owner._evaluator())
         elif evaluator is not None and isinstance(entry, str) and entry == evaluator.objective.name:
-            result += LossMetric.of(evaluator)
+            result += LossMetric.of(evaluator)[-1:]  # of a sum: the sum itself
         elif any(entry is function for function in functions):
             raise TypeError(f"eval_metric takes this metric by its name, {functions[entry]!r}, with @k if needed")
         elif not (isinstance(entry, (str, Metric)) or callable(entry)):

@@ -277,6 +277,12 @@ def read_evaluation_sets(
         )
         if given["extras"].pairs is not None and query_set.data.pairs is None and np.ptp(query_set.data.labels) == 0:
             raise ValueError(f"eval_set[{i}]: its labels are all equal, and it has no pairs: give them as eval_pairs=")
+        columns, trained_on_columns = (_number_of_columns(one.data) for one in (query_set, train))
+        if columns != trained_on_columns:
+            raise ValueError(
+                f"eval_set[{i}]: its labels have {columns} column(s), but those of the training set have "
+                f"{trained_on_columns}"
+            )
         width, trained_on = _num_features(query_set.X), _num_features(train.X)
         if width < trained_on and sparse.issparse(query_set.X):  # as in LETOR files that are read separately
             query_set, width = replace(query_set, X=widened(query_set.X, trained_on)), trained_on
@@ -285,6 +291,10 @@ def read_evaluation_sets(
         is_train = same and (by_data_alone or query_set.given.equals(train.given))
         sets.append(train if is_train else query_set)
     return sets
+
+
+def _number_of_columns(data: RankingData) -> int:
+    return 1 if data.label_columns is None else data.label_columns.shape[1]
 
 
 def initial_scores_of(sets: list[QuerySet], start: Any, starts: Any) -> Any:

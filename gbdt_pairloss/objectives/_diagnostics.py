@@ -7,6 +7,7 @@ a single leaf and the model predicts a constant.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,13 +47,13 @@ class TrainingWatch:
         self._begin: NDArray[Any] | None = None
         self._first_scores: NDArray[Any] | None = None  # of the training in progress, until its second round
 
-    def look(self, plan: Plan, scores: Any, gradient: Any, hessian: Any) -> None:
+    def look(self, plans: Sequence[Plan], scores: Any, gradient: Any, hessian: Any) -> None:
         """Warn in the first round if no split is possible, and in the second round if the first tree has no split.
 
         Parameters
         ----------
-        plan : Plan
-            The queries.
+        plans : sequence of Plan
+            The plan of each term of the objective.
         scores, gradient, hessian : arrays of shape (n_rows,)
             Arrays of one device, or of the host.
         """
@@ -64,7 +65,7 @@ class TrainingWatch:
             self._check_hessian(float(hessian.sum(dtype=np.float64)))
         elif self._first_scores is not None:
             first, self._first_scores = self._first_scores, None
-            if gradient.any() and _moved_alike(plan, first, to_host(scores)):
+            if gradient.any() and all(_moved_alike(plan, first, to_host(scores)) for plan in plans):
                 warnings.warn(
                     "the first tree moved all scores of a query alike, although the gradient is not zero: it seems to "
                     "have no split. Check min_child_weight / min_sum_hessian_in_leaf, min_data_in_leaf, the features, "

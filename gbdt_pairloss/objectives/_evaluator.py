@@ -250,7 +250,7 @@ class ObjectiveEvaluator:
         gradient, hessian = self.gradient_hessian(plan, scores, np.float32)
         if plan.has_weighted_pair and watch is not None:
             with _device.beside(scores):
-                watch.look(plan, scores, gradient, hessian)
+                watch.look([plan], scores, gradient, hessian)
         return gradient, hessian
 
     def mean_pair_loss(self, plan: Plan, scores: Any) -> float:

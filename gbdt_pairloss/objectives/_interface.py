@@ -100,6 +100,8 @@ class RankingObjective(BaseEstimator):  # type: ignore[misc]
             state.adapter.metric_result(name, loss, False)
             for name, loss in zip(evaluator.loss_names, losses, strict=True)
         ]
+        if state.adapter.STOPS_BY_FIRST_METRIC:
+            results = [results[-1], *results[:-1]]
         return results if len(results) > 1 else results[0]
 
     # Array API

@@ -238,12 +238,14 @@ class PairWeightParameters(ObjectiveParameters):
             check_finite_number(self.rank_noise, "rank_noise")
             if self.rank_noise < 0:
                 raise ValueError(f"rank_noise must be at least 0, got {self.rank_noise!r}")
+            if self.rank_noise > 1e300 / max(1.0, self.temperature):
+                raise ValueError(f"rank_noise times the temperature must be at most 1e300, got {self.rank_noise!r}")
         if self.pair_weight not in (*DELTA_WEIGHTS, "auto"):
             for name in ("truncation", "rank_noise"):
                 if getattr(self, name):
                     raise ValueError(
-                        f'{name} belongs to pair_weight="ndcg" and "lambdarank": other pair weights do not depend on '
-                        "ranks"
+                        f'{name} belongs to pair_weight="ndcg", "lambdarank" and "auto": other pair weights do not '
+                        "depend on ranks"
                     )
         if self.random_state is not None and not (is_whole(self.random_state, 0) and int(self.random_state) < 2**64):
             raise ValueError(

@@ -88,7 +88,8 @@ class SumEvaluator:
 
     @property
     def _all_terms(self) -> list[Term]:
-        """All terms, made at each access, because a callback may change the parameters."""
+        """All terms, made and checked at each access, because a callback may change the parameters."""
+        self.objective._check_params(sums=True)
         pairs = zip(self.objective.objectives, self.objective.weights, strict=True)
         return [
             Term(number, float(weight), objective._evaluator(**self._settings))
@@ -236,15 +237,16 @@ class SumEvaluator:
         return f"{term.name}, column {source} of the labels" if is_column else term.name
 
     def _planned(self, plan: SumPlan) -> Iterator[tuple[Term, Plan]]:
-        """Return the terms with their plans."""
-        for term in self._terms:
-            if term.number not in plan.plans:
+        """Return the terms with their plans; a weight that was above 0 may have become 0."""
+        for term in self._all_terms:
+            if term.number in plan.plans:
+                yield term, plan.plans[term.number]
+            elif term.weight > 0:
                 raise ValueError(f"{term.name} had the weight 0 when the training began: begin with a small one")
-            yield term, plan.plans[term.number]
 
     def _weighted(self, plan: SumPlan) -> Iterator[tuple[Term, Plan]]:
-        """Return the terms with their plans, which contain the weights of the terms."""
-        return ((term, plan.weighted(term.number, term.weight)) for term, _ in self._planned(plan))
+        """Return the terms of weight above 0 with their plans, which contain the weights of the terms."""
+        return ((term, plan.weighted(term.number, term.weight)) for term, _ in self._planned(plan) if term.weight > 0)
 
     # Booster callbacks
 
@@ -262,13 +264,13 @@ class SumEvaluator:
         gradient, hessian = self.gradient_hessian(plan, scores, np.float32)
         if plan.has_weighted_pair and watch is not None:
             with _device.beside(scores):
-                watch.look(next(iter(plan.plans.values())), scores, gradient, hessian)
+                watch.look(list(plan.plans.values()), scores, gradient, hessian)
         return gradient, hessian
 
     def mean_pair_losses(self, plan: SumPlan, scores: Any) -> list[float]:
         """Compute the mean pair loss of each term, without its weight, and their weighted sum."""
         losses, total = [], 0.0
-        for term, own in self._weighted(plan):
+        for term, own in self._planned(plan):
             with errors_of(term.name):
                 losses.append(term.evaluator.mean_pair_loss(own, scores))
             total += term.weight * losses[-1]

@@ -65,11 +65,12 @@ class WeightedSum(Summand):
 
     Parameters
     ----------
-    objectives : list of PairwiseObjective
-        The terms. To add sums, use ``+``, which makes one sum of all terms.
+    objectives : list of objectives
+        The terms: objects of this package. To add sums, use ``+``, which makes one sum of all terms. A term that is
+        the same object as another one has the same parameters.
     weights : list of float
         One weight for each term, of at least 0, and not all 0. A term of weight 0 is not computed. A callback may
-        change weights above 0 during a training.
+        change the weights of the other terms during a training.
     labels : list of int or "pairs", default=None
         What each term reads: the number of a column of the labels, from 0; or "pairs", the explicit pairs (``pairs=``
         of ``fit``, :func:`gbdt_pairloss.attach` and :meth:`loss`) instead of labels. None: all terms read the same
@@ -104,7 +105,9 @@ class WeightedSum(Summand):
 
     With ``reduction=``, :meth:`loss` is the weighted sum of the terms' losses with that reduction. :meth:`metric`
     returns the mean pair loss of each term, without its weight, by its name (followed by ``_k`` if several terms have
-    the same name), and then their weighted sum as "weighted_sum".
+    the same name), and their weighted sum as "weighted_sum": as the first entry in LightGBM, and as the last one in
+    XGBoost, whose early stopping follows that. LightGBM stops as soon as one metric gets worse, unless it is told
+    ``first_metric_only``. In the rankers ``eval_metric="weighted_sum"`` is the sum alone.
 
     References
     ----------
@@ -215,8 +218,11 @@ class WeightedSum(Summand):
             raise
         return self
 
-    def _check_params(self) -> None:
-        """Raise a ValueError or TypeError that names a parameter whose value is not allowed."""
+    def _check_params(self, sums: bool = False) -> None:
+        """Raise a ValueError or TypeError that names a parameter whose value is not allowed.
+
+        The weight of a single term may be 0, as in ``0.0 * a + 1.0 * b``, unless ``sums`` says that it is summed.
+        """
         for name in ("objectives", "weights", "labels"):
             value = getattr(self, name)
             is_list = isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str)
@@ -234,7 +240,7 @@ class WeightedSum(Summand):
         for number, weight in enumerate(self.weights):
             if not isinstance(weight, Real) or isinstance(weight, bool) or not 0 <= float(weight) < np.inf:
                 raise ValueError(f"weights[{number}] must be a finite number of at least 0, got {weight!r}")
-        if not any(weight > 0 for weight in self.weights):
+        if (n_terms > 1 or sums) and not any(weight > 0 for weight in self.weights):
             raise ValueError("all weights are 0: at least one term must have a weight above 0")
         for number, label in enumerate([] if self.labels is None else self.labels):
             if not (is_whole(label, 0) or (isinstance(label, str) and label == PAIRS)):

@@ -37,6 +37,8 @@ class Adapter(Protocol):
     MIN_CHILD_HESSIAN: float
     #: The factor on the Hessian that the booster's own ranking objectives have.
     HESSIAN_SCALE: float
+    #: Whether early stopping can follow the first metric of several; otherwise it follows the last one.
+    STOPS_BY_FIRST_METRIC: bool
 
     def read_dataset(self, dataset: Any) -> RankingData:
         """Return the labels, groups and weights of a dataset, including its attachment."""

@@ -49,7 +49,8 @@ class RankingData:
         expected = {**dict.fromkeys(_ROW_ARRAYS, n_rows), "query_weight": n_queries}
         for name, length in expected.items():
             array = getattr(self, name)
-            if array is not None and array.shape[:1] != (length,):
+            shape = () if array is None else array.shape[:1] if name == "label_columns" else array.shape
+            if array is not None and shape != (length,):
                 unit = "queries" if name == "query_weight" else "rows"
                 raise ValueError(f"{name} has {array.shape[0]} entries, but there are {length} {unit}")
         check_finite(self.labels, "the label", self.mask)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import permutations
 
-import lightgbm as lgb
 import numpy as np
 import pytest
 from _support.engines import assert_matches_reference, boost, cpu_engine, plan_of
@@ -12,7 +11,7 @@ from _support.objectives import by_definition, logistic, pairs_of_labels
 from scipy.integrate import quad
 from scipy.stats import kstest
 
-from gbdt_pairloss import LGBMRanker, PairwiseHinge, PairwiseLogistic, XGBRanker
+from gbdt_pairloss import PairwiseHinge, PairwiseLogistic
 from gbdt_pairloss.engine.draws import noised_scores
 from gbdt_pairloss.engine.spec import RankNoise
 
@@ -198,29 +197,6 @@ def test_losses_that_are_summed_pair_by_pair(make) -> None:
         assert_matches_reference(
             cpu_engine, objective, problem.y, problem.scores, np.float64, group=problem.sizes, mask=problem.y != 1
         )
-
-
-def test_the_metric_ranks_without_noise(make) -> None:
-    problem = make(6, mean_size=20)
-    dataset = lgb.Dataset(problem.X, problem.y, group=problem.sizes, free_raw_data=False).construct()
-    noisy, plain = (PairwiseLogistic(pair_weight="ndcg", rank_noise=a) for a in (2.0, 0.0))
-    assert noisy.metric(problem.scores, dataset) == plain.metric(problem.scores, dataset)
-
-
-@pytest.mark.parametrize("ranker", [LGBMRanker, XGBRanker])
-def test_rankers_seed_the_noise(ranker, make) -> None:
-    problem = make(20, mean_size=15)
-    objective = PairwiseLogistic(pair_weight="ndcg", rank_noise=1.0)
-
-    def predictions(seed, **params):
-        own = objective.set_params(**params)
-        quiet = {"verbose": -1} if ranker is LGBMRanker else {}
-        fitted = ranker(objective=own, n_estimators=5, random_state=seed, n_jobs=1, **quiet)
-        return fitted.fit(problem.X, problem.y, group=problem.sizes).predict(problem.X)
-
-    np.testing.assert_array_equal(predictions(1), predictions(1))
-    assert not np.array_equal(predictions(1), predictions(2))
-    np.testing.assert_array_equal(predictions(1, random_state=5), predictions(2, random_state=5))
 
 
 @pytest.mark.parametrize(

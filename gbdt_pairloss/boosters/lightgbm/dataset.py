@@ -22,6 +22,8 @@ DATASET = lgb.Dataset
 MIN_CHILD_HESSIAN = 1e-3
 #: The factor on the Hessian of LightGBM's own ranking objectives.
 HESSIAN_SCALE = 1.0
+#: Whether early stopping can follow the first metric of several.
+STOPS_BY_FIRST_METRIC = True
 
 OBJECTIVE_NAMES = ("objective", "objective_type", "app", "application", "loss")
 METRIC_NAMES = ("metric", "metrics", "metric_types")

@@ -140,10 +140,11 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             Scores from which the evaluation sets start.
         eval_metric : str, Metric, callable or list of these, optional
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables in LightGBM's form. A
-            ``WeightedSum``, and "weighted_sum" if it is the objective, are the losses of the terms and of the sum.
-            Default with an objective of this package: the parameter ``metric``, else NDCG at ``eval_at``, or the loss
-            of the objective if labels do not suit NDCG (they are negative or above 31, or there are explicit pairs).
-            LightGBM evaluates native metrics first, which matters only to ``first_metric_only``.
+            ``WeightedSum`` is the losses of its terms and of the sum; "weighted_sum", if it is the
+            objective, is the sum. Default with an objective of this package: the parameter ``metric``, else
+            NDCG at ``eval_at``, or the loss of the objective if labels do not suit NDCG (they are negative
+            or above 31, or there are explicit pairs). LightGBM evaluates native metrics first, which
+            matters only to ``first_metric_only``.
         eval_at : int or sequence of int, optional
             Ranks at which "ndcg" and "map" are evaluated if their names have no ``@k``. Default for the default metric:
             1 to 5.

@@ -25,6 +25,8 @@ DATASET = xgb.DMatrix
 MIN_CHILD_HESSIAN = 1.0
 #: The factor on the Hessian of XGBoost's own ranking objectives.
 HESSIAN_SCALE = 2.0
+#: Whether early stopping can follow the first metric of several.
+STOPS_BY_FIRST_METRIC = False
 OBJECTIVE_NAMES = ("objective",)
 METRIC_NAMES = ("eval_metric", "metrics")
 #: XGBoost's metrics, without the part of a name after @.

@@ -145,10 +145,10 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             Scores from which the evaluation sets start.
         eval_metric : str, Metric, callable or list of these, optional
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables ``f(y_true, y_pred)`` of one
-            query. A ``WeightedSum``, and "weighted_sum" if it is the objective, are the losses of the terms, and then
-            of the sum. Default: ``eval_metric`` of the constructor; else, with an objective of this package, "ndcg", or
-            the loss of the objective if labels do not suit NDCG (they are negative or above 31, or there are explicit
-            pairs). Early stopping follows the last metric.
+            query. A ``WeightedSum`` is the losses of its terms, and then of the sum; "weighted_sum", if it
+            is the objective, is the sum. Default: ``eval_metric`` of the constructor; else, with an
+            objective of this package, "ndcg", or the loss of the objective if labels do not suit NDCG (they
+            are negative or above 31, or there are explicit pairs). Early stopping follows the last metric.
         callbacks : list of xgboost.callback.TrainingCallback, optional
             Default: ``callbacks`` of the constructor.
         verbose, xgb_model, feature_weights

@@ -23,8 +23,13 @@
 
 namespace pairloss {
 
-// ns; see tree.h.
-constexpr Costs kByRankCosts{0.35, 150};
+// ns; see tree.h. Pairs of scores that are spread over more than a few panels take an exponential each.
+constexpr Costs kByRankCosts{0.35, 150}, kWideByRankCosts{15, 150};
+
+inline const Costs& by_rank_costs(int n_panels) {
+  const bool is_wide = n_panels == 0 || n_panels * kPanelWidth > kWidestWeightedSpread;  // 0: no table of them
+  return is_wide ? kWideByRankCosts : kByRankCosts;
+}
 
 template <class Real>
 class RankedSum {
@@ -38,11 +43,15 @@ class RankedSum {
   // to task(n - 1), in any order. The ranking is used up.
   template <class Run, class Sum>
   double add(const Ranking& ranking, const Run& run, Sum* first, Sum* second) {
-    split(rows_, all_panels_.n, sum_, kByRankCosts, tree_);
+    split(rows_, all_panels_.n, sum_, by_rank_costs(all_panels_.n), tree_);
     double lambda_sum = 0;
-    for (const std::vector<int>& nodes : nodes_by_level()) {
-      lambda_sum += add_between_halves(nodes, ranking, run, first, second);
-      divide(ranking, run);
+    for (const std::vector<int>& level : nodes_by_level()) {
+      for (std::size_t k = 0; k < level.size();) {
+        const std::vector<int> nodes = next_nodes(level, k);
+        k += nodes.size();
+        lambda_sum += add_between_halves(nodes, ranking, run, first, second);
+        divide(ranking, run);
+      }
     }
     return lambda_sum + add_leaves(run, first, second);
   }
@@ -54,6 +63,8 @@ class RankedSum {
   // Rows of a task.
   static constexpr int kPart = 16384;
   static constexpr int kShortestBlock = 64;
+  // Numbers, beyond those of one node: 32 MB.
+  static constexpr double kMostMoments = 1 << 22;
 
   // Rows of a node that a task sums, in the order of their ranks.
   struct Part {
@@ -92,7 +103,20 @@ class RankedSum {
     return levels;
   }
 
-  // What the winners and losers of the nodes of a level sum over each other.
+  // The nodes of a level from number `begin` on, as many as have moments of a bounded size.
+  std::vector<int> next_nodes(const std::vector<int>& level, std::size_t begin) const {
+    std::vector<int> nodes;
+    double size = 0;
+    for (std::size_t k = begin; k < level.size() && (nodes.empty() || size < kMostMoments); ++k) {
+      const Node& node = tree_[static_cast<std::size_t>(level[k])];
+      const int n_panels = all_panels_.n > 0 ? all_panels_.n : node.last - node.first;  // at most
+      size += 2.0 * kChannels * kTerms * n_panels;
+      nodes.push_back(level[k]);
+    }
+    return nodes;
+  }
+
+  // What the winners and losers of some nodes of a level sum over each other.
   template <class Run, class Sum>
   double add_between_halves(const std::vector<int>& nodes, const Ranking& ranking, const Run& run, Sum* first,
                             Sum* second) {
@@ -120,7 +144,7 @@ class RankedSum {
       const double n = node.panels.n, near = std::min<double>(n, 2 * sum_.expansion.near + 1);
       const double per_block = kTranslatePanel * kChannels * n * near;
       // A row meets a quarter of its block: half of it, on the other side, once.
-      const double block = std::sqrt(4 * per_block / kByRankCosts.pair);
+      const double block = std::sqrt(4 * per_block / by_rank_costs(node.panels.n).pair);
       node.block = static_cast<int>(std::min<double>(std::max<double>(block, kShortestBlock), node.last - node.first));
       node.total.reserve(node.n_moments());
     });
