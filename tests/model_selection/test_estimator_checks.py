@@ -19,7 +19,10 @@ EXPECTED_FAILURES = {
 }
 if "expected_failed_checks" in inspect.signature(parametrize_with_checks).parameters:
     with_checks = parametrize_with_checks(
-        [LGBMRanker(n_estimators=5, min_child_samples=1, n_jobs=1), XGBRanker(n_estimators=5, n_jobs=1)],
+        [
+            LGBMRanker(n_estimators=5, min_child_samples=1, n_jobs=1),
+            XGBRanker(n_estimators=5, min_child_weight=0.01, n_jobs=1),
+        ],
         expected_failed_checks=lambda _: EXPECTED_FAILURES,
     )
 else:  # scikit-learn has it from 1.6 on
