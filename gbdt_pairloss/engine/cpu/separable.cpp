@@ -92,19 +92,29 @@ class Query {
     });
   }
 
-  // Read the scores, and for the moments the scores over the temperature, counted from their mean.
+  // Whether a row is in a pair, in a role in which it has a weight.
+  bool counts(int k) const {
+    if (!rows_.is_weighted()) return true;
+    return (rows_.winner_weight[k] > 0 && rows_.run_end[k] < rows_.n) ||
+           (rows_.loser_weight[k] > 0 && rows_.run_begin[k] > 0);
+  }
+
+  // Read the scores, and for the moments the scores over the temperature, counted from the mean of those that count: an
+  // outlier of weight 0 must not cost the others their digits.
   void read() {
     const std::int64_t at = call_.plan.ptr[query_];
+    int n_counting = 0;
+    for (int k = 0; k < rows_.n; ++k) n_counting += counts(k);
     std::vector<double> means(static_cast<std::size_t>(rows_.n / kWalkChunk) + 1);
     for_rows([&](int begin, int end) {
       with_row_numbers(call_.plan.row, at, [&](const auto* row) {
         with_scores(call_.scores, [&](const auto* score) {
           // Of scores whose sum may be beyond float64.
           double mean = 0.0;
-          const double share = 1.0 / rows_.n;
+          const double share = 1.0 / std::max(n_counting, 1);
           for (int k = begin; k < end; ++k) {
             scores()[k] = static_cast<double>(score[row[k]]);
-            mean += scores()[k] * share;
+            if (counts(k)) mean += scores()[k] * share;
           }
           means[static_cast<std::size_t>(begin / kWalkChunk)] = mean;
         });
