@@ -80,7 +80,8 @@ class RankingObjective(BaseEstimator):  # type: ignore[misc]
         -------
         result : tuple, or list of tuples
             ``(name, value, False)`` for LightGBM, ``(name, value)`` for XGBoost; smaller is better. A list for a
-            :class:`WeightedSum`: the losses of its terms, then the weighted sum of these, "weighted_sum".
+            :class:`WeightedSum`: the losses of its terms and the weighted sum of these, "weighted_sum", which stands
+            where the booster's early stopping looks: first in LightGBM, last in XGBoost.
 
         Raises
         ------
