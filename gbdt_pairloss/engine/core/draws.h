@@ -19,16 +19,24 @@ PAIRLOSS_CORE std::uint64_t mixed(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
-// A number that depends on the seed and on every bit of the scores; -0.0 counts as 0.0.
+// What a row adds to the hash of its scores; -0.0 counts as 0.0.
+PAIRLOSS_CORE std::uint64_t hash_term(double score, std::int64_t row) {
+  const double value = score + 0.0;
+  std::uint64_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return mixed(bits + static_cast<std::uint64_t>(row) * kGolden);
+}
+
+// The hash of scores, from the sum of their rows' terms.
+PAIRLOSS_CORE std::uint64_t hash_of_sum(std::uint64_t sum_of_terms, std::uint64_t seed) {
+  return mixed(mixed(seed + kSilver) + sum_of_terms);
+}
+
+// A number that depends on the seed and on every bit of the scores, whose rows are numbered from 0.
 PAIRLOSS_CORE std::uint64_t hash_of(std::int64_t n, const double* scores, std::uint64_t seed) {
-  std::uint64_t total = mixed(seed + kSilver);
-  for (std::int64_t p = 0; p < n; ++p) {
-    const double score = scores[p] + 0.0;
-    std::uint64_t bits;
-    memcpy(&bits, &score, sizeof bits);
-    total += mixed(bits + static_cast<std::uint64_t>(p) * kGolden);
-  }
-  return mixed(total);
+  std::uint64_t sum_of_terms = 0;
+  for (std::int64_t row = 0; row < n; ++row) sum_of_terms += hash_term(scores[row], row);
+  return hash_of_sum(sum_of_terms, seed);
 }
 
 // The losers that a winner can get: positions from `begin` to `end`. `weight[p]` is the weight of position p, and

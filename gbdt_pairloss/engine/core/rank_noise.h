@@ -33,19 +33,6 @@ PAIRLOSS_CORE double natural_log(double x) {
   return power * kLn2High - ((half_square - (s * (half_square + (odd + even)) + power * kLn2Low)) - f);
 }
 
-// What a row adds to the hash of its query; -0.0 counts as 0.0.
-PAIRLOSS_CORE std::uint64_t hash_term(double score, std::int64_t row) {
-  const double value = score + 0.0;
-  std::uint64_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  return mixed(bits + static_cast<std::uint64_t>(row) * kGolden);
-}
-
-// The hash of a query, from the sum of its rows' terms.
-PAIRLOSS_CORE std::uint64_t hash_of_query(std::uint64_t sum_of_terms, std::uint64_t seed) {
-  return mixed(mixed(seed + kSilver) + sum_of_terms);
-}
-
 // log(u / (1 - u)) of a row; u is an odd multiple of 2^-53.
 PAIRLOSS_CORE double logit_of(std::uint64_t hash, std::int64_t row) {
   const std::uint64_t bits = mixed(hash + static_cast<std::uint64_t>(row) * kGolden) >> 12 | 0x3FF0000000000000u;

@@ -173,8 +173,7 @@ class LargeQuery {
       for_chunks(rows_.n, [&](int begin, int end) {
         terms[static_cast<std::size_t>(begin / kChunk)] = hash_terms(end - begin, x + begin, row + begin);
       });
-      const std::uint64_t hash =
-          hash_of_query(std::accumulate(terms.begin(), terms.end(), std::uint64_t{0}), noise.seed);
+      const std::uint64_t hash = hash_of_sum(std::accumulate(terms.begin(), terms.end(), std::uint64_t{0}), noise.seed);
       for_chunks(rows_.n, [&](int begin, int end) {
         add_rank_noise(end - begin, x + begin, row + begin, noise.scale, hash, noised + begin);
       });

@@ -21,7 +21,7 @@ void add_rank_noise(std::int64_t n, const double* x, const Index* row, double sc
 
 template <class Index>
 void add_rank_noise(std::int64_t n, const double* x, const Index* row, const RankNoise& noise, double* z) {
-  add_rank_noise(n, x, row, noise.scale, hash_of_query(hash_terms(n, x, row), noise.seed), z);
+  add_rank_noise(n, x, row, noise.scale, hash_of_sum(hash_terms(n, x, row), noise.seed), z);
 }
 
 template std::uint64_t hash_terms(std::int64_t, const double*, const std::int32_t*);

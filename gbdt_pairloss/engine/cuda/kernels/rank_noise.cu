@@ -17,7 +17,7 @@ extern "C" __global__ void add_rank_noise(
     unsigned long long sum = 0;  // wraps around: the order of the terms makes no difference
     for (int p = begin; p < end; p += WARP) sum += pairloss::hash_term(x[p], rows[p]);
     for (int step = WARP / 2; step > 0; step /= 2) sum += __shfl_xor_sync(WHOLE_WARP, sum, step);
-    unsigned long long hash = pairloss::hash_of_query(sum, seed);
+    unsigned long long hash = pairloss::hash_of_sum(sum, seed);
     double low = LARGEST, high = -LARGEST;
     for (int p = begin; p < end; p += WARP) {
         double noised = pairloss::noised_score(x[p], scale, hash, rows[p]);
