@@ -41,6 +41,26 @@ def hash_of(scores: Float64Array, numbers: IntArray, seed: int) -> Bits:
     return mixed(mixed(np.array([seed], dtype=np.uint64) + SILVER) + terms.sum(dtype=np.uint64))
 
 
+def natural_log(x: Float64Array) -> Float64Array:
+    """Compute the natural logarithm of normal positive numbers, within an ulp.
+
+    It is ``core/rank_noise.h``'s, to the last bit: ``numpy.log`` rounds otherwise on some processors, and then the
+    noise of a seed would be another one there. Source: FreeBSD's e_log.c.
+    """
+    m, power = np.frexp(x)
+    m, power = np.where(m < np.sqrt(0.5), (2.0 * m, power - 1.0), (m, power))  # m from sqrt(1/2) to sqrt(2)
+    f = m - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    w = z * z
+    half_square = 0.5 * f * f
+    odd = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01))
+    even = 2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)
+    even = z * (6.666666666666735130e-01 + w * even)
+    rest = s * (half_square + (odd + even)) + power * 1.90821492927058770002e-10
+    return np.asarray(power * 6.93147180369123816490e-01 - ((half_square - rest) - f))
+
+
 def noised_scores(scores: Float64Array, rows: IntArray, noise: RankNoise, temperature: float) -> Float64Array:
     """Compute the scores by which the rows of a query are ranked with rank noise.
 
@@ -65,4 +85,4 @@ def noised_scores(scores: Float64Array, rows: IntArray, noise: RankNoise, temper
     bits = mixed(hash_of(scores, rows, noise.seed) + as_bits(rows) * GOLDEN)
     u = (bits >> np.uint64(12)).astype(np.float64) * 2.0**-52 + 2.0**-53
     with np.errstate(over="ignore"):
-        return np.asarray(scores + (noise.scale * temperature) * np.log(u / (1.0 - u)))
+        return np.asarray(scores + (noise.scale * temperature) * natural_log(u / (1.0 - u)))

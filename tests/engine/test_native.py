@@ -59,11 +59,15 @@ def test_a_level_that_the_processor_supports_can_be_chosen(level, environment) -
     assert done.stdout.strip() == level, done.stderr
 
 
-#: Small queries and one large one, of which each kind of sum is compared with the definition.
+#: Small queries and one large one, of which each kind of sum is compared with the definition; and rank noise, which is
+#: the definition's to the last bit.
 _COMPARE = """
 import numpy as np
 from _support.engines import assert_matches_reference, cpu_engine
 from gbdt_pairloss import PairwiseExponential, PairwiseHinge, PairwiseLogistic
+from gbdt_pairloss.engine.cpu.native import native
+from gbdt_pairloss.engine.draws import noised_scores
+from gbdt_pairloss.engine.spec import RankNoise
 
 rng = np.random.default_rng(0)
 sizes = [1, 2, 17, 40, 130, 1100]
@@ -74,6 +78,11 @@ for objective in [*sums, PairwiseHinge(), PairwiseExponential()]:
     for dtype in (np.float32, np.float64):
         for sample_weight in (None, weights):
             assert_matches_reference(cpu_engine, objective, y, scores, dtype, group=sizes, sample_weight=sample_weight)
+
+s, rows = rng.normal(size=10_000), rng.permutation(10**6)[:10_000].astype(np.int32)
+noised = np.empty_like(s)
+native().add_rank_noise(np.array([0, s.size]), s, rows, 1e4, 5, noised)
+np.testing.assert_array_equal(noised, noised_scores(s, rows, RankNoise(1e4, 5), 1.0))
 print("compared")
 """
 

@@ -101,7 +101,9 @@ struct ExchangeSum {
   void fill(const Range& range) const {
     const int n = range.size();
     const double* place = exchange_of.place;
-    const double first_place = place == nullptr ? 0.0 : place[range.row_at(0)];
+    // Floats keep few digits of places far from 0; doubles would lose digits to the difference.
+    const bool shifted = std::is_same_v<Real, float> && place != nullptr;
+    const double first_place = shifted ? place[range.row_at(0)] : 0.0;
     fill_weights(range, rows, columns);
     for (int i = 0; i < n; ++i) {
       const int p = range.row_at(i);
