@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from typing import Any, ClassVar, Protocol
@@ -18,6 +18,7 @@ from ..objectives import RankingObjective, get_objective, objective_names
 from ..objectives._evaluator import Evaluator, TrainingPlan
 from ..objectives._registry import negative_label_rule
 from ..ranking._data import RankingData
+from ..ranking._reading import rows_taking_part
 from ._query_sets import QuerySet
 
 # The largest label for which NDCG is the default metric. It is the largest one that XGBoost's NDCG supports with
@@ -78,6 +79,26 @@ class LossMetric:
 
     def __call__(self, data: RankingData, scores: NDArray[Any]) -> float:
         return self.losses(data, scores)[self.index]
+
+
+class OfFirstLabels:
+    """A metric of the first labels of a sum, without the rows whose negative label is ignored there."""
+
+    def __init__(self, evaluation: Evaluation, ignore_negative_labels: bool | None) -> None:
+        self.evaluation = evaluation
+        self.name, self.maximize = evaluation.name, evaluation.maximize
+        self._rule = ignore_negative_labels
+        self._seen: WeakKeyDictionary[RankingData, RankingData] = WeakKeyDictionary()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OfFirstLabels) and self.evaluation == other.evaluation
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, data: RankingData, scores: NDArray[Any]) -> float:
+        if data not in self._seen:
+            self._seen[data] = replace(data, mask=rows_taking_part(data.labels, data.mask, self._rule))
+        return self.evaluation(self._seen[data], scores)
 
 
 def evaluate_all(evaluations: Sequence[Evaluation], data: RankingData, scores: NDArray[Any]) -> list[float]:
@@ -181,8 +202,11 @@ def sort_metrics(
     TypeError
         If an entry is none of the above, or is a metric function of this package, which is given by name.
     """
+    rule: bool | None = False
+    if evaluator is not None and evaluator.objective._reads_columns:  # otherwise the mask of the data has it
+        rule = negative_label_rule(evaluator.objective, column=0)
     if not asked and evaluator is not None:
-        asked = default if all(_labels_suit_ndcg(s.data) for s in sets) else LossMetric.of(evaluator)[-1:]
+        asked = default if all(_labels_suit_ndcg(s.data, rule) for s in sets) else LossMetric.of(evaluator)[-1:]
     evaluations: dict[str, Evaluation] = {}
     native: list[Any] = []
     for entry in _unwrapped(asked, evaluator):
@@ -190,6 +214,8 @@ def sort_metrics(
         if evaluation is None:
             native.append(entry)
             continue
+        if rule and not isinstance(evaluation, LossMetric):
+            evaluation = OfFirstLabels(evaluation, rule)
         first = evaluations.setdefault(evaluation.name, evaluation)
         if first is not evaluation and first != evaluation:
             raise ValueError(f"eval_metric has two different metrics called {evaluation.name!r}")
@@ -199,14 +225,17 @@ def sort_metrics(
 def check_evaluations(evaluations: Sequence[Evaluation], sets: Iterable[QuerySet]) -> None:
     """Evaluate once before the training, so that errors about labels name the rows by the caller's numbers.
 
+    A user's functions are not called.
+
     Raises
     ------
     ValueError
         If a metric does not accept a set; the message begins with the name of the set.
     """
+    own = [e for e in evaluations if not isinstance(getattr(e, "evaluation", e), QueryFunction)]
     for query_set in sets:
         forms = [query_set.given] if query_set.part is None else [query_set.given, query_set.data]
-        for evaluation, data in product(evaluations, forms):
+        for evaluation, data in product(own, forms):
             try:
                 evaluation(data, np.zeros(data.groups.n_rows))
             except ValueError as error:
@@ -226,9 +255,9 @@ def _unwrapped(entries: Sequence[Any], evaluator: Evaluator | None) -> list[Any]
         if isinstance(entry, Feval):
             result += entry.metrics
         elif isinstance(entry, RankingObjective):
-            result += LossMetric.of(entry._evaluator())
+            result += _losses_of(entry, evaluator)
         elif isinstance(owner, RankingObjective):
-            result += LossMetric.of(owner._evaluator())
+            result += _losses_of(owner, evaluator)
         elif evaluator is not None and isinstance(entry, str) and entry == evaluator.objective.name:
             result += LossMetric.of(evaluator)[-1:]  # of a sum: the sum itself
         elif any(entry is function for function in functions):
@@ -238,6 +267,12 @@ def _unwrapped(entries: Sequence[Any], evaluator: Evaluator | None) -> list[Any]
         else:
             result.append(entry)
     return result
+
+
+def _losses_of(objective: RankingObjective, evaluator: Evaluator | None) -> list[LossMetric]:
+    """Return the losses of an objective; by the ranker's evaluator if they are those of the ranker's objective."""
+    losses = LossMetric.of(objective._evaluator())
+    return LossMetric.of(evaluator) if evaluator is not None and losses[0].losses == Losses(evaluator) else losses
 
 
 def _as_evaluation(
@@ -265,15 +300,19 @@ def _named(name: str, evaluator: Evaluator | None) -> Evaluation:
     if evaluator is not None and name in evaluator.loss_names:
         return LossMetric.of(evaluator)[evaluator.loss_names.index(name)]
     if name in objective_names():
+        terms = [] if evaluator is None else [t for t in evaluator.loss_names if t.rpartition("_")[0] == name]
+        if terms:
+            raise ValueError(f"eval_metric={name!r} could be several terms of the sum: name one of {', '.join(terms)}")
         rule = None if evaluator is None else negative_label_rule(evaluator.objective, column=0)
         (loss,) = LossMetric.of(get_objective(name, ignore_negative_labels=rule)._evaluator())
         return loss
     return get_metric(name)
 
 
-def _labels_suit_ndcg(data: RankingData) -> bool:
+def _labels_suit_ndcg(data: RankingData, ignore_negative_labels: bool | None) -> bool:
     """Return whether NDCG can be the default metric: all labels are from 0 to 31, and there are no explicit pairs."""
     if data.pairs is not None:
         return False
-    labels = data.labels if data.mask is None else data.labels[data.mask]
+    mask = rows_taking_part(data.labels, data.mask, ignore_negative_labels)
+    labels = data.labels if mask is None else data.labels[mask]
     return bool(labels.size == 0 or (labels.min() >= 0 and labels.max() <= _LARGEST_GRADE))

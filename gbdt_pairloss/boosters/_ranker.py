@@ -168,14 +168,21 @@ class RankerMixin:
         )
 
     def _plan(self, evaluator: Evaluator | None, train: QuerySet) -> TrainingPlan | None:
-        """Return the checked plan that the objective trains on; None for a native objective."""
+        """Return the checked plan that the objective trains on; None for a native objective.
+
+        Evaluation sets have to be evaluated after it, because the training set decides what depends on labels.
+        """
         if evaluator is None:
             return None
         plan: TrainingPlan = evaluator.plan(train.data)
+        evaluator.decide(plan)
         evaluator.check_plan(plan)
-        if not self._has_part_of_queries:
-            evaluator.check_learnable(plan)
         return plan
+
+    def _check_learnable(self, evaluator: Evaluator | None, plan: TrainingPlan | None) -> None:
+        """Raise a ValueError or warn if nothing can be learned, unless ``fit`` has only a part of the queries."""
+        if evaluator is not None and not self._has_part_of_queries:
+            evaluator.check_learnable(plan)
 
     def _watch(self, min_child_hessian: float) -> TrainingWatch | None:
         """Return the watch over a training; None if ``fit`` has only a part of the queries."""

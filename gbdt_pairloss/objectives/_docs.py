@@ -24,7 +24,8 @@ pair_weight : {"uniform", "label_diff", "gain_diff", "ndcg", "lambdarank", "auto
       ``truncation=30`` and ``normalize="log"`` the gradients are LightGBM's. It does not separate into sums over
       rows: without a truncation its cost grows with the number of pairs;
     - ``"auto"``: "ndcg" with a rank noise of 1 if all labels of a dataset are grades, that is, whole numbers from 0 to
-      31; otherwise, and with explicit pairs, "uniform". It is the default of the rankers;
+      31; otherwise, and with explicit pairs, "uniform". It is the default of the rankers, in which the training set
+      decides it for the evaluation sets, too;
     - a callable ``(label_winner, label_loser) -> weight`` of two floats, which returns a finite number of at least 0.
       It is evaluated once for every pair of distinct labels of a query. A query may have at most 256 distinct labels,
       and the cost per row grows with their number. Lambdas and local functions can be used, but not pickled.

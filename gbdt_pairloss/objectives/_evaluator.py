@@ -70,6 +70,9 @@ class Evaluator(Protocol):
     def plan(self, data: RankingData) -> Any:
         """Build the plan of checked and prepared data."""
 
+    def decide(self, plan: Any) -> None:
+        """Let the plan of the training set decide what depends on labels, for the plans of other sets."""
+
     def check_plan(self, plan: Any) -> None:
         """Raise a ValueError if the objective cannot train on a plan, or on a part of one."""
 
@@ -106,6 +109,9 @@ class ObjectiveEvaluator:
     hessian_scale : float, default=1.0
         Factor on the Hessian of the booster's own ranking objectives. It is used if ``hessian_scale`` of the objective
         is None.
+    has_grades : bool, optional
+        Whether the labels of the training set are grades, for ``pair_weight="auto"``; None: the labels of each set
+        decide.
     """
 
     def __init__(
@@ -115,8 +121,10 @@ class ObjectiveEvaluator:
         n_threads: Any = None,
         random_state: Any = None,
         hessian_scale: float = 1.0,
+        has_grades: bool | None = None,
     ) -> None:
         self.objective = objective
+        self._has_grades = has_grades
         self._hessian_scale = hessian_scale
         is_number = isinstance(n_threads, Integral) and n_threads >= 1  # type: ignore[operator]
         self._booster_threads = int(n_threads) if is_number else None
@@ -192,9 +200,13 @@ class ObjectiveEvaluator:
             return ExplicitPlan.of(plan, data.pairs.checked(data.groups))
         mask = rows_taking_part(data.labels, data.mask, objective.ignore_negative_labels)
         labels = objective._ranking_labels(data.labels)
-        value_of = objective._value_function(labels if mask is None else labels[mask])
+        value_of = objective._value_function(labels if mask is None else labels[mask], self._has_grades)
         plan = build_plan(data, labels, objective._candidates(data, mask), objective.item_weight, value_of)
         return objective._kind_of_plan(plan, data)
+
+    def decide(self, plan: Plan) -> None:
+        """Let the plan of the training set decide what ``pair_weight="auto"`` is, for the plans of other sets."""
+        self._has_grades = plan.values is not None
 
     def check_plan(self, plan: Plan) -> None:
         """Raise a ValueError if the objective cannot train on a plan, or on a part of one."""

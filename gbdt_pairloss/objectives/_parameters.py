@@ -168,10 +168,13 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
         """Return the mask without the rows that this objective excludes from every pair."""
         return mask
 
-    def _value_function(self, labels: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+    def _value_function(
+        self, labels: NDArray[Any], has_grades: bool | None
+    ) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
         """Return the function from labels to the values whose differences are phi; None: phi is 1.
 
-        ``labels`` are those of the rows that take part.
+        ``labels`` are those of the rows that take part. ``has_grades`` says whether those of the training set are
+        grades; None: the labels at hand decide.
         """
         return None
 
@@ -276,10 +279,13 @@ class PairWeightParameters(ObjectiveParameters):
             self.pair_weight != "uniform" and self.gain,
         )
 
-    def _value_function(self, labels: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+    def _value_function(
+        self, labels: NDArray[Any], has_grades: bool | None
+    ) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
         pair_weight = self.pair_weight
         if pair_weight == "auto":
-            pair_weight = "ndcg" if are_grades(labels) else "uniform"
+            has_grades = are_grades(labels) if has_grades is None else has_grades
+            pair_weight = "ndcg" if has_grades else "uniform"
         return value_function(pair_weight, self.gain)
 
     def _kind_of_plan(self, plan: Plan, data: RankingData) -> Plan:

@@ -85,6 +85,7 @@ class SumEvaluator:
     def __init__(self, objective: Any, **settings: Any) -> None:
         self.objective = objective
         self._settings = settings
+        self._has_grades: dict[int, bool] = {}  # by the numbers of the terms
 
     @property
     def _all_terms(self) -> list[Term]:
@@ -92,7 +93,11 @@ class SumEvaluator:
         self.objective._check_params(sums=True)
         pairs = zip(self.objective.objectives, self.objective.weights, strict=True)
         return [
-            Term(number, float(weight), objective._evaluator(**self._settings))
+            Term(
+                number,
+                float(weight),
+                objective._evaluator(**self._settings, has_grades=self._has_grades.get(number)),
+            )
             for number, (objective, weight) in enumerate(pairs)
         ]
 
@@ -174,6 +179,10 @@ class SumEvaluator:
                     shared[key] = term.evaluator.plan(self._data_of(term, source, data))
             plans[term.number] = shared[key]
         return SumPlan(data.groups.n_rows, plans)
+
+    def decide(self, plan: SumPlan) -> None:
+        """Let the plans of the training set decide what ``pair_weight="auto"`` is, for the plans of other sets."""
+        self._has_grades = {number: own.values is not None for number, own in plan.plans.items()}
 
     def check_plan(self, plan: SumPlan) -> None:
         """Raise a ValueError if a term cannot train on its plan, or on a part of one."""

@@ -9,7 +9,7 @@ import pytest
 from _support.rankers import BOTH, history_of, make_ranker
 from sklearn.base import clone
 
-from gbdt_pairloss import LGBMRanker, PairwiseLogistic, get_objective
+from gbdt_pairloss import LGBMRanker, PairwiseHinge, PairwiseLogistic, get_objective
 
 UNIFORM = PairwiseLogistic()
 NDCG = PairwiseLogistic(pair_weight="ndcg", rank_noise=1)
@@ -70,6 +70,37 @@ def test_metrics_have_no_noise_and_the_weights_of_the_default(Ranker, problem, m
         other.y, ranker.predict(other.X), qid=other.qid, reduction="pair_weights"
     )
     assert history["pairwise_logistic"][-1] == pytest.approx(loss, rel=1e-5)
+
+
+@BOTH
+@pytest.mark.parametrize("metric", ["pairwise_logistic", PairwiseLogistic(pair_weight="auto")])
+@pytest.mark.parametrize(
+    ("change", "other_change", "weight"),
+    [(0, 0.25, {"pair_weight": "ndcg"}), (0, 30, {"pair_weight": "ndcg"}), (0.25, 0, {}), (30, 0, {})],
+)
+def test_the_training_set_decides_for_evaluation_sets(
+    Ranker, metric, change, other_change, weight, problem, make
+) -> None:
+    other = make(1)
+    given = {"eval_set": [(other.X, other.y + other_change)], "eval_qid": [other.qid], "eval_metric": metric}
+    ranker = make_ranker(Ranker).fit(problem.X, problem.y + change, qid=problem.qid, **given)
+    loss = PairwiseLogistic(**weight).loss(
+        other.y + other_change, ranker.predict(other.X), qid=other.qid, reduction="pair_weights"
+    )
+    assert history_of(ranker)["pairwise_logistic"][-1] == pytest.approx(loss, rel=1e-5)
+
+
+@BOTH
+def test_the_training_set_decides_for_each_term_of_a_sum(Ranker, problem, make) -> None:
+    other, auto = make(1), PairwiseLogistic(pair_weight="auto")
+    objective = 1 * auto + PairwiseHinge(pair_weight="auto")
+    y, labels = np.column_stack([problem.y, problem.y + 0.5]), np.column_stack([other.y + 0.5, other.y])
+    given = {"eval_set": [(other.X, labels)], "eval_qid": [other.qid], "eval_metric": objective}
+    ranker = make_ranker(Ranker, objective=objective).fit(problem.X, y, qid=problem.qid, **given)
+    scores, history = ranker.predict(other.X), history_of(ranker)
+    for term, column in ((PairwiseLogistic(pair_weight="ndcg"), 0), (PairwiseHinge(), 1)):
+        loss = term.loss(labels[:, column], scores, qid=other.qid, reduction="pair_weights")
+        assert history[term.name][-1] == pytest.approx(loss, rel=1e-5)
 
 
 @BOTH

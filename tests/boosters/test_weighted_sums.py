@@ -35,6 +35,7 @@ from gbdt_pairloss import (
     XGBRanker,
     attach,
     make_ranking_scorer,
+    metrics,
 )
 
 NAMES = ["pairwise_logistic", "pairwise_hinge", "weighted_sum"]
@@ -316,6 +317,41 @@ def test_the_losses_of_a_sum_have_names(Ranker, problem) -> None:
     ranker = make_ranker(Ranker, objective="bpr", n_estimators=2)
     ranker.fit(problem.X, problem.y, qid=problem.qid, eval_metric=objective, **sets)
     assert list(history_of(ranker)) == NAMES
+
+
+@BOTH
+def test_a_name_of_two_terms_is_refused(Ranker, problem) -> None:
+    objective = 1 * PairwiseLogistic() + PairwiseLogistic(pair_weight="ndcg")
+    ranker = make_ranker(Ranker, objective=objective, n_estimators=2)
+    given = {"qid": problem.qid, "eval_set": [(problem.X, problem.y)]}
+    with pytest.raises(ValueError, match="name one of pairwise_logistic_0, pairwise_logistic_1"):
+        ranker.fit(problem.X, problem.y, **given, eval_metric="pairwise_logistic")
+    ranker.fit(problem.X, problem.y, **given, eval_metric="pairwise_logistic_1")
+    loss = PairwiseLogistic(pair_weight="ndcg").loss(
+        problem.y, ranker.predict(problem.X), qid=problem.qid, reduction="pair_weights"
+    )
+    assert history_of(ranker)["pairwise_logistic_1"][-1] == pytest.approx(loss, rel=1e-5)
+
+
+@BOTH
+@pytest.mark.parametrize("several", [True, False])
+@pytest.mark.parametrize("metric", [None, "ndcg"])
+def test_metrics_leave_out_the_rows_whose_first_label_is_ignored(Ranker, several, metric, problem, make) -> None:
+    other = make(1)
+    objective = PairwiseLogistic(ignore_negative_labels=True) + PairwiseHinge(ignore_negative_labels=False)
+
+    def labels(problem):
+        return np.column_stack([problem.y - 1, problem.y]) if several else problem.y - 1.0
+
+    ranker = make_ranker(Ranker, objective=objective)
+    given = {"eval_set": [(other.X, labels(other))], "eval_qid": [other.qid], "eval_metric": metric}
+    history = history_of(ranker.fit(problem.X, labels(problem), qid=problem.qid, **given))
+    scores, y, counts = ranker.predict(other.X), other.y - 1, other.y > 0
+    name, k = ("ndcg", None) if "ndcg" in history else ("ndcg@5", 5)
+    expected = metrics.ndcg(y[counts], scores[counts], qid=other.qid[counts], k=k)
+    assert history[name][-1] == pytest.approx(expected, abs=1e-6)
+    if k is None:
+        assert ranker.score(other.X, labels(other), qid=other.qid) == pytest.approx(expected)
 
 
 @BOTH

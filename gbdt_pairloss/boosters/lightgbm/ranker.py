@@ -191,10 +191,11 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             eval_names = eval_names or ["training" if s is train else f"valid_{i}" for i, s in enumerate(sets)]
             sets = [replace(s, data=s.data.copy()) if s is train else s for s in sets]
         evaluations, native, ranks = choose_metrics(params, eval_metric, eval_at, evaluator, sets)
+        plan = self._plan(evaluator, train)
         check_evaluations(evaluations, sets)
         if evaluations:
             native.append(metric_function(evaluations, train, sets))
-        plan = self._plan(evaluator, train)
+        self._check_learnable(evaluator, plan)
         names = column_names(train.X)
         for query_set in sets:
             check_column_names(query_set.X, names, query_set.name)

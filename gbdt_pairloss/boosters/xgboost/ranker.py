@@ -191,8 +191,9 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         )
         asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
         evaluations, native = sort_metrics(asked, ["ndcg"], evaluator, sets, is_native_metric, wrap=QueryFunction)
-        check_evaluations([e for e in evaluations if not isinstance(e, QueryFunction)], sets)
         plan = self._plan(evaluator, train)
+        check_evaluations(evaluations, sets)
+        self._check_learnable(evaluator, plan)
         gradients = None
         if evaluator is not None and plan is not None:
             limit = min_child_hessian(self.min_child_weight, self.booster)
