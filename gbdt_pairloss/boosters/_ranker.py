@@ -108,7 +108,7 @@ class RankerMixin:
 
         Returns
         -------
-        objective : PairwiseObjective, WeightedSum or None
+        objective : RankingObjective or None
             The object itself, or a new one if ``objective`` is a name.
 
         Raises

@@ -104,7 +104,7 @@ class DaskLGBMRanker(DaskRankerMixin, LGBMRanker):  # type: ignore[misc]
     ----------
     client : dask.distributed.Client, optional
         The client of the cluster. None: the current client of this process.
-    objective : str, PairwiseObjective, WeightedSum or callable, default="auto"
+    objective : str, RankingObjective or callable, default="auto"
         A name that ``get_objective`` takes, an objective of this package, or any objective of
         ``lightgbm.LGBMRanker``, such as "lambdarank". None: LightGBM's default. The objective must be picklable.
     **kwargs

@@ -186,7 +186,7 @@ def shuffle_by_query(
     columns : dict of str to Dask Series or array of shape (n_rows,)
         Labels, query ids and weights, by the names of their columns. Labels may have several columns if the objective
         reads them.
-    objective : PairwiseObjective, WeightedSum or None
+    objective : RankingObjective or None
         Used to check the rows.
     n : int
         Largest number of partitions.

@@ -60,7 +60,7 @@ class DaskXGBRanker(DaskRankerMixin, XGBRanker):  # type: ignore[misc]
     ----------
     client : dask.distributed.Client, optional
         The client of the cluster. None: the current client of this process.
-    objective : str, PairwiseObjective or WeightedSum, default="auto"
+    objective : str or RankingObjective, default="auto"
         A name that ``get_objective`` takes, an objective of this package, or any objective of ``xgboost.XGBRanker``,
         such as "rank:ndcg". The objective must be picklable.
     **kwargs

@@ -19,7 +19,8 @@ from ._evaluator import REDUCTIONS, Evaluator, TrainingPlan
 class RankingObjective(BaseEstimator):  # type: ignore[misc]
     """Interface of the objectives: what boosters call, what is called with arrays, and the metric.
 
-    :class:`PairwiseObjective` is the base of the objectives, and :class:`WeightedSum` a sum of several.
+    The objectives of pairs that the order of labels makes derive from :class:`PairwiseObjective`; others are
+    :class:`PairwiseMeanSquaredError`, and :class:`WeightedSum`, a sum of several.
     """
 
     name: Any

@@ -96,7 +96,7 @@ class ObjectiveParameters(BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        self : PairwiseObjective
+        self : SingleObjective
 
         Raises
         ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from ._base import PairwiseObjective
+from ._base import SingleObjective
 from ._interface import RankingObjective
 
 #: Prefix of the objective's parameters among the parameters of a ranker or a booster.
@@ -13,10 +13,10 @@ NESTED = "objective__"
 #: The default of the rankers: another name for the pairwise logistic loss with ``pair_weight="auto"``.
 AUTO = "auto"
 
-_REGISTRY: dict[str, type[PairwiseObjective]] = {}
+_REGISTRY: dict[str, type[SingleObjective]] = {}
 
 
-Objective = TypeVar("Objective", bound=type[PairwiseObjective])
+Objective = TypeVar("Objective", bound=type[SingleObjective])
 
 
 def register(objective: Objective) -> Objective:
@@ -40,7 +40,7 @@ def get_objective(name: str | RankingObjective, **params: Any) -> RankingObjecti
 
     Parameters
     ----------
-    name : str, PairwiseObjective or WeightedSum
+    name : str or RankingObjective
         "pairwise_logistic", "bpr", "pairwise_hinge", "pairwise_squared", "pairwise_exponential",
         "pairwise_soft_zero_one", "pairwise_mean_squared_error", or "auto", the default of the rankers: the pairwise
         logistic loss with ``pair_weight="auto"``. An object is returned unchanged; parameters cannot be given with it.
@@ -49,7 +49,7 @@ def get_objective(name: str | RankingObjective, **params: Any) -> RankingObjecti
 
     Returns
     -------
-    objective : PairwiseObjective or WeightedSum
+    objective : RankingObjective
 
     Raises
     ------
@@ -94,7 +94,7 @@ def as_pairwise(objective: Any) -> RankingObjective | None:
 
     Returns
     -------
-    objective : PairwiseObjective, WeightedSum or None
+    objective : RankingObjective or None
 
     Raises
     ------

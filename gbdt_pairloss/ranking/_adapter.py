@@ -93,7 +93,7 @@ class Adapter(Protocol):
             Parameters without objective and metrics; the method may change them.
         folds : list of (train rows, test rows)
             Folds that keep queries whole.
-        objective : PairwiseObjective, WeightedSum, callable, str or None
+        objective : RankingObjective, callable, str or None
         native : list
             Names of native metrics.
         evaluate : callable or None

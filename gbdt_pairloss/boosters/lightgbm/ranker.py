@@ -41,7 +41,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     Parameters
     ----------
-    objective : str, PairwiseObjective, WeightedSum or callable, default="auto"
+    objective : str, RankingObjective or callable, default="auto"
         "auto": the pairwise logistic loss, weighted by |delta NDCG| with rank noise if the labels are grades (whole
         numbers from 0 to 31), and not weighted otherwise. Or "pairwise_logistic", "bpr", another name that
         ``get_objective`` takes, an objective of this package, or anything that ``lightgbm.LGBMRanker`` takes, such as

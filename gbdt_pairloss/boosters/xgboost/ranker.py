@@ -51,7 +51,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     Parameters
     ----------
-    objective : str, PairwiseObjective or WeightedSum, default="auto"
+    objective : str or RankingObjective, default="auto"
         "auto": the pairwise logistic loss, weighted by |delta NDCG| with rank noise if the labels are grades (whole
         numbers from 0 to 31), and not weighted otherwise. Or "pairwise_logistic", "bpr", another name that
         ``get_objective`` takes, an objective of this package, or a native objective: "rank:ndcg", "rank:pairwise",

@@ -1,7 +1,9 @@
 // A plan as the loops read it: pointers to the arrays of a ranking plan, which Python keeps alive.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "buffer.h"
 #include "pool.h"
@@ -51,6 +53,16 @@ struct Plan {
     const auto shifted = [at](const double* array) { return array == nullptr ? nullptr : array + at; };
     return {size(query),           run_begin.get() + at, run_end.get() + at, shifted(winner_weight),
             shifted(loser_weight), shifted(value)};
+  }
+
+  // The bounds of n ranges of queries, with about equal numbers of rows.
+  std::vector<std::int64_t> equal_ranges(std::int64_t n) const {
+    std::vector<std::int64_t> bounds{0};
+    for (std::int64_t k = 1; k < n; ++k) {
+      bounds.push_back(std::lower_bound(ptr, ptr + n_queries, n_positions / n * k) - ptr);
+    }
+    bounds.push_back(n_queries);
+    return bounds;
   }
 };
 

@@ -252,12 +252,7 @@ bool sum_queries(const Call<Real>& call, int n_threads) {
   const Plan& plan = call.plan;
   Team team(n_threads);
   const std::int64_t n_tasks = std::max<std::int64_t>(1, plan.n_positions / kPerTask);
-  std::vector<std::int64_t> bounds{0};
-  for (std::int64_t task = 1; task < n_tasks; ++task) {
-    const std::int64_t position = plan.n_positions / n_tasks * task;
-    bounds.push_back(std::lower_bound(plan.ptr, plan.ptr + plan.n_queries, position) - plan.ptr);
-  }
-  bounds.push_back(plan.n_queries);
+  const std::vector<std::int64_t> bounds = plan.equal_ranges(n_tasks);
   std::atomic<bool> finite{true};
   Pool<Workspace<Real>> pool;
   team.run(n_tasks, [&](std::int64_t task) {

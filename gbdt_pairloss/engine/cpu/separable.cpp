@@ -237,12 +237,7 @@ void sum_queries(const Call& call, int n_threads) {
   Team team(n_threads);
   const std::int64_t most = team.size() == 1 ? 1 : kTasksPerThread * team.size();
   const std::int64_t n_tasks = std::min(most, 1 + plan.n_positions / kRowsPerTask);
-  std::vector<std::int64_t> bounds{0};
-  for (std::int64_t task = 1; task < n_tasks; ++task) {
-    const std::int64_t position = plan.n_positions / n_tasks * task;
-    bounds.push_back(std::lower_bound(plan.ptr, plan.ptr + plan.n_queries, position) - plan.ptr);
-  }
-  bounds.push_back(plan.n_queries);
+  const std::vector<std::int64_t> bounds = plan.equal_ranges(n_tasks);
   Pool<Workspace> pool;
   team.run(n_tasks, [&](std::int64_t task) {
     pool.with([] { return std::make_unique<Workspace>(); },
