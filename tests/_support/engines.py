@@ -150,9 +150,9 @@ def on_engines(*names, slow=()):
 def on_every_engine(usual_on_cuda=None, engines=("cpu", *CUDA), usual_on_cpu=None, slow_strength=3, **axes):
     """Run a test on engines and combinations of parameters.
 
-    On the CPU all usual values of any two parameters meet in the default run, and all other combinations are slow
-    tests. On CUDA each usual value occurs in the default run, and all values of any three parameters meet in the slow
-    tests: a kernel is compiled for the kind of pair weight, for weights or none, and for the type.
+    All values of any three parameters meet in the slow tests: loops and kernels are compiled for the kind of pair
+    weight, for weights or none, and for the type. In the default run all usual values of any two parameters meet on the
+    CPU, and each usual value occurs on CUDA.
 
     Parameters
     ----------
@@ -162,14 +162,18 @@ def on_every_engine(usual_on_cuda=None, engines=("cpu", *CUDA), usual_on_cpu=Non
     usual_on_cpu : dict, optional
         The values that the default run takes on the CPU.
     slow_strength : int, default=3
-        The number of parameters whose values all meet in the slow tests on CUDA.
+        The number of parameters whose values all meet in the slow tests.
     **axes : sequences
         The values of each parameter.
     """
     usual_on_cuda = {**({"dtype": [np.float32]} if "dtype" in axes else {}), **(usual_on_cuda or {})}
     parameters = []
     for name in engines:
-        chosen = grid(axes, usual_on_cuda, 1, slow_strength) if name in CUDA else grid(axes, usual_on_cpu or {})
+        chosen = (
+            grid(axes, usual_on_cuda, 1, slow_strength)
+            if name in CUDA
+            else grid(axes, usual_on_cpu or {}, 2, slow_strength)
+        )
         for one in chosen:
             marks = [*one.marks, *MARKS.get(name, [])]
             parameters.append(pytest.param(name, *one.values, id=f"{name}-{one.id}", marks=marks))
