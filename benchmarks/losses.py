@@ -88,7 +88,7 @@ def shape_table(name: str, args: argparse.Namespace) -> list[str]:
     candidates = ours + native_candidates(data, args.threads)
     round_robin(candidates, args.repeats, _LIMIT)
     rows = [[c.name, c.pairs, *cost(c, ours[0])] for c in candidates if c.pairs]
-    text = f"{shape.title}: {data.n_docs:,} docs, {float(data.n_pairs()):.2g} pairs; {args.threads} threads."
+    text = f"{shape.title}: {data.n_docs:,} docs, {float(data.n_pairs()):.2g} pairs; {_threads(args.threads)}."
     return [f"## {name}", "", text, "", *markdown(["objective", "pairs", "ms", "times the first"], rows)]
 
 
@@ -137,8 +137,12 @@ def sums_table(args: argparse.Namespace) -> list[str]:
             round_robin(candidates, args.repeats, _LIMIT)
         apart, together = (sum(c.seconds or np.nan for c in some) for some in (candidates[:2], candidates[2:]))
         rows.append([label, f"{1e3 * apart:.1f}", f"{1e3 * together:.1f}", f"{together / apart:.2f}"])
-    text = f"{data.n_docs:,} docs of the web shape in a LightGBM Dataset; {args.threads} threads."
+    text = f"{data.n_docs:,} docs of the web shape in a LightGBM Dataset; {_threads(args.threads)}."
     return ["## sums", "", text, "", *markdown(["objective", "ms apart", "ms together", "ratio"], rows)]
+
+
+def _threads(number: int) -> str:
+    return "1 thread" if number == 1 else f"{number} threads"
 
 
 def _called(objective: Any, data: Ranking, dataset: Any) -> Candidate:

@@ -80,32 +80,31 @@ def round_robin(candidates: list[Candidate], repeats: int, limit: float) -> None
     A candidate that is expected to take more than ``limit`` seconds a step is left out; it drops out of further rounds
     once it has used half of that in all.
     """
-    steps: dict[str, Callable[[], float]] = {}
-    spent: dict[str, float] = {}
-    for candidate in candidates:
+    steps: dict[int, Callable[[], float]] = {}
+    spent: dict[int, float] = {}
+    for k, candidate in enumerate(candidates):
         if candidate.estimate > limit:
             candidate.remark = "not run"
             continue
         try:
             step = candidate.start()
-            spent[candidate.name] = timed(step) if candidate.warm else 0.0
+            spent[k] = timed(step) if candidate.warm else 0.0
         except RefusedError as refusal:
             candidate.remark = str(refusal)
         else:
-            steps[candidate.name] = step
+            steps[k] = step
     for _ in range(repeats):
-        for candidate in candidates:
-            name = candidate.name
-            if name not in steps or (candidate.samples and spent[name] > limit / 2):
+        for k, candidate in enumerate(candidates):
+            if k not in steps or (candidate.samples and spent[k] > limit / 2):
                 continue
             time.sleep(_REST)
             start = time.perf_counter()
             try:
-                candidate.samples.append(steps[name]())
+                candidate.samples.append(steps[k]())
             except RefusedError as refusal:
                 candidate.remark = str(refusal)
-                del steps[name]
-            spent[name] += time.perf_counter() - start
+                del steps[k]
+            spent[k] += time.perf_counter() - start
 
 
 @contextmanager
