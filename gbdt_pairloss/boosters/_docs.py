@@ -72,6 +72,8 @@ UserWarning
     If neither ``qid``, ``group`` nor ``pairs`` are given; if nothing can be learned, because there is no pair or the
     Hessians are too small for a split; if no tree has a split.""",
     "fitted": """\
+objective_ : RankingObjective, or a native objective
+    What was trained. ``pair_weight="auto"`` is replaced by what it is for the labels.
 n_queries_ : int
     Number of queries that ``fit`` was given.""",
 }

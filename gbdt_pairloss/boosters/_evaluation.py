@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import partial
 from itertools import product
 from typing import Any, ClassVar, Protocol
@@ -14,9 +15,9 @@ from numpy.typing import NDArray
 
 from .._device import to_host
 from ..metrics import METRICS, Feval, Metric, get_metric
-from ..objectives import RankingObjective, get_objective, objective_names
+from ..objectives import RankingObjective, WeightedSum, get_objective, objective_names
 from ..objectives._evaluator import Evaluator, TrainingPlan
-from ..objectives._registry import negative_label_rule
+from ..objectives._registry import AUTO, negative_label_rule
 from ..ranking._data import RankingData
 from ..ranking._reading import rows_taking_part
 from ._query_sets import QuerySet
@@ -173,6 +174,7 @@ def sort_metrics(
     sets: Iterable[QuerySet],
     is_native: Callable[[str], bool],
     wrap: Callable[[Callable[..., Any]], Evaluation] | None = None,
+    sum_first: bool = False,
 ) -> tuple[list[Evaluation], list[Any]]:
     """Separate the metrics that this package computes from those that the booster computes: ``(evaluations, native)``.
 
@@ -194,6 +196,8 @@ def sort_metrics(
         ``is_native(name)`` returns whether the booster has a metric of this name.
     wrap : callable, optional
         A function that makes an evaluation from a user's callable; None: callables are passed to the booster.
+    sum_first : bool, default=False
+        Whether the loss of a sum stands before those of its terms, and not after them.
 
     Raises
     ------
@@ -209,7 +213,7 @@ def sort_metrics(
         asked = default if all(_labels_suit_ndcg(s.data, rule) for s in sets) else LossMetric.of(evaluator)[-1:]
     evaluations: dict[str, Evaluation] = {}
     native: list[Any] = []
-    for entry in _unwrapped(asked, evaluator):
+    for entry in _unwrapped(asked, evaluator, sum_first):
         evaluation = _as_evaluation(entry, evaluator, is_native, wrap)
         if evaluation is None:
             native.append(entry)
@@ -243,7 +247,7 @@ def check_evaluations(evaluations: Sequence[Evaluation], sets: Iterable[QuerySet
                 raise ValueError(f"{where}: {error}") from None
 
 
-def _unwrapped(entries: Sequence[Any], evaluator: Evaluator | None) -> list[Any]:
+def _unwrapped(entries: Sequence[Any], evaluator: Evaluator | None, sum_first: bool) -> list[Any]:
     """Return the entries with results of ``feval`` replaced by their metrics, and objectives by their losses.
 
     The name of the ranker's objective, whose evaluator is given, is replaced like the objective.
@@ -255,9 +259,9 @@ def _unwrapped(entries: Sequence[Any], evaluator: Evaluator | None) -> list[Any]
         if isinstance(entry, Feval):
             result += entry.metrics
         elif isinstance(entry, RankingObjective):
-            result += _losses_of(entry, evaluator)
+            result += _losses_of(entry, evaluator, sum_first)
         elif isinstance(owner, RankingObjective):
-            result += _losses_of(owner, evaluator)
+            result += _losses_of(owner, evaluator, sum_first)
         elif evaluator is not None and isinstance(entry, str) and entry == evaluator.objective.name:
             result += LossMetric.of(evaluator)[-1:]  # of a sum: the sum itself
         elif any(entry is function for function in functions):
@@ -269,10 +273,12 @@ def _unwrapped(entries: Sequence[Any], evaluator: Evaluator | None) -> list[Any]
     return result
 
 
-def _losses_of(objective: RankingObjective, evaluator: Evaluator | None) -> list[LossMetric]:
+def _losses_of(objective: RankingObjective, evaluator: Evaluator | None, sum_first: bool) -> list[LossMetric]:
     """Return the losses of an objective; by the ranker's evaluator if they are those of the ranker's objective."""
     losses = LossMetric.of(objective._evaluator())
-    return LossMetric.of(evaluator) if evaluator is not None and losses[0].losses == Losses(evaluator) else losses
+    if evaluator is not None and losses[0].losses == Losses(evaluator):
+        losses = LossMetric.of(evaluator)
+    return [losses[-1], *losses[:-1]] if sum_first else losses
 
 
 def _as_evaluation(
@@ -306,7 +312,25 @@ def _named(name: str, evaluator: Evaluator | None) -> Evaluation:
         rule = None if evaluator is None else negative_label_rule(evaluator.objective, column=0)
         (loss,) = LossMetric.of(get_objective(name, ignore_negative_labels=rule)._evaluator())
         return loss
+    if name.partition("@")[0] not in METRICS:
+        raise ValueError(_unknown(name, evaluator))
     return get_metric(name)
+
+
+def _unknown(name: str, evaluator: Evaluator | None) -> str:
+    """Say that a name is unknown, and what is known."""
+    losses = objective_names()
+    if name == AUTO:
+        hint = " (the loss of objective='auto' is 'pairwise_logistic')"
+    elif name == WeightedSum.name:
+        hint = " (the ranker's objective is no sum)"
+    else:
+        close = get_close_matches(name.partition("@")[0], [*METRICS, *losses], n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return (
+        f"unknown metric {name!r}{hint}; the names are {', '.join(sorted(METRICS))}, some with @k, and those of the "
+        f"losses, {', '.join(losses)}"
+    )
 
 
 def _labels_suit_ndcg(data: RankingData, ignore_negative_labels: bool | None) -> bool:

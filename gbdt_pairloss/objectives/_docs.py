@@ -24,8 +24,8 @@ pair_weight : {"uniform", "label_diff", "gain_diff", "ndcg", "lambdarank", "auto
       ``truncation=30`` and ``normalize="log"`` the gradients are LightGBM's. It does not separate into sums over
       rows: without a truncation its cost grows with the number of pairs;
     - ``"auto"``: "ndcg" with a rank noise of 1 if all labels of a dataset are grades, that is, whole numbers from 0 to
-      31; otherwise, and with explicit pairs, "uniform". It is the default of the rankers, in which the training set
-      decides it for the evaluation sets, too;
+      31; otherwise, and with explicit pairs, "uniform", which does not read ``gain``, ``truncation`` and
+      ``rank_noise``. It is the default of the rankers, in which the training set decides for the evaluation sets, too;
     - a callable ``(label_winner, label_loser) -> weight`` of two floats, which returns a finite number of at least 0.
       It is evaluated once for every pair of distinct labels of a query. A query may have at most 256 distinct labels,
       and the cost per row grows with their number. Lambdas and local functions can be used, but not pickled.
@@ -86,7 +86,8 @@ random_state : int or None, default=None
     Seed of draws (``rank_noise``; ``negatives`` of BPR), a whole number from 0 and below 2^64. A draw is a function of
     the seed, of the bits of the scores (of the query, for rank noise), and of the row. Draws are therefore the same for
     any number of threads and in every run, and different as soon as a score has changed; continued training does not
-    repeat them. None: the ranker's ``random_state``, if that is a whole number, or 0.""",
+    repeat them. Another order of the rows is like another seed. None: the ranker's ``random_state``, if that is a whole
+    number, or 0.""",
     "n_threads": """\
 n_threads : int or None, default=None
     Threads to compute with; results do not depend on their number. None: the number that is set for the booster (a
@@ -114,7 +115,7 @@ item_id : array of the shape of ``y_pred``, optional
     Id of each row's item, of any dtype; for :class:`gbdt_pairloss.BPR` only.
 pairs : (winner, loser) or (winner, loser, weight), optional
     Arrays of shape (n_pairs,): sum over these pairs of rows instead of those that follow from the labels; see
-    :func:`gbdt_pairloss.attach`. Rows of 2-D arrays are counted list by list."""
+    :func:`gbdt_pairloss.attach`. Rows of 2-D arrays are counted list by list. ``y_true`` may then be None."""
 
 #: For :func:`gbdt_pairloss._docstrings.documented_with`.
 OBJECTIVE_TEXT = {

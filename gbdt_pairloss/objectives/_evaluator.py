@@ -73,6 +73,9 @@ class Evaluator(Protocol):
     def decide(self, plan: Any) -> None:
         """Let the plan of the training set decide what depends on labels, for the plans of other sets."""
 
+    def decided(self) -> Any:
+        """Return the objective with what ``decide`` decided among its parameters."""
+
     def check_plan(self, plan: Any) -> None:
         """Raise a ValueError if the objective cannot train on a plan, or on a part of one."""
 
@@ -207,6 +210,10 @@ class ObjectiveEvaluator:
     def decide(self, plan: Plan) -> None:
         """Let the plan of the training set decide what ``pair_weight="auto"`` is, for the plans of other sets."""
         self._has_grades = plan.values is not None
+
+    def decided(self) -> Any:
+        """Return the objective with the pair weight that "auto" is for the training set."""
+        return self.objective if self._has_grades is None else self.objective._decided(self._has_grades)
 
     def check_plan(self, plan: Plan) -> None:
         """Raise a ValueError if the objective cannot train on a plan, or on a part of one."""

@@ -232,6 +232,8 @@ class RankingObjective(BaseEstimator):  # type: ignore[misc]
         evaluator = self._evaluator()
         if arguments["item_id"] is not None and not evaluator.reads_item_id:
             raise ValueError(f"item_id makes a difference to BPR only, and the objective is {self.name}")
+        if y_true is None and arguments["pairs"] is not None and evaluator.needs_labels(True):
+            raise ValueError("y_true is None, but a term of the sum reads labels")
         given = read_arrays(y_true, y_pred, several_labels=self._reads_columns, **arguments)
         return evaluator, given, evaluator.plan(evaluator.prepare(given.data))
 

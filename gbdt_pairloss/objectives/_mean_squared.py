@@ -107,7 +107,7 @@ class PairwiseMeanSquaredError(SingleObjective):
     def _check_explicit_pairs(self, data: RankingData) -> None:
         raise ValueError(
             "explicit pairs do not say by how much the winner should be above the loser, which "
-            f"{self.name} needs: give it labels"
+            f"{self.name} needs: give it labels instead"
         )
 
     def _nothing_to_learn(self) -> str:

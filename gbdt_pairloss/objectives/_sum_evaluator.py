@@ -184,6 +184,13 @@ class SumEvaluator:
         """Let the plans of the training set decide what ``pair_weight="auto"`` is, for the plans of other sets."""
         self._has_grades = {number: own.values is not None for number, own in plan.plans.items()}
 
+    def decided(self) -> Any:
+        """Return the sum of the terms with the pair weights that "auto" is for the training set."""
+        decided = [term.evaluator.decided() for term in self._all_terms]
+        if all(mine is theirs for mine, theirs in zip(decided, self.objective.objectives, strict=True)):
+            return self.objective
+        return type(self.objective)(decided, self.objective.weights, self.objective.labels)
+
     def check_plan(self, plan: SumPlan) -> None:
         """Raise a ValueError if a term cannot train on its plan, or on a part of one."""
         for term, own in self._planned(plan):

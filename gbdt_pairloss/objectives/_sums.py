@@ -29,6 +29,14 @@ class Summand(RankingObjective):
 
     __rmul__ = __mul__
 
+    def __truediv__(self, divisor: Any) -> WeightedSum:
+        """Return the objective divided by a number, as a :class:`WeightedSum`."""
+        if not isinstance(divisor, Real) or isinstance(divisor, bool):
+            return NotImplemented
+        if divisor == 0:
+            raise ValueError("an objective cannot be divided by 0")
+        return self * (1 / divisor)
+
     def __add__(self, other: Any) -> WeightedSum:
         """Return the sum of two objectives; the terms of sums become terms of the result."""
         if not isinstance(other, Summand):
@@ -67,14 +75,16 @@ class WeightedSum(Summand):
     ----------
     objectives : list of objectives
         The terms: objects of this package. To add sums, use ``+``, which makes one sum of all terms. A term that is
-        the same object as another one has the same parameters.
+        the same object as another one has the same parameters; in a clone each has its own.
     weights : list of float
         One weight for each term, of at least 0, and not all 0. A term of weight 0 is not computed. A callback may
-        change the weights of the other terms during a training.
+        change the weights during a training, except in ``lgb.train``, which trains with a copy of its parameters: give
+        it ``{"objective": lambda preds, data: objective(preds, data)}``.
     labels : list of int or "pairs", default=None
         What each term reads: the number of a column of the labels, from 0; or "pairs", the explicit pairs (``pairs=``
         of ``fit``, :func:`gbdt_pairloss.attach` and :meth:`loss`) instead of labels. None: all terms read the same
-        label if there is one column; with several columns, term k reads column k.
+        label if a dataset has one column; if it has several, term k reads column k. With a list, a dataset that lacks a
+        column is an error, such as a validation set to which none is attached.
 
     Raises
     ------

@@ -52,7 +52,8 @@ class RankingData:
             shape = () if array is None else array.shape[:1] if name == "label_columns" else array.shape
             if array is not None and shape != (length,):
                 unit = "queries" if name == "query_weight" else "rows"
-                raise ValueError(f"{name} has {array.shape[0]} entries, but there are {length} {unit}")
+                given = "labels" if name == "label_columns" else name
+                raise ValueError(f"{given} has {array.shape[0]} entries, but there are {length} {unit}")
         check_finite(self.labels, "the label", self.mask)
         if self.label_columns is not None:
             check_columns(self.label_columns, "the label", self.mask)

@@ -56,7 +56,9 @@ def read_arrays(
     if isinstance(y_true, Mapping):
         y_true, mask = _unpack(y_true, mask)
     scores = as_numeric(y_pred, "y_pred")
-    labels = as_numeric(y_true, "y_true")
+    if y_true is None and pairs is None:
+        raise ValueError("y_true is None: give a label for each row, or pairs=")
+    labels = np.zeros(scores.shape) if y_true is None else as_numeric(y_true, "y_true")
     if scores.ndim not in (1, 2):
         raise ValueError(f"y_pred has shape {scores.shape}; it must be 1-D, or 2-D with one list per row")
     columns = None
@@ -160,7 +162,12 @@ def read_rows(
             check_finite(columns[:, number], f"y[:, {number}]")
             check_largest(columns[:, number], f"y[:, {number}]", "row")
     else:
-        labels = as_vector(column_or_1d(labels, warn=True) if labels.ndim == 2 else labels, "y", n_rows)
+        if labels.ndim == 2 and labels.shape[1] > 1:
+            raise ValueError(
+                f"y has shape {labels.shape}: for several labels the objective must be a WeightedSum, whose terms read "
+                "them; otherwise y is one-dimensional"
+            )
+        labels = as_vector(column_or_1d(labels, warn=not several_labels) if labels.ndim == 2 else labels, "y", n_rows)
         check_finite(labels, "y")
         check_largest(labels, "y", "row")
     groups = make_groups(n_rows, group=group, qid=qid)

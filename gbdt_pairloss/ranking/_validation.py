@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -52,6 +53,8 @@ def as_numeric(values: Any, name: str) -> FloatArray:
     types = set(map(type, array.ravel().tolist())) if array.dtype.kind == "O" else ()
     if array.dtype.kind not in "biufO" or any(issubclass(kind, _NOT_REAL_NUMBERS) for kind in types):
         raise ValueError(f"{name} has dtype {array.dtype}; it must be real numbers")
+    if any(kind.__name__ == "NAType" for kind in types):  # of a pandas table with several dtypes
+        array = np.where(sys.modules["pandas"].isna(array), np.nan, array)
     try:
         with np.errstate(over="ignore"):  # numbers that are too large become infinite, which callers check
             return array.astype(np.float64)

@@ -118,6 +118,23 @@ def test_it_is_a_name_like_any_other(Ranker, problem) -> None:
 
 
 @BOTH
+def test_a_fitted_ranker_says_what_it_is_for_the_labels(Ranker, problem) -> None:
+    def trained(y, **params):
+        return repr(make_ranker(Ranker, **params).fit(problem.X, y, qid=problem.qid).objective_)
+
+    assert trained(problem.y) == "PairwiseLogistic(pair_weight='ndcg', rank_noise=1.0)"
+    assert trained(problem.y + 0.5) == "PairwiseLogistic()"
+    objective = 2 * PairwiseLogistic(pair_weight="auto", rank_noise=2) + PairwiseHinge()
+    ranker = make_ranker(Ranker, objective=objective).fit(problem.X, problem.y, qid=problem.qid)
+    assert repr(ranker.objective_) == repr(2 * PairwiseLogistic(pair_weight="ndcg", rank_noise=2) + PairwiseHinge())
+    assert ranker.objective is objective
+    assert objective.get_params()["0__pair_weight"] == "auto"
+    assert repr(pickle.loads(pickle.dumps(ranker)).objective_) == repr(ranker.objective_)
+    native = "rank_xendcg" if Ranker is LGBMRanker else "rank:ndcg"
+    assert make_ranker(Ranker, objective=native).fit(problem.X, problem.y, qid=problem.qid).objective_ == native
+
+
+@BOTH
 def test_messages_name_it(Ranker, problem) -> None:
     name = "LGBMRanker" if Ranker is LGBMRanker else "XGBRanker"
     with pytest.raises(ValueError, match=f"objective 'automatic' is not known: {name} takes auto, bpr"):

@@ -12,7 +12,7 @@ from _support.explicit_pairs import NOT_FOR_PAIRS, Case, Duels, cases
 from _support.objectives import LOSSES, NORMALIZERS, assert_close
 from hypothesis import assume, given, settings
 
-from gbdt_pairloss import BPR, PairwiseLogistic
+from gbdt_pairloss import BPR, PairwiseLogistic, WeightedSum
 
 
 def test_the_mean_over_pairs_is_catboosts_pair_logit() -> None:
@@ -136,6 +136,18 @@ def test_objectives_that_make_or_weigh_pairs_take_no_explicit_pairs(parameters, 
 def test_item_ids_take_no_row_out_of_explicit_pairs() -> None:
     with pytest.raises(ValueError, match="item_id takes no row out of explicit pairs"):
         BPR().gradient_hessian([1.0, 0.0, 0.0], np.zeros(3), pairs=([0], [1]), item_id=[1, 2, 1])
+
+
+def test_labels_may_be_none() -> None:
+    data = Duels()
+    for objective in (PairwiseLogistic(), WeightedSum([PairwiseLogistic()], [1], ["pairs"])):
+        given = {"group": data.sizes, "pairs": data.pairs}
+        expected = objective.gradient_hessian(data.zeros, data.scores, **given)
+        np.testing.assert_array_equal(objective.gradient_hessian(None, data.scores, **given), expected)
+    with pytest.raises(ValueError, match="y_true is None: give a label for each row, or pairs="):
+        PairwiseLogistic().loss(None, data.scores)
+    with pytest.raises(ValueError, match="y_true is None, but a term of the sum reads labels"):
+        WeightedSum([BPR(), BPR()], [1, 1], ["pairs", 0]).loss(None, data.scores, pairs=data.pairs)
 
 
 def test_explicit_pairs_that_all_weigh_nothing_have_no_loss() -> None:

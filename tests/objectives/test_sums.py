@@ -184,6 +184,15 @@ def test_a_term_of_weight_0_may_be_the_one_that_reads_pairs_or_ids() -> None:
 # Operators.
 
 
+def test_division_by_a_number() -> None:
+    a, b = PairwiseLogistic(), PairwiseHinge()
+    assert repr((a + 3 * b) / 2) == repr(0.5 * a + 1.5 * b)
+    with pytest.raises(ValueError, match="cannot be divided by 0"):
+        a / 0
+    with pytest.raises(TypeError):
+        a / b
+
+
 def test_operators_make_one_flat_sum() -> None:
     a, b, c = PairwiseLogistic(), PairwiseHinge(), BPR()
     total = 0.5 * a + b * 2 + c

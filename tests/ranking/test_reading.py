@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gbdt_pairloss import PairwiseLogistic
@@ -114,6 +115,12 @@ def test_a_reduction_must_be_known() -> None:
 def test_arrays_from_a_boosters_own_ranker_are_refused() -> None:
     with pytest.raises(TypeError, match=r"gbdt_pairloss\.LGBMRanker or gbdt_pairloss\.XGBRanker"):
         PairwiseLogistic()(np.array(Y), np.array(S))
+
+
+def test_missing_values_of_a_table_are_named_by_row() -> None:
+    y = pd.DataFrame({"clicks": pd.array([1, 0, 1], "Int64"), "price": pd.array([1.5, 2, pd.NA], "Float64")})
+    with pytest.raises(ValueError, match=r"y\[:, 1\] is nan at row 2"):
+        read_rows(np.zeros((3, 1)), y, [0, 0, 0], None, None, several_labels=True)
 
 
 def test_columns_of_labels_follow_their_rows() -> None:

@@ -52,7 +52,9 @@ def choose_metrics(
         if parameter and not asked:  # metric="None"
             return [], [], _DEFAULT_RANKS
     ranks = ranks or _DEFAULT_RANKS
-    evaluations, native = sort_metrics(asked, [f"ndcg@{k}" for k in ranks], evaluator, sets, is_native_metric)
+    default = [f"ndcg@{k}" for k in ranks]
+    # LightGBM's early stopping can be told to follow the first metric alone.
+    evaluations, native = sort_metrics(asked, default, evaluator, sets, is_native_metric, sum_first=True)
     return evaluations, native, ranks
 
 

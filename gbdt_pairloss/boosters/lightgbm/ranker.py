@@ -221,7 +221,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             # LightGBM trains with the attribute _objective; the attribute objective is the parameter.
             with swapped(self, _objective=in_use):
                 fit_natively(super().fit, self.objective, train.X, train.labels, **arguments)
-                trained_with = self._objective if evaluator is None else evaluator.objective
+                trained_with = self._objective if evaluator is None else evaluator.decided()
             self._objective = trained_with
             if plan is not None and plan.has_weighted_pair and not self._has_part_of_queries:
                 self._warn_without_split(init_model is not None)

@@ -228,11 +228,12 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 fit_natively(super().fit, train.X, train.labels, **arguments)
             if plan is not None and plan.has_weighted_pair and not self._has_part_of_queries:
                 self._warn_without_split(xgb_model is not None)
+            self.objective_ = self.objective if evaluator is None else evaluator.decided()
             self.n_queries_ = n_queries
         return self
 
     def _forget(self) -> None:
-        for name in ("_Booster", "evals_result_", "n_queries_"):
+        for name in ("_Booster", "evals_result_", "objective_", "n_queries_"):
             self.__dict__.pop(name, None)
 
     def check_native_data(self, train: QuerySet) -> None:
