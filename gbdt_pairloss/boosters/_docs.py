@@ -37,7 +37,11 @@ pairs : (winner, loser) or (winner, loser, weight), optional
     Arrays of shape (n_pairs,): learn from these pairs of rows, counted from 0, instead of the pairs that follow from
     the labels. Without ``qid`` and ``group``, all rows are then one query, for which ``normalize="none"`` or
     ``"query"`` is a suitable parameter of the objective. scikit-learn's searches do not support pairs, because they do
-    not split them along with X.""",
+    not split them along with X.
+mask : bool array of shape (n_rows,), optional
+    Rows with False take no part in the objective and in the metrics, such as rows without a label; their labels are not
+    read and may be NaN. Rows whose label is masked (``numpy.ma``) take no part either. The booster still makes its bins
+    from all rows.""",
     "eval_set": """\
 eval_set : list of (X, y), optional
     Sets to evaluate after every round, of the shapes of X and y. A single tuple (X, y) is one set. Each list below has
@@ -51,7 +55,9 @@ eval_loser_weight : list of arrays of shape (n_rows,), optional
 eval_item_id : list of arrays of shape (n_rows,), optional
     The item of each row, for the loss of BPR.
 eval_pairs : list of (winner, loser) or (winner, loser, weight), optional
-    Arrays of shape (n_pairs,), for the loss of the objective and for "pair_accuracy".""",
+    Arrays of shape (n_pairs,), for the loss of the objective and for "pair_accuracy".
+eval_mask : list of bool arrays of shape (n_rows,), optional
+    Rows with False take no part.""",
     "eval_weight": """\
 Weights of rows or of queries. A query counts in the mean with its weight, or with the mean of its rows' weights.""",
     "eval_X": """\

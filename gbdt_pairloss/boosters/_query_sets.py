@@ -119,7 +119,7 @@ class QuerySet:
 
 
 def check_extras(extras: Extras, evaluator: Evaluator | None, prefix: str = "") -> None:
-    """Raise a ValueError for loser weights, item ids or pairs that the objective does not use.
+    """Raise a ValueError for row data that the objective does not use.
 
     ``prefix`` is the beginning of the argument's name, ``"eval_"`` for an evaluation set.
     """
@@ -153,7 +153,7 @@ def read_query_set(
     evaluator : Evaluator or None
         Evaluator of the objective, whose rule for negative labels applies; None for a native objective.
     extras : Extras
-        Loser weights, item ids and pairs.
+        Row data beside labels and weights.
     name : str, default=""
         Name of the set in messages; empty for the training set.
     is_own : bool, default=True
@@ -185,6 +185,8 @@ def read_query_set(
             ignore_negative_labels=negative_label_rule(objective),
             several_labels=objective is not None and objective._reads_columns,
         )
+        if evaluator is None and given.mask is not None:
+            raise ValueError("y is a masked array: the booster's own objective cannot leave rows out")
         if evaluator is not None and is_own:
             given = evaluator.prepare(given)
     groups = given.groups
@@ -213,13 +215,14 @@ def read_evaluation_sets(
     eval_loser_weight: Any = None,
     eval_item_id: Any = None,
     eval_pairs: Any = None,
+    eval_mask: Any = None,
     by_data_alone: bool = False,
 ) -> list[QuerySet]:
     """Check the evaluation sets and put the rows of each query together.
 
     Parameters
     ----------
-    eval_set, eval_qid, eval_group, eval_weight, eval_loser_weight, eval_item_id, eval_pairs
+    eval_set, eval_qid, eval_group, eval_weight, eval_loser_weight, eval_item_id, eval_pairs, eval_mask
         The arguments of ``fit``.
     train : QuerySet
         The training set. For an evaluation set that is equal to it, this object is returned.
@@ -249,6 +252,7 @@ def read_evaluation_sets(
         "loser_weight": one_per_set(eval_loser_weight, "eval_loser_weight", n),
         "item_id": one_per_set(eval_item_id, "eval_item_id", n),
         "pairs": one_per_set(eval_pairs, "eval_pairs", n),
+        "mask": one_per_set(eval_mask, "eval_mask", n),
     }
     sets = []
     for i, X_and_y in enumerate(given_sets):

@@ -137,7 +137,7 @@ class RankerMixin:
         given : dict
             X, y, qid, group and sample_weight as ``fit`` got them.
         extras : Extras
-            Loser weights, item ids and pairs of the training set.
+            Row data of the training set beside labels and weights.
         eval_set, weight_name, by_data_alone, **evaluation
             Arguments of ``read_evaluation_sets``.
         """
@@ -227,6 +227,7 @@ class RankerMixin:
         group: Any = None,
         sample_weight: Any = None,
         pairs: Any = None,
+        mask: Any = None,
         metric: str | Metric | None = None,
     ) -> float:
         """Return the mean of a metric over the queries of a test set.
@@ -240,6 +241,8 @@ class RankerMixin:
         pairs : (winner, loser) or (winner, loser, weight), optional
             Arrays of shape (n_pairs,): the pairs of which "pair_accuracy" is computed, instead of the pairs that follow
             from the labels. No other metric supports pairs. ``y`` may then be None.
+        mask : bool array of shape (n_rows,), optional
+            Rows with False take no part, and neither do rows whose label is masked (``numpy.ma``).
         metric : str or Metric, optional
             A name such as ``"ndcg@10"``, ``"map"`` or ``"spearman"``, or ``metrics.get_metric(name, ...)`` with options
             such as ``gain="linear"``. NDCG does not accept negative labels. Default: "ndcg", or "pair_accuracy" with
@@ -273,7 +276,7 @@ class RankerMixin:
                 "pipeline passes the column on; it passes qid= on with metadata routing and "
                 "set_score_request(qid=True))"
             )
-        extras = Extras(pairs=pairs)
+        extras = Extras(pairs=pairs, mask=mask)
         objective = self.pairwise_objective()
         if objective is not None and objective._reads_columns:
             y = first_labels(y)

@@ -37,6 +37,7 @@ class DaskRankerMixin:
         sample_weight: Any = None,
         loser_weight: Any = None,
         item_id: Any = None,
+        mask: Any = None,
         **fit_params: Any,
     ) -> Any:
         """Train the ranker on the rows of a cluster.
@@ -58,6 +59,8 @@ class DaskRankerMixin:
         item_id : Dask Series or array of shape (n_rows,), optional
             The item of each row. BPR does not use a row as a negative if its item is a positive of the query in another
             row.
+        mask : Dask Series or array of bool of shape (n_rows,), optional
+            Rows with False take no part, and their labels are not read.
         **fit_params
             The other arguments of the local ranker's ``fit``. Initial scores (``init_score`` of LightGBM,
             ``base_margin`` of XGBoost) must be a Dask collection, like y. Evaluation sets, their query ids and weights
@@ -107,7 +110,7 @@ class DaskRankerMixin:
         if qid is None and qid_column(X) is None:
             raise ValueError("fit on a cluster needs qid=, one id per row, or a column qid of X")
         columns = {LABEL: y, QUERY: qid, "sample_weight": sample_weight, "loser_weight": loser_weight}
-        columns["item_id"] = item_id
+        columns |= {"item_id": item_id, "mask": mask}
         for name in INITIAL_SCORES:
             columns[name] = fit_params.pop(name, None)
         columns = {name: values for name, values in columns.items() if values is not None}

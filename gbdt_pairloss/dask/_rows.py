@@ -16,7 +16,7 @@ from ..objectives._interface import evaluator_of
 from ..objectives._registry import negative_label_rule
 from ..ranking._features import qid_column, take_qid_column
 from ..ranking._reading import Extras, read_rows
-from ..ranking._validation import errors_of
+from ..ranking._validation import as_array, errors_of
 
 
 def _import(module: str) -> Any:
@@ -112,11 +112,11 @@ def _pack_partition(
             raise ValueError(
                 f"partition {number} of X has {len(frame)} rows, but partition {number} of {name} has {len(values)}"
             )
-        others[name] = np.asarray(values)
+        others[name] = as_array(values, name)
         if others[name].ndim < 2 or name != LABEL or not _has_columns(objective):
             others[name] = column_or_1d(others[name])
     if len(frame):
-        extras = Extras(loser_weight=others.get("loser_weight"), item_id=others.get("item_id"))
+        extras = Extras(loser_weight=others.get("loser_weight"), item_id=others.get("item_id"), mask=others.get("mask"))
         check_extras(extras, evaluator_of(objective))
         with errors_of(f"partition {number}"):
             read_rows(

@@ -83,7 +83,7 @@ def _read(part: Any, features: Features, ranker: Any) -> tuple[QuerySet, Evaluat
     """Read a worker's rows as ``fit`` does; the evaluator is None for a native objective of the booster."""
     X, columns = unpack_rows(features, part)
     evaluator = evaluator_of(ranker.pairwise_objective())
-    extras = Extras(loser_weight=columns.get("loser_weight"), item_id=columns.get("item_id"))
+    extras = Extras(**{name: columns.get(name) for name in ("loser_weight", "item_id", "mask")})
     train = read_query_set(
         X,
         columns[LABEL],

@@ -52,11 +52,13 @@ def check_features(X: Any) -> None:
 
 
 def check_column_types(X: Any) -> None:
-    """Raise a ValueError if a column of a table has a type that the boosters misread or crash on.
+    """Raise a ValueError if X is masked, or a column of a table has a type that the boosters misread or crash on.
 
     These are dates and complex numbers, and in polars or Arrow tables also text: the boosters raise an obscure error
     or end the process. Text in a pandas column is left to the boosters, whose message names the column.
     """
+    if np.ma.is_masked(X):
+        raise ValueError("X is a masked array, whose mask the boosters do not read: fill it, X.filled(np.nan)")
     if hasattr(X, "iloc"):
         columns = list(dict(getattr(X, "dtypes", {})).items()) if hasattr(X, "columns") else []
         bad = [(name, kind) for name, kind in columns if getattr(kind, "kind", "") in "cmM"]

@@ -14,10 +14,22 @@ from sklearn.utils.validation import _num_samples
 from ._data import RankingData, check_columns
 from ._groups import Groups, item_codes, make_groups
 from ._pairs import as_pairs
-from ._validation import BoolArray, FloatArray, as_array, as_mask, as_numeric, as_vector, check_finite, check_weights
+from ._validation import (
+    BoolArray,
+    FloatArray,
+    as_array,
+    as_mask,
+    as_numeric,
+    as_vector,
+    check_finite,
+    check_weights,
+    without_mask,
+)
 
 #: LightGBM replaces larger labels and weights, including infinite ones, with this value.
 LARGEST_VALUE = 1e38
+
+_LEAVES_OUT = " (mask= leaves rows out)"
 
 
 class RankingInput(NamedTuple):
@@ -44,7 +56,8 @@ def read_arrays(
 ) -> RankingInput:
     """Check labels and scores given as arrays: 1-D with ``group`` or ``qid``, or 2-D with one list per row.
 
-    A 1-D array without either is one list. For 2-D arrays, the rows of ``pairs`` are counted list by list. With
+    A 1-D array without either is one list. Rows whose label or score is masked (``numpy.ma``) take no part, as with
+    ``mask``. For 2-D arrays, the rows of ``pairs`` are counted list by list. With
     ``several_labels``, labels may have another dimension at the end, their columns.
 
     Raises
@@ -55,6 +68,8 @@ def read_arrays(
     """
     if isinstance(y_true, Mapping):
         y_true, mask = _unpack(y_true, mask)
+    y_pred, of_scores = without_mask(y_pred)
+    y_true, of_labels = without_mask(y_true)
     scores = as_numeric(y_pred, "y_pred")
     if y_true is None and pairs is None:
         raise ValueError("y_true is None: give a label for each row, or pairs=")
@@ -76,8 +91,11 @@ def read_arrays(
     else:
         groups = make_groups(scores.size, group=group, qid=qid)
     taking_part = None if mask is None else as_mask(mask, "mask", shape)
+    if of_labels is not None:
+        of_labels = _of_rows(of_labels, shape, "y_true")
+    taking_part = both_masks(taking_part, both_masks(of_labels, of_scores))
     if columns is None:
-        check_finite(labels, "y_true", taking_part)
+        check_finite(labels, "y_true", taking_part, remedy=_LEAVES_OUT)
     else:
         check_columns(columns, "y_true", None if taking_part is None else taking_part.ravel())
     check_finite(scores, "y_pred", taking_part)
@@ -98,11 +116,12 @@ def read_arrays(
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
-    """Row data that ``fit`` accepts for the objectives of this package only: loser weights, item ids and pairs."""
+    """Row data that ``fit`` accepts for the objectives of this package only."""
 
     loser_weight: Any = None
     item_id: Any = None
     pairs: Any = None
+    mask: Any = None
 
     @property
     def given(self) -> list[str]:
@@ -132,7 +151,7 @@ def read_rows(
     X, y, qid, group, sample_weight
         The arguments of ``fit``.
     extras : Extras, optional
-        Loser weights, item ids and pairs.
+        Loser weights, item ids, pairs and the mask. Rows whose label is masked (``numpy.ma``) take no part either.
     ignore_negative_labels : bool or None, default=False
         The rule of :func:`rows_taking_part`. It is not applied if pairs are given: an objective then does not use the
         labels, and all rows take part. Neither is it applied to several labels, for each of which a rule of its own
@@ -153,13 +172,19 @@ def read_rows(
         y = np.zeros(n_rows)
     if y is None:
         raise ValueError("y is None; a ranker needs a label for each row")
+    y, of_labels = without_mask(y)
     labels, columns = as_numeric(y, "y"), None
+    mask = None if extras.mask is None else as_mask(extras.mask, "mask", (n_rows,))
+    if of_labels is not None and labels.shape[:1] == (n_rows,):
+        mask = both_masks(mask, _of_rows(of_labels, (n_rows,), "y"))
+    if mask is not None:  # boosters must not get the labels of rows that take no part, which may be NaN
+        labels = np.where(mask.reshape(-1, *[1] * (labels.ndim - 1)), labels, 0) if len(labels) == n_rows else labels
     if several_labels and labels.ndim == 2 and labels.shape[1] > 1:
         labels, columns = labels[:, 0], labels
         if columns.shape[0] != n_rows:
             raise ValueError(f"y has {columns.shape[0]} entries, but there are {n_rows} rows")
         for number in range(columns.shape[1]):
-            check_finite(columns[:, number], f"y[:, {number}]")
+            check_finite(columns[:, number], f"y[:, {number}]", remedy=_LEAVES_OUT)
             check_largest(columns[:, number], f"y[:, {number}]", "row")
     else:
         if labels.ndim == 2 and labels.shape[1] > 1:
@@ -168,7 +193,7 @@ def read_rows(
                 "them; otherwise y is one-dimensional"
             )
         labels = as_vector(column_or_1d(labels, warn=not several_labels) if labels.ndim == 2 else labels, "y", n_rows)
-        check_finite(labels, "y")
+        check_finite(labels, "y", remedy=_LEAVES_OUT)
         check_largest(labels, "y", "row")
     groups = make_groups(n_rows, group=group, qid=qid)
     item_weight, query_weight = split_weights(sample_weight, groups)
@@ -182,7 +207,7 @@ def read_rows(
         item_weight=item_weight,
         loser_weight=None if extras.loser_weight is None else as_vector(extras.loser_weight, "loser_weight", n_rows),
         query_weight=query_weight,
-        mask=rows_taking_part(labels, None, ignore_negative_labels) if pairs is None and columns is None else None,
+        mask=rows_taking_part(labels, mask, ignore_negative_labels) if pairs is None and columns is None else mask,
         item_id=None if extras.item_id is None else item_codes(extras.item_id, n_rows),
         pairs=pairs,
         label_columns=columns,
@@ -227,6 +252,25 @@ def rows_taking_part(
             "ignore_negative_labels=False (a label like any other, as in XGBoost)"
         )
     return ~negative if mask is None else mask & ~negative
+
+
+def both_masks(mask: BoolArray | None, other: BoolArray | None) -> BoolArray | None:
+    """Return the mask of the rows that two masks select; None for all rows."""
+    if mask is None or other is None:
+        return other if mask is None else mask
+    return mask & other
+
+
+def _of_rows(mask: BoolArray, shape: tuple[int, ...], name: str) -> BoolArray:
+    """Return the mask of labels, which may have columns, as one of rows."""
+    if mask.ndim == len(shape):
+        return mask
+    if not (mask == mask[..., :1]).all():
+        raise ValueError(
+            f"{name} is a masked array of several columns: a row must be masked in all columns or in none. For a row "
+            "without the label of one term, give a negative label, and the term ignore_negative_labels=True"
+        )
+    return mask[..., 0]
 
 
 def check_largest(values: NDArray[Any], name: str, unit: str) -> None:

@@ -27,13 +27,23 @@ def as_array(values: Any, name: str, remedy: str = "give one flat array") -> NDA
     ------
     ValueError
         If the values cannot be an array. For lists of unequal lengths, the message ends with ``remedy``.
+        Neither may an entry be masked (``numpy.ma``).
     """
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} is a masked array: only labels and scores may have masked entries")
     try:
         return np.asarray(to_host(values))
     except ValueError as error:
         if "inhomogeneous" in str(error):
             raise ValueError(f"{name} is a ragged list of lists: {remedy}") from None
         raise ValueError(f"{name} is not an array: {error}") from error
+
+
+def without_mask(values: Any) -> tuple[Any, BoolArray | None]:
+    """Return an array of ``numpy.ma`` with 0 where it is masked, and where it is not; others unchanged, and None."""
+    if not np.ma.is_masked(values):
+        return values, None
+    return values.filled(0), ~np.ma.getmaskarray(values)
 
 
 def as_numeric(values: Any, name: str) -> FloatArray:
@@ -100,12 +110,14 @@ def as_mask(values: Any, name: str, shape: tuple[int, ...]) -> BoolArray:
     return array
 
 
-def check_finite(array: FloatArray, name: str, mask: BoolArray | None = None, unit: str = "row") -> None:
+def check_finite(
+    array: FloatArray, name: str, mask: BoolArray | None = None, unit: str = "row", remedy: str = ""
+) -> None:
     """Raise a ValueError that names the first entry that is NaN or infinite, among those that the mask selects."""
     # The extremes show NaN and infinity without a temporary array.
     if mask is None and np.isfinite(array.min(initial=0.0)) and np.isfinite(array.max(initial=0.0)):
         return
-    _raise_first(~np.isfinite(array), array, name, mask, unit, "it must be finite")
+    _raise_first(~np.isfinite(array), array, name, mask, unit, f"it must be finite{remedy}")
 
 
 def check_weights(array: FloatArray, name: str, mask: BoolArray | None = None, unit: str = "row") -> None:

@@ -90,8 +90,10 @@ def test_weights_item_ids_and_initial_scores_follow_their_rows(Ranker, rows, cli
         "sample_weight": rng.uniform(0.1, 3, y.size),
         "loser_weight": rng.uniform(0.1, 3, y.size),
         "item_id": rng.integers(0, 500, y.size),
+        "mask": rng.random(y.size) < 0.9,
         "init_score" if Ranker is DaskLGBMRanker else "base_margin": rng.normal(size=y.size),
     }
+    y = np.where(extra["mask"], y, np.nan)
     # LightGBM's data-parallel learner estimates the rows of a leaf from Hessians: trees differ if leaves are small.
     params = {"objective": "bpr", "objective__threshold": 1.0, "n_estimators": 1}
     chunked = {name: da.from_array(values, chunks=1000) for name, values in extra.items()}
@@ -99,7 +101,7 @@ def test_weights_item_ids_and_initial_scores_follow_their_rows(Ranker, rows, cli
     ranker = make_ranker(Ranker, **params)
     ranker.fit(features, da.from_array(y, chunks=1000), qid=da.from_array(qid, chunks=1000), **chunked)
     expected = local(Ranker, **params).fit(X.to_numpy(), y, qid=qid, **extra).predict(X.to_numpy())
-    without = local(Ranker, **params).fit(X.to_numpy(), y, qid=qid).predict(X.to_numpy())
+    without = local(Ranker, **params).fit(X.to_numpy(), np.nan_to_num(y), qid=qid).predict(X.to_numpy())
     predicted = ranker.predict(X.to_numpy())
     if Ranker is DaskXGBRanker:
         np.testing.assert_allclose(predicted, expected, rtol=1e-4, atol=1e-4)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gbdt_pairloss import PairwiseLogistic
+from gbdt_pairloss import PairwiseLogistic, metrics
 from gbdt_pairloss.ranking._reading import read_rows
 
 Y, S = [2.0, 0.0, 1.0, 1.0], [0.1, 0.2, 0.3, 0.4]
@@ -139,3 +139,17 @@ def test_columns_of_labels_follow_their_rows() -> None:
         read_rows(np.zeros((5, 1)), y, qid[:5], None, None, several_labels=True)
     with pytest.raises(ValueError, match=r"y\[:, 1\] is 1e\+39 at row 2, outside the boosters' range"):
         read_rows(np.zeros((6, 1)), np.where(y == 5, 1e39, y), qid, None, None, several_labels=True)
+
+
+def test_masked_entries_of_labels_and_scores_take_no_part() -> None:
+    y, s = (np.ma.masked_array(values, [[0, 0, 1]]) for values in ([[1.0, 0, 5]], [[0.2, 0.1, 0]]))
+    loss = PairwiseLogistic(normalize="none")
+    for labels, scores in ((y, s), (y, s.data), (y.data, s)):
+        assert metrics.pair_accuracy(labels, scores) == 1.0
+        assert loss.loss(labels, scores) == pytest.approx(0.6444, abs=1e-4)
+        gradient, hessian = loss.gradient_hessian(labels, scores)
+        assert gradient[0, 2] == hessian[0, 2] == 0
+        assert not np.ma.isMaskedArray(gradient)
+    assert metrics.pair_accuracy({"labels": y, "mask": [[True, True, True]]}, s.data) == 1.0
+    with pytest.raises(ValueError, match="sample_weight is a masked array: only labels and scores may"):
+        loss.loss(y.data, s.data, sample_weight=y)

@@ -105,6 +105,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         loser_weight: Any = None,
         item_id: Any = None,
         pairs: Any = None,
+        mask: Any = None,
         init_score: Any = None,
         eval_set: Any = None,
         eval_names: list[str] | None = None,
@@ -115,6 +116,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         eval_loser_weight: Any = None,
         eval_item_id: Any = None,
         eval_pairs: Any = None,
+        eval_mask: Any = None,
         eval_metric: Any = None,
         eval_at: Any = None,
         feature_name: Any = "auto",
@@ -174,7 +176,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         train, sets, n_queries = self._read_sets(
             evaluator,
             {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
-            Extras(loser_weight=loser_weight, item_id=item_id, pairs=pairs),
+            Extras(loser_weight=loser_weight, item_id=item_id, pairs=pairs, mask=mask),
             as_eval_set(eval_set, eval_X, eval_y),
             "eval_sample_weight",
             by_data_alone=evaluator is None,  # like LightGBM
@@ -184,6 +186,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             eval_loser_weight=eval_loser_weight,
             eval_item_id=eval_item_id,
             eval_pairs=eval_pairs,
+            eval_mask=eval_mask,
         )
         if (evaluator is not None or callable(self.objective)) and is_dart(params):
             # With DART the training set must not be evaluated. LightGBM recognises it by the identity of its labels: a

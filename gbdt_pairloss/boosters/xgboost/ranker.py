@@ -114,6 +114,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         loser_weight: Any = None,
         item_id: Any = None,
         pairs: Any = None,
+        mask: Any = None,
         base_margin: Any = None,
         eval_set: Any = None,
         eval_qid: Any = None,
@@ -121,6 +122,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         eval_loser_weight: Any = None,
         eval_item_id: Any = None,
         eval_pairs: Any = None,
+        eval_mask: Any = None,
         eval_metric: Any = None,
         callbacks: Sequence[Any] | None = None,
         verbose: bool | int | None = False,
@@ -179,7 +181,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         train, sets, n_queries = self._read_sets(
             evaluator,
             {"X": X, "y": y, "qid": qid, "group": group, "sample_weight": sample_weight},
-            Extras(loser_weight=loser_weight, item_id=item_id, pairs=pairs),
+            Extras(loser_weight=loser_weight, item_id=item_id, pairs=pairs, mask=mask),
             as_eval_set(eval_set, eval_X, eval_y),
             "sample_weight_eval_set",
             eval_qid=eval_qid,
@@ -188,6 +190,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             eval_loser_weight=eval_loser_weight,
             eval_item_id=eval_item_id,
             eval_pairs=eval_pairs,
+            eval_mask=eval_mask,
         )
         asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
         evaluations, native = sort_metrics(asked, ["ndcg"], evaluator, sets, is_native_metric, wrap=QueryFunction)
