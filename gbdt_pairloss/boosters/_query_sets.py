@@ -78,6 +78,12 @@ class QuerySet:
             )
         return first
 
+    @cached_property
+    def places_by_row(self) -> NDArray[np.int64] | None:
+        """The places in X of the rows in the caller's order; None if X has this order."""
+        rows = self.given.groups.order if self.part is None else self.given.groups.order[self.part]
+        return None if (np.diff(rows) > 0).all() else np.argsort(rows)
+
     def take_scores(self, values: Any, name: str) -> NDArray[Any] | None:
         """Return the caller's initial scores, one per row, checked and in the order of X.
 

@@ -355,3 +355,42 @@ def test_an_objective_that_a_callback_changes_trains_with_its_new_parameters(pro
     objective.set_params(temperature=1.0)
     constant = ranker.fit(problem.X, problem.y, qid=problem.qid).predict(problem.X)
     assert not np.allclose(constant, annealed)
+
+
+def test_a_users_functions_get_the_rows_in_the_callers_order(problem) -> None:
+    """They may close over another column, also where the rows of a query are scattered."""
+    rng = np.random.default_rng(3)
+    order = rng.permutation(problem.y.size)
+    X, y, qid = problem.X[order], problem.y[order].astype(float), problem.qid[order]
+    price, target = rng.uniform(0, 10, y.size), 3 * X[:, 0] + 0.1 * rng.normal(size=y.size)
+
+    def revenue(y_true, y_pred):
+        return "revenue", float(price @ y_pred), True
+
+    def weighted(y_true, y_pred, weight):
+        np.testing.assert_allclose(weight, price, rtol=1e-6)
+        return "weighted", float(y_true @ y_pred), True
+
+    def sizes(y_true, y_pred, weight, group):
+        ends = np.cumsum(group)
+        return "ends", float(np.add.reduceat(y_true, ends - group)[:3].sum()), True
+
+    given = {"qid": qid, "sample_weight": price, "eval_set": [(X, y), (X[::-1], y[::-1])]}
+    given |= {"eval_qid": [qid, qid[::-1]], "eval_sample_weight": [price, None]}
+    ranker = make_ranker(LGBMRanker)
+    ranker.fit(X, y, eval_metric=[revenue, lambda y, p: ("last", float(p[-1]), True), sizes], **given)
+    scores = ranker.predict(X)
+    first, second = ranker.evals_result_.values()
+    assert first["revenue"][-1] == pytest.approx(price @ scores)
+    assert (first["last"][-1], second["last"][-1]) == pytest.approx((scores[-1], scores[0]))
+    by_query = [y[qid == query].sum() for query in dict.fromkeys(qid)]
+    assert first["ends"][-1] == pytest.approx(sum(by_query[:3]))
+    given |= {"eval_set": [(X, y)], "eval_qid": [qid], "eval_sample_weight": [price]}
+    assert make_ranker(LGBMRanker).fit(X, y, eval_metric=weighted, **given).evals_result_["training"]["weighted"]
+
+    def objective(y_true, y_pred):
+        return y_pred - target, np.ones(y_pred.size)
+
+    ranker = make_ranker(LGBMRanker, objective=objective, n_estimators=60).fit(X, y, qid=qid)
+    assert np.corrcoef(ranker.predict(X), target)[0, 1] > 0.95
+    assert ranker.objective_ is objective

@@ -93,11 +93,12 @@ def _split_ranks(metrics: list[Any], ranks: list[int]) -> tuple[list[Any], list[
     return list(dict.fromkeys(names)), sorted(set(ranks))
 
 
-def metric_function(evaluations: list[Evaluation], train: QuerySet, sets: list[QuerySet]) -> Callable[..., Any]:
-    """Return a function that computes the metrics of this package, in the form that LightGBM's estimators call.
+#: A function that finds the set of the labels, weights and groups that LightGBM passes to a metric.
+FindSet = Callable[[Any, Any, Any], QuerySet]
 
-    LightGBM passes labels, weights and groups, but does not say which set they belong to.
-    """
+
+def find_set(train: QuerySet, sets: list[QuerySet]) -> FindSet:
+    """Return a function that finds a set; LightGBM does not say which of them it evaluates."""
     # In the order in which LightGBM evaluates them.
     ordered = [*([train] if any(s is train for s in sets) else []), *(s for s in sets if s is not train)]
     found: list[tuple[Any, QuerySet]] = []  # the array of labels that LightGBM passes for each set
@@ -114,6 +115,12 @@ def metric_function(evaluations: list[Evaluation], train: QuerySet, sets: list[Q
                 return query_set
         raise RuntimeError("LightGBM evaluates a set that fit was not given")
 
+    return find
+
+
+def metric_function(evaluations: list[Evaluation], find: FindSet) -> Callable[..., Any]:
+    """Return a function that computes the metrics of this package, in the form that LightGBM's estimators call."""
+
     def evaluate(y_true: Any, y_pred: Any, weight: Any, group: Any) -> list[tuple[str, float, bool]]:
         data = find(y_true, weight, group).data
         scores = np.asarray(y_pred)
@@ -121,6 +128,30 @@ def metric_function(evaluations: list[Evaluation], train: QuerySet, sets: list[Q
         return [(e.name, value, bool(e.maximize)) for e, value in zip(evaluations, values, strict=True)]
 
     return evaluate
+
+
+def by_rows(function: Callable[..., Any], find: FindSet, is_objective: bool = False) -> Callable[..., Any]:
+    """Return a user's metric or objective as a function of rows whose queries were put together.
+
+    The user's function gets the rows in the caller's order, in which it may look up other columns. A function that takes
+    the groups, too, gets the rows of each query together, because their sizes describe no others.
+    """
+    n_arguments = len(inspect.signature(function).parameters)
+    if n_arguments > 3:
+        return function
+
+    def call(y_true: Any, y_pred: Any, weight: Any, group: Any) -> Any:
+        given = (y_true, y_pred, weight)[:n_arguments]
+        places = find(y_true, weight, group).places_by_row
+        if places is None:
+            return function(*given)
+        result = function(*(None if array is None else array[places] for array in given))
+        if not is_objective:
+            return result
+        rows = np.argsort(places)
+        return tuple(np.asarray(array)[rows] for array in result)
+
+    return call
 
 
 def _has_contents(query_set: QuerySet, labels: NDArray[Any], weight: Any, group: Any) -> bool:

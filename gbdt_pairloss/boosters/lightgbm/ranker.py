@@ -18,7 +18,7 @@ from .._query_sets import as_eval_set, initial_scores_of
 from .._ranker import RankerMixin
 from .columns import check_arrow_columns, check_column_names, without_qid_column
 from .dataset import HESSIAN_SCALE, is_dart, lgb, threads_of
-from .evaluation import choose_metrics, evaluation_arguments, metric_function
+from .evaluation import by_rows, choose_metrics, evaluation_arguments, find_set, metric_function
 from .training import check_parameters, fit_natively, gradient_function, min_child_hessian
 
 
@@ -196,8 +196,10 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         evaluations, native, ranks = choose_metrics(params, eval_metric, eval_at, evaluator, sets)
         plan = self._plan(evaluator, train)
         check_evaluations(evaluations, sets)
+        find = find_set(train, sets)
+        native = [by_rows(metric, find) if callable(metric) else metric for metric in native]
         if evaluations:
-            native.append(metric_function(evaluations, train, sets))
+            native.append(metric_function(evaluations, find))
         self._check_learnable(evaluator, plan)
         names = column_names(train.X)
         for query_set in sets:
@@ -205,6 +207,9 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         for query_set in (train, *sets):
             check_arrow_columns(query_set.X)
         in_use = self.objective
+        is_function = evaluator is None and callable(self.objective)
+        if is_function:
+            in_use = by_rows(self.objective, lambda *_: train, is_objective=True)
         if evaluator is not None and plan is not None:
             in_use = gradient_function(evaluator, plan, self._watch(min_child_hessian(params)))
         arguments = {
@@ -224,7 +229,9 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             # LightGBM trains with the attribute _objective; the attribute objective is the parameter.
             with swapped(self, _objective=in_use):
                 fit_natively(super().fit, self.objective, train.X, train.labels, **arguments)
-                trained_with = self._objective if evaluator is None else evaluator.decided()
+                trained_with = self.objective if is_function else self._objective
+                if evaluator is not None:
+                    trained_with = evaluator.decided()
             self._objective = trained_with
             if plan is not None and plan.has_weighted_pair and not self._has_part_of_queries:
                 self._warn_without_split(init_model is not None)
