@@ -31,6 +31,7 @@ def cv(
     nfold: int = 5,
     shuffle: bool = True,
     seed: int = 0,
+    maximize: bool | None = None,
     **kwargs: Any,
 ) -> Any:
     """Run the booster's ``cv`` on folds of whole queries.
@@ -56,9 +57,12 @@ def cv(
         Whether to draw the queries of each fold at random. False: in the order of the dataset.
     seed : int, default=0
         Seed of the draw, used if ``shuffle`` is True.
+    maximize : bool, optional
+        Whether larger values of the last metric are better, for XGBoost's early stopping by a metric of one's own. The
+        direction of other metrics is known.
     **kwargs
         Other arguments of the booster's ``cv``, such as ``feval=``, ``callbacks=``, ``return_cvbooster=`` of
-        ``lightgbm.cv``; ``obj=``, ``custom_metric=``, ``early_stopping_rounds=``, ``maximize=`` of ``xgboost.cv``.
+        ``lightgbm.cv``; ``obj=``, ``custom_metric=``, ``early_stopping_rounds=`` of ``xgboost.cv``.
 
     Returns
     -------
@@ -72,7 +76,8 @@ def cv(
         does not have such an argument.
     ValueError
         If the dataset has no groups, there are fewer queries than folds, a given fold splits a query, the objective is
-        given twice, or a parameter ``objective__...`` is given with a native objective.
+        given twice, a parameter ``objective__...`` is given with a native objective, or ``maximize`` is needed and not
+        given, or contradicts the metric.
 
     See Also
     --------
@@ -95,7 +100,13 @@ def cv(
     objective = _take_objective(adapter, params, kwargs)
     native, evaluations = _take_metrics(adapter, params, kwargs, objective if as_pairwise(objective) else None)
     evaluate = None if not evaluations else _Evaluations(tuple(evaluations))
-    maximize = _direction(evaluations[-1]) if evaluations else None
+    if evaluations:
+        known = _direction(evaluations[-1])
+        if None not in (known, maximize) and known != maximize:
+            raise ValueError(
+                f"maximize={maximize}, but {'larger' if known else 'smaller'} values of {_name(evaluations[-1])} are better"
+            )
+        maximize = known if maximize is None else maximize
     return adapter.cross_validate(
         params, dataset, num_boost_round, whole, objective, native, evaluate, maximize, **kwargs
     )
@@ -127,6 +138,8 @@ def _take_metrics(
     if kwargs.get("metrics") is not None:
         asked += as_list(kwargs.pop("metrics"))
     asked = [part.strip() for metric in asked for part in (metric.split(",") if isinstance(metric, str) else [metric])]
+    if objective is not None:
+        asked = adapter.at_ranks(params, asked)
     evaluations = [f for name in ("feval", "custom_metric") for f in as_list(kwargs.pop(name, None))]
     native = []
     for metric in asked:
@@ -161,6 +174,13 @@ def _direction(evaluation: Any) -> bool | None:
     if isinstance(evaluation, Feval):
         return evaluation.metrics[-1].maximize
     return False if isinstance(getattr(evaluation, "__self__", None), RankingObjective) else None
+
+
+def _name(evaluation: Any) -> str:
+    """Return the name of an evaluation in messages."""
+    if isinstance(evaluation, Feval):
+        return repr(evaluation.metrics[-1].name)
+    return repr(getattr(evaluation, "__name__", type(evaluation).__name__))
 
 
 def _draw_folds(groups: Groups, nfold: int, shuffle: bool, seed: int) -> list[Fold]:

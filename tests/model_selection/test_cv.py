@@ -252,3 +252,30 @@ class TestRefusals:
     def test_anything_but_a_dataset(self, booster, problem) -> None:
         with pytest.raises(TypeError, match="cv takes a lightgbm.Dataset or an xgboost.DMatrix, got a ndarray"):
             cv(params_of(booster), problem.X, 2)
+
+
+def test_ranks_of_lightgbms_parameters(problem) -> None:
+    for name in ("eval_at", "ndcg_eval_at", "map_at"):
+        for ranks in ([3], "3", (3, 5)):
+            params = params_of("lightgbm", metric="ndcg", **{name: ranks})
+            results = cv(params, dataset_of("lightgbm", problem), 2, nfold=3)
+            expected = {f"valid ndcg@{k}-mean" for k in ([3] if len(ranks) < 2 else [3, 5])}
+            assert {key for key in results if key.endswith("mean")} == expected
+
+
+def _largest(preds, dataset):
+    return "largest", float(preds.max())
+
+
+def test_the_direction_of_a_metric_of_ones_own(problem) -> None:
+    given = {"nfold": 3, "custom_metric": _largest, "early_stopping_rounds": 2}
+    params, dataset = params_of("xgboost"), dataset_of("xgboost", problem)
+    assert len(cv(params, dataset, 8, maximize=True, **given)) == 8
+    assert len(cv(params, dataset, 8, maximize=False, **given)) < 8
+    with pytest.raises(ValueError, match="early stopping needs maximize=True or maximize=False"):
+        cv(params, dataset, 8, **given)
+    params["eval_metric"] = "ndcg@3"
+    del given["custom_metric"]
+    assert len(cv(params, dataset, 8, maximize=True, **given)) > 1
+    with pytest.raises(ValueError, match="maximize=False, but larger values of 'ndcg@3' are better"):
+        cv(params, dataset, 8, maximize=False, **given)

@@ -38,6 +38,7 @@ NATIVE_METRICS = frozenset((
     "cross_entropy", "xentropy", "cross_entropy_lambda", "xentlambda", "kullback_leibler", "kldiv",
 ))
 # fmt: on
+_RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")
 _THREAD_NAMES = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 
 
@@ -154,6 +155,32 @@ def follow_cuts(dataset: Any) -> None:
 def is_native_metric(name: str) -> bool:
     """Return whether LightGBM has a metric of this name."""
     return name in NATIVE_METRICS
+
+
+def ranks_of(params: dict[str, Any]) -> list[int]:
+    """Return the ranks that the parameter ``eval_at``, or an alias of it, names."""
+    return next(filter(None, (read_ranks(params.get(name)) for name in _RANKS_NAMES)), [])
+
+
+def at_ranks(params: dict[str, Any], metrics: list[Any]) -> list[Any]:
+    """Return the metrics with the ranks that the parameters name."""
+    return with_ranks(metrics, ranks_of(params))
+
+
+def read_ranks(eval_at: Any) -> list[int]:
+    """Return ``eval_at`` as a list of ranks; an empty list if it is None."""
+    if isinstance(eval_at, str):  # as LightGBM's parameters may be written
+        eval_at = [int(part) if part.strip().isdecimal() else part for part in eval_at.split(",")]
+    ranks = np.atleast_1d([] if eval_at is None else eval_at)
+    if ranks.size and (ranks.dtype.kind not in "iu" or ranks.min() < 1):
+        raise ValueError(f"eval_at must be ranks, whole numbers from 1; got {eval_at!r}")
+    return [int(rank) for rank in ranks]
+
+
+def with_ranks(metrics: list[Any], ranks: list[int]) -> list[Any]:
+    """Add the ranks of ``eval_at`` to names: "ndcg" and "map" without a rank are evaluated at each of the ranks."""
+    lists = [[f"{m}@{k}" for k in ranks] if ranks and m in ("ndcg", "map") else [m] for m in metrics]
+    return [metric for names in lists for metric in names]
 
 
 def cross_validate(

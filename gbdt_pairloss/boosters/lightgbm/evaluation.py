@@ -13,9 +13,8 @@ from ...objectives._evaluator import Evaluator
 from ...ranking._validation import as_list
 from .._evaluation import Evaluation, evaluate_all, sort_metrics
 from .._query_sets import QuerySet, one_per_set
-from .dataset import METRIC_NAMES, is_native_metric, lgb
+from .dataset import METRIC_NAMES, is_native_metric, lgb, ranks_of, read_ranks, with_ranks
 
-_RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
 _DEFAULT_RANKS = [1, 2, 3, 4, 5]
 
@@ -40,15 +39,14 @@ def choose_metrics(
     sets : list of QuerySet
         Evaluation sets.
     """
-    asked, ranks = as_list(eval_metric), _read_ranks(eval_at)
+    asked, ranks = as_list(eval_metric), read_ranks(eval_at)
     parameter = _metric_parameter(params)
     if evaluator is None:
         unknown = [m for m in parameter if m not in (*_NO_METRIC, *asked) and not is_native_metric(m)]
         asked, ranks = _split_ranks([*unknown, *asked], ranks)
     else:
-        for name in _RANKS_NAMES:
-            ranks = ranks or _read_ranks(params.get(name))
-        asked = _at_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
+        ranks = ranks or ranks_of(params)
+        asked = with_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
         if parameter and not asked:  # metric="None"
             return [], [], _DEFAULT_RANKS
     ranks = ranks or _DEFAULT_RANKS
@@ -62,22 +60,6 @@ def _metric_parameter(params: dict[str, Any]) -> list[str]:
     """Return the metrics that the parameter ``metric``, or an alias of it, names."""
     names = [name for key in METRIC_NAMES for name in as_list(params.get(key))]
     return [part.strip() for name in names for part in str(name).split(",")]
-
-
-def _read_ranks(eval_at: Any) -> list[int]:
-    """Return ``eval_at`` as a list of ranks; an empty list if it is None."""
-    if isinstance(eval_at, str):  # as LightGBM's parameters may be written
-        eval_at = [int(part) if part.strip().isdecimal() else part for part in eval_at.split(",")]
-    ranks = np.atleast_1d([] if eval_at is None else eval_at)
-    if ranks.size and (ranks.dtype.kind not in "iu" or ranks.min() < 1):
-        raise ValueError(f"eval_at must be ranks, whole numbers from 1; got {eval_at!r}")
-    return [int(rank) for rank in ranks]
-
-
-def _at_ranks(metrics: list[Any], ranks: list[int]) -> list[Any]:
-    """Add the ranks of ``eval_at`` to names: "ndcg" and "map" without a rank are evaluated at each of the ranks."""
-    lists = [[f"{m}@{k}" for k in ranks] if ranks and m in ("ndcg", "map") else [m] for m in metrics]
-    return [metric for names in lists for metric in names]
 
 
 def _split_ranks(metrics: list[Any], ranks: list[int]) -> tuple[list[Any], list[int]]:
@@ -133,8 +115,8 @@ def metric_function(evaluations: list[Evaluation], find: FindSet) -> Callable[..
 def by_rows(function: Callable[..., Any], find: FindSet, is_objective: bool = False) -> Callable[..., Any]:
     """Return a user's metric or objective as a function of rows whose queries were put together.
 
-    The user's function gets the rows in the caller's order, in which it may look up other columns. A function that takes
-    the groups, too, gets the rows of each query together, because their sizes describe no others.
+    The user's function gets the rows in the caller's order, in which it may look up other columns. A function that
+    takes the groups, too, gets the rows of each query together, because their sizes describe no others.
     """
     n_arguments = len(inspect.signature(function).parameters)
     if n_arguments > 3:

@@ -188,6 +188,11 @@ def is_native_metric(name: str) -> bool:
     return name.partition("@")[0].rstrip("-") in NATIVE_METRICS
 
 
+def at_ranks(params: dict[str, Any], metrics: list[Any]) -> list[Any]:
+    """Return the metrics unchanged: XGBoost has no parameter for ranks."""
+    return metrics
+
+
 def cross_validate(
     params: dict[str, Any],
     dataset: Any,
@@ -211,7 +216,12 @@ def cross_validate(
     elif evaluate is not None:
         params.setdefault("disable_default_eval_metric", True)
     if kwargs.get("early_stopping_rounds") is not None:
-        kwargs.setdefault("maximize", maximize)  # XGBoost would guess it by the name
+        if evaluate is not None and maximize is None:  # XGBoost would guess it by the name, and mostly minimise
+            raise ValueError(
+                "early stopping needs maximize=True or maximize=False: whether larger values of the last metric are "
+                "better is not known"
+            )
+        kwargs["maximize"] = maximize
     sliced = dataset.slice
     sizes, weights = np.diff(dataset.get_uint_info("group_ptr").astype(np.int64)), dataset.get_weight()
     query = np.repeat(np.arange(sizes.size), sizes)
