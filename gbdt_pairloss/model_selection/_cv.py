@@ -103,9 +103,8 @@ def cv(
     if evaluations:
         known = _direction(evaluations[-1])
         if None not in (known, maximize) and known != maximize:
-            raise ValueError(
-                f"maximize={maximize}, but {'larger' if known else 'smaller'} values of {_name(evaluations[-1])} are better"
-            )
+            better = "larger" if known else "smaller"
+            raise ValueError(f"maximize={maximize}, but {better} values of {_name(evaluations[-1])} are better")
         maximize = known if maximize is None else maximize
     return adapter.cross_validate(
         params, dataset, num_boost_round, whole, objective, native, evaluate, maximize, **kwargs
