@@ -50,8 +50,8 @@ def refuse_unprefixed(params: dict[str, Any]) -> None:
             raise ValueError(f"{name} is a parameter of the objective: write {NESTED}{name}")
 
 
-def refuse_ignored(params: dict[str, Any], instead: dict[str, str]) -> None:
-    """Raise a ValueError if a parameter is set that only native ranking objectives read.
+def refuse_ignored(params: dict[str, Any], instead: dict[str, str], defaults: dict[str, Any]) -> None:
+    """Raise a ValueError if a parameter is set that only native objectives read.
 
     Parameters
     ----------
@@ -59,9 +59,11 @@ def refuse_ignored(params: dict[str, Any], instead: dict[str, str]) -> None:
         The ranker's parameters.
     instead : dict of str to str
         For each parameter of native objectives, what to write instead. The message contains it.
+    defaults : dict
+        Values that make no difference.
     """
     for name, remedy in instead.items():
-        if params.get(name) is not None:
+        if params.get(name) is not None and params[name] != defaults.get(name):
             raise ValueError(
                 f"{name} belongs to the booster's own objectives; with an objective of gbdt_pairloss {remedy}"
             )

@@ -98,6 +98,8 @@ def cv(
     whole = _draw_folds(groups, nfold, shuffle, seed) if folds is None else _check_folds(folds, labels, groups)
     params = dict(params)
     objective = _take_objective(adapter, params, kwargs)
+    if as_pairwise(objective) is not None:
+        adapter.check_parameters(params)
     native, evaluations = _take_metrics(adapter, params, kwargs, objective if as_pairwise(objective) else None)
     evaluate = None if not evaluations else _Evaluations(tuple(evaluations))
     if evaluations:

@@ -73,6 +73,9 @@ class Adapter(Protocol):
     def is_native_metric(self, name: str) -> bool:
         """Return whether the booster has a metric of this name."""
 
+    def check_parameters(self, params: dict[str, Any]) -> None:
+        """Raise a ValueError for a parameter that objectives of this package would ignore."""
+
     def at_ranks(self, params: dict[str, Any], metrics: list[Any]) -> list[Any]:
         """Return the metrics with the ranks that the parameters name, ``ndcg`` as ``ndcg@3``."""
 

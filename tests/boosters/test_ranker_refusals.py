@@ -119,6 +119,12 @@ def test_parameters_of_lightgbm_that_do_not_work_are_refused(problem, params, me
         (LGBMRanker, "label_gain", [0, 1, 3], "labels may be any numbers"),
         (XGBRanker, "lambdarank_num_pair_per_sample", 8, "all pairs count; objective__truncation="),
         (XGBRanker, "lambdarank_unbiased", True, "give sample_weight=propensity_weights"),
+        (LGBMRanker, "scale_pos_weight", 3.0, "give sample_weight"),
+        (LGBMRanker, "unbalance", True, "give sample_weight"),
+        (LGBMRanker, "objective_seed", 3, "write objective__random_state"),
+        (LGBMRanker, "alpha", 0.5, "leave it out .reg_alpha is the L1 penalty"),
+        (XGBRanker, "ndcg_exp_gain", False, 'write objective__gain="linear"'),
+        (XGBRanker, "scale_pos_weight", 3.0, "give sample_weight"),
     ],
 )
 def test_parameters_of_the_boosters_own_objectives_are_refused(Ranker, name, value, instead, problem) -> None:
@@ -129,6 +135,12 @@ def test_parameters_of_the_boosters_own_objectives_are_refused(Ranker, name, val
         make_ranker(Ranker, **{name: value}).fit(problem.X, problem.y, qid=problem.qid)
     native = "lambdarank" if Ranker is LGBMRanker else "rank:pairwise"
     make_ranker(Ranker, objective=native, **{name: value}).fit(problem.X, np.minimum(problem.y, 2), qid=problem.qid)
+
+
+@BOTH
+def test_defaults_of_the_boosters_own_objectives_are_accepted(Ranker, problem) -> None:
+    defaults = {"is_unbalance": False} if Ranker is LGBMRanker else {"ndcg_exp_gain": True}
+    make_ranker(Ranker, scale_pos_weight=1, **defaults).fit(problem.X, problem.y, qid=problem.qid)
 
 
 @BOTH

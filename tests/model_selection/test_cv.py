@@ -254,6 +254,13 @@ class TestRefusals:
             cv(params_of(booster), problem.X, 2)
 
 
+@BOOSTERS
+def test_parameters_that_the_objective_would_ignore_are_refused(booster, problem) -> None:
+    name, value = ("is_unbalance", True) if booster == "lightgbm" else ("ndcg_exp_gain", False)
+    with pytest.raises(ValueError, match=f"{name} belongs to the booster's own objectives"):
+        cv(params_of(booster, **{name: value}), dataset_of(booster, problem), 2, nfold=3)
+
+
 def test_ranks_of_lightgbms_parameters(problem) -> None:
     for name in ("eval_at", "ndcg_eval_at", "map_at"):
         for ranks in ([3], "3", (3, 5)):

@@ -14,19 +14,20 @@ from ...ranking._groups import Groups
 from ...ranking._reading import LARGEST_VALUE
 from ...ranking._validation import as_vector
 from .._import import import_booster
+from .parameters import (
+    is_dart,
+    refuse_bagging_by_query,
+    threads_of,
+)
 
 lgb = import_booster("lightgbm")
 
 DATASET = lgb.Dataset
-#: LightGBM's default of ``min_sum_hessian_in_leaf``.
-MIN_CHILD_HESSIAN = 1e-3
 #: The factor on the Hessian of LightGBM's own ranking objectives.
 HESSIAN_SCALE = 1.0
 #: Whether early stopping can follow the first metric of several.
 STOPS_BY_FIRST_METRIC = True
 
-OBJECTIVE_NAMES = ("objective", "objective_type", "app", "application", "loss")
-METRIC_NAMES = ("metric", "metrics", "metric_types")
 #: LightGBM's metrics, including aliases. LightGBM ignores an unknown name silently.
 # fmt: off
 NATIVE_METRICS = frozenset((
@@ -38,8 +39,6 @@ NATIVE_METRICS = frozenset((
     "cross_entropy", "xentropy", "cross_entropy_lambda", "xentlambda", "kullback_leibler", "kldiv",
 ))
 # fmt: on
-_RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")
-_THREAD_NAMES = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 
 
 def read_dataset(dataset: Any) -> RankingData:
@@ -117,11 +116,6 @@ def check_evaluable(dataset: Any) -> None:
         )
 
 
-def is_dart(params: dict[str, Any]) -> bool:
-    """Return whether parameters ask for DART, by any of LightGBM's names."""
-    return any(str(params.get(name)).lower() == "dart" for name in ("boosting", "boosting_type", "boost"))
-
-
 def number_of_rows(dataset: Any) -> int | None:
     """Return the number of rows of a Dataset; None before it is constructed."""
     try:
@@ -143,11 +137,6 @@ def number_of_threads(dataset: Any) -> Any:
     return threads_of(dataset.params or {})
 
 
-def threads_of(params: dict[str, Any]) -> Any:
-    """Return the number of threads in parameters, by any of LightGBM's names; None if it is not set."""
-    return next((params[name] for name in _THREAD_NAMES if params.get(name) is not None), None)
-
-
 def follow_cuts(dataset: Any) -> None:
     """Do nothing: a subset holds references to its parent and its rows."""
 
@@ -155,32 +144,6 @@ def follow_cuts(dataset: Any) -> None:
 def is_native_metric(name: str) -> bool:
     """Return whether LightGBM has a metric of this name."""
     return name in NATIVE_METRICS
-
-
-def ranks_of(params: dict[str, Any]) -> list[int]:
-    """Return the ranks that the parameter ``eval_at``, or an alias of it, names."""
-    return next(filter(None, (read_ranks(params.get(name)) for name in _RANKS_NAMES)), [])
-
-
-def at_ranks(params: dict[str, Any], metrics: list[Any]) -> list[Any]:
-    """Return the metrics with the ranks that the parameters name."""
-    return with_ranks(metrics, ranks_of(params))
-
-
-def read_ranks(eval_at: Any) -> list[int]:
-    """Return ``eval_at`` as a list of ranks; an empty list if it is None."""
-    if isinstance(eval_at, str):  # as LightGBM's parameters may be written
-        eval_at = [int(part) if part.strip().isdecimal() else part for part in eval_at.split(",")]
-    ranks = np.atleast_1d([] if eval_at is None else eval_at)
-    if ranks.size and (ranks.dtype.kind not in "iu" or ranks.min() < 1):
-        raise ValueError(f"eval_at must be ranks, whole numbers from 1; got {eval_at!r}")
-    return [int(rank) for rank in ranks]
-
-
-def with_ranks(metrics: list[Any], ranks: list[int]) -> list[Any]:
-    """Add the ranks of ``eval_at`` to names: "ndcg" and "map" without a rank are evaluated at each of the ranks."""
-    lists = [[f"{m}@{k}" for k in ranks] if ranks and m in ("ndcg", "map") else [m] for m in metrics]
-    return [metric for names in lists for metric in names]
 
 
 def cross_validate(
@@ -235,13 +198,3 @@ def _attachment_of(dataset: Any) -> Attachment | None:
                 setattr(dataset, _CUT, (parent, taken))
             attached = getattr(dataset, _CUT)[1]
     return attached
-
-
-def refuse_bagging_by_query(params: dict[str, Any]) -> None:
-    """Raise a ValueError if parameters ask for bags of queries."""
-    if str(params.get("bagging_by_query", False)).lower() in ("true", "1", "+"):
-        raise ValueError(
-            "bagging_by_query does not work with a custom objective: LightGBM draws no bag and grows empty trees. "
-            "Leave it out, and make a new Dataset without it; bagging_fraction with bagging_freq works (gradients are "
-            "still computed from all rows)"
-        )

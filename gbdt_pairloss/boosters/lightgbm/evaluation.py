@@ -13,7 +13,8 @@ from ...objectives._evaluator import Evaluator
 from ...ranking._validation import as_list
 from .._evaluation import Evaluation, evaluate_all, sort_metrics
 from .._query_sets import QuerySet, one_per_set
-from .dataset import METRIC_NAMES, is_native_metric, lgb, ranks_of, read_ranks, with_ranks
+from .dataset import is_native_metric, lgb
+from .parameters import METRIC_NAMES, ranks_of, read_ranks, with_ranks
 
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
 _DEFAULT_RANKS = [1, 2, 3, 4, 5]

@@ -17,9 +17,10 @@ from .._parameters import OWN_PARAMETERS, keyword_signature, native_parameters, 
 from .._query_sets import as_eval_set, initial_scores_of
 from .._ranker import RankerMixin
 from .columns import check_arrow_columns, check_column_names, without_qid_column
-from .dataset import HESSIAN_SCALE, is_dart, lgb, threads_of
+from .dataset import HESSIAN_SCALE, lgb
 from .evaluation import by_rows, choose_metrics, evaluation_arguments, find_set, metric_function
-from .training import check_parameters, fit_natively, gradient_function, min_child_hessian
+from .parameters import check_parameters, is_dart, min_child_hessian, threads_of
+from .training import fit_natively, gradient_function
 
 
 @documented_with(RANKER_TEXT)

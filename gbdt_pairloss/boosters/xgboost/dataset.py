@@ -21,14 +21,10 @@ from .._import import import_booster
 xgb = import_booster("xgboost")
 
 DATASET = xgb.DMatrix
-#: XGBoost's default of ``min_child_weight``.
-MIN_CHILD_HESSIAN = 1.0
 #: The factor on the Hessian of XGBoost's own ranking objectives.
 HESSIAN_SCALE = 2.0
 #: Whether early stopping can follow the first metric of several.
 STOPS_BY_FIRST_METRIC = False
-OBJECTIVE_NAMES = ("objective",)
-METRIC_NAMES = ("eval_metric", "metrics")
 #: XGBoost's metrics, without the part of a name after @.
 # fmt: off
 NATIVE_METRICS = frozenset((

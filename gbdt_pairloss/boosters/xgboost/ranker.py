@@ -24,7 +24,8 @@ from .._query_sets import QuerySet, as_eval_set, initial_scores_of
 from .._ranker import RankerMixin
 from .dataset import HESSIAN_SCALE, is_native_metric, xgb
 from .evaluation import evaluation_arguments, native_weight, with_directions
-from .training import Injection, check_parameters, fit_natively, gradient_function, min_child_hessian
+from .parameters import check_parameters, min_child_hessian
+from .training import Injection, fit_natively, gradient_function
 
 
 @documented_with(RANKER_TEXT)

@@ -10,30 +10,8 @@ from typing import Any
 from ...objectives._diagnostics import TrainingWatch
 from ...objectives._evaluator import Evaluator, TrainingPlan
 from .._evaluation import Evaluation, evaluate_all
-from .._parameters import refuse_ignored
 from .._query_sets import QuerySet
-from .dataset import MIN_CHILD_HESSIAN, ordinal_of, xgb
-
-# Parameters of XGBoost's native ranking objectives, and what to write instead.
-_INSTEAD = {
-    "lambdarank_pair_method": "all pairs count (BPR(negatives=n) draws some)",
-    "lambdarank_num_pair_per_sample": 'all pairs count; objective__truncation= cuts objective__pair_weight="ndcg"',
-    "lambdarank_normalization": 'write objective__normalize="log" or "none"',
-    "lambdarank_score_normalization": 'write objective__pair_weight="lambdarank", which divides by the difference',
-    "lambdarank_unbiased": "give sample_weight=propensity_weights(position)",
-    "lambdarank_bias_norm": "give sample_weight=propensity_weights(position)",
-}
-
-
-def check_parameters(params: dict[str, Any]) -> None:
-    """Raise a ValueError for a parameter that objectives of this package would ignore."""
-    refuse_ignored(params, _INSTEAD)
-
-
-def min_child_hessian(min_child_weight: float | None, booster: str | None) -> float:
-    """Return the smallest sum of Hessians that a leaf may have; 0 for ``gblinear``, which has no leaves."""
-    limit = MIN_CHILD_HESSIAN if min_child_weight is None else float(min_child_weight)
-    return 0.0 if booster == "gblinear" else limit
+from .dataset import ordinal_of, xgb
 
 
 def gradient_function(evaluator: Evaluator, plan: TrainingPlan, watch: TrainingWatch | None) -> Callable[..., Any]:
