@@ -58,7 +58,7 @@ def cv(
     seed : int, default=0
         Seed of the draw, used if ``shuffle`` is True.
     maximize : bool, optional
-        Whether larger values of the last metric are better, for XGBoost's early stopping by a metric of one's own. The
+        Whether larger values of the last metric are better, for XGBoost's early stopping by a custom metric. The
         direction of other metrics is known.
     **kwargs
         Other arguments of the booster's ``cv``, such as ``feval=``, ``callbacks=``, ``return_cvbooster=`` of

@@ -14,11 +14,12 @@ from ...ranking._groups import Groups
 from ...ranking._reading import LARGEST_VALUE
 from ...ranking._validation import as_vector
 from .._import import import_booster
-from .parameters import (
-    is_dart,
-    refuse_bagging_by_query,
-    threads_of,
-)
+from .parameters import METRIC_NAMES as METRIC_NAMES
+from .parameters import MIN_CHILD_HESSIAN as MIN_CHILD_HESSIAN
+from .parameters import OBJECTIVE_NAMES as OBJECTIVE_NAMES
+from .parameters import at_ranks as at_ranks
+from .parameters import check_parameters as check_parameters
+from .parameters import is_dart, refuse_bagging_by_query, threads_of
 
 lgb = import_booster("lightgbm")
 

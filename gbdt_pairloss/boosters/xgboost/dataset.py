@@ -17,6 +17,10 @@ from ...ranking._data import RankingData
 from ...ranking._groups import Groups
 from ...ranking._validation import as_vector
 from .._import import import_booster
+from .parameters import METRIC_NAMES as METRIC_NAMES
+from .parameters import MIN_CHILD_HESSIAN as MIN_CHILD_HESSIAN
+from .parameters import OBJECTIVE_NAMES as OBJECTIVE_NAMES
+from .parameters import check_parameters as check_parameters
 
 xgb = import_booster("xgboost")
 
