@@ -34,10 +34,10 @@ item_id : array of shape (n_rows,), optional
     The item of each row, of any dtype. BPR does not use a row as a negative if its item is a positive of the query in
     another row.
 pairs : (winner, loser) or (winner, loser, weight), optional
-    Arrays of shape (n_pairs,): learn from these pairs of rows, counted from 0, instead of the pairs that follow from
-    the labels. Without ``qid`` and ``group``, all rows are then one query, for which ``normalize="none"`` or
-    ``"query"`` is a suitable parameter of the objective. scikit-learn's searches do not support pairs, because they do
-    not split them along with X.
+    Arrays of shape (n_pairs,), or such columns as one array, table or list of tuples: learn from these pairs of rows,
+    counted from 0, instead of the pairs that follow from the labels. Without ``qid`` and ``group``, all rows are then
+    one query, for which ``normalize="none"`` or ``"query"`` is a suitable parameter of the objective. scikit-learn's
+    searches do not support pairs, because they do not split them along with X.
 mask : bool array of shape (n_rows,), optional
     Rows with False take no part in the objective and in the metrics, such as rows without a label; their labels are not
     read and may be NaN. Rows whose label is masked (``numpy.ma``) take no part either. The booster still makes its bins
@@ -67,7 +67,7 @@ eval_X, eval_y : array-likes of the shapes of X and y, or tuples of these, optio
 RuntimeError
     If ``objective__device="cuda"`` and there is no CUDA device.
 TypeError
-    If ``pairs`` is not a tuple, if a metric function of this package is given instead of its name, or (LightGBM) if
+    If ``pairs`` has another form, if a metric function of this package is given instead of its name, or (LightGBM) if
     a polars or Arrow table has a categorical column.
 ValueError
     If X, groups, labels, weights, pairs or a parameter are malformed; if a metric is unknown, or does not accept the

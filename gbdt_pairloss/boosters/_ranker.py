@@ -259,7 +259,7 @@ class RankerMixin:
             If neither ``qid`` nor ``group`` is given although the ranker was fitted on several queries, the data are
             malformed, the metric does not accept them or is unknown, or the ranker is not fitted.
         TypeError
-            If ``pairs`` is not a tuple, or ``metric`` is neither a name nor a Metric.
+            If ``pairs`` has another form, or ``metric`` is neither a name nor a Metric.
 
         See Also
         --------

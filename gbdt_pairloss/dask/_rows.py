@@ -14,7 +14,7 @@ from ..boosters._query_sets import check_extras
 from ..objectives import RankingObjective
 from ..objectives._interface import evaluator_of
 from ..objectives._registry import negative_label_rule
-from ..ranking._features import qid_column, take_qid_column
+from ..ranking._features import check_column_types, qid_column, take_qid_column
 from ..ranking._reading import Extras, read_rows
 from ..ranking._validation import as_array, errors_of
 
@@ -67,7 +67,8 @@ class Features:
 
 
 def _check_columns(X: Any) -> None:
-    """Raise a ValueError if the codes of a categorical column may differ between workers."""
+    """Raise a ValueError if two columns have a name, or the codes of a categorical column may differ by worker."""
+    check_column_types(getattr(X, "_meta", None))
     for name in getattr(X, "columns", ()):
         if isinstance(X._meta[name].dtype, pd.CategoricalDtype) and not X[name].cat.known:
             raise ValueError(f"the categories of column {name!r} differ between partitions: call X.categorize() first")

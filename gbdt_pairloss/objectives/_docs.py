@@ -129,7 +129,7 @@ ValueError
     must not be, if a result leaves the range of its type, if an argument has an unknown value, or if
     ``device="cuda"`` does not support the sum.
 TypeError
-    If ``pairs`` is not a tuple.
+    If ``pairs`` has another form.
 RuntimeError
     For ``device="cuda"``, if there is no device.""",
     "invalid": """\

@@ -102,7 +102,7 @@ def attach(
     Raises
     ------
     TypeError
-        If ``dataset`` is not a booster's dataset, or ``pairs`` is not a tuple.
+        If ``dataset`` is not a booster's dataset, or ``pairs`` has another form.
     ValueError
         If a length differs from the number of rows of the dataset, a weight is NaN, infinite or negative, a label is
         NaN or infinite, ``labels`` does not have two dimensions, an id is missing, or a pair has a row out of range or

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -52,13 +53,17 @@ def check_features(X: Any) -> None:
 
 
 def check_column_types(X: Any) -> None:
-    """Raise a ValueError if X is masked, or a column of a table has a type that the boosters misread or crash on.
+    """Raise a ValueError if X is masked, two columns of a table have the same name, or the boosters misread a type.
 
-    These are dates and complex numbers, and in polars or Arrow tables also text: the boosters raise an obscure error
-    or end the process. Text in a pandas column is left to the boosters, whose message names the column.
+    These types are dates and complex numbers, and in polars or Arrow tables also text: the boosters raise an obscure
+    error or end the process. Text in a pandas column is left to the boosters, whose message names the column.
     """
     if np.ma.is_masked(X):
         raise ValueError("X is a masked array, whose mask the boosters do not read: fill it, X.filled(np.nan)")
+    counts = Counter(column_names(X) or ())
+    if counts and counts.most_common(1)[0][1] > 1:
+        name, number = counts.most_common(1)[0]
+        raise ValueError(f"{number} columns of X are called {name!r}: give each a name of its own")
     if hasattr(X, "iloc"):
         columns = list(dict(getattr(X, "dtypes", {})).items()) if hasattr(X, "columns") else []
         bad = [(name, kind) for name, kind in columns if getattr(kind, "kind", "") in "cmM"]

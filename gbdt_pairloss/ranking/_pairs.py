@@ -123,23 +123,20 @@ def as_pairs(values: Any, n_rows: int | None) -> Pairs:
     Parameters
     ----------
     values : (winner, loser) or (winner, loser, weight)
-        Arrays of shape (n_pairs,): the rows of winners and losers, and the weights of the pairs.
+        Arrays of shape (n_pairs,): the rows of winners and losers, and the weights of the pairs. Or an array or a table
+        of shape (n_pairs, 2) or (n_pairs, 3), or a list with a tuple or a list for each pair.
     n_rows : int or None
         Number of rows of the dataset; None if it is not known yet.
 
     Raises
     ------
     TypeError
-        If ``values`` is not a tuple of two or three arrays.
+        If ``values`` has none of these forms.
     ValueError
         If there is no pair, lengths differ, a row is out of range or not a whole number, the winner and the loser of a
         pair are the same row, or a weight is NaN, infinite or negative.
     """
-    if not isinstance(values, tuple) or len(values) not in (2, 3):
-        raise TypeError(
-            "pairs must be a tuple (winner, loser) or (winner, loser, weight) of arrays with one entry per pair: give "
-            "an array p of two columns as (p[:, 0], p[:, 1]), a list of pairs as tuple(zip(*pairs))"
-        )
+    values = _columns_of(values)
     winner, loser = _as_rows(values[0], "winner"), _as_rows(values[1], "loser")
     if winner.shape != loser.shape:
         raise ValueError(f"pairs has {winner.shape[0]} winners, but {loser.shape[0]} losers")
@@ -159,6 +156,24 @@ def as_pairs(values: Any, n_rows: int | None) -> Pairs:
     if n_rows is not None:
         pairs.check_rows(n_rows)
     return pairs
+
+
+def _columns_of(values: Any) -> tuple[Any, ...]:
+    """Return pairs in any form as (winner, loser) or (winner, loser, weight)."""
+    if isinstance(values, tuple) and len(values) in (2, 3):
+        return values
+    table = None
+    if isinstance(values, list) and all(isinstance(pair, (tuple, list)) for pair in values):
+        table = as_array(values, "pairs", "each pair takes two or three entries") if values else np.empty((0, 2))
+    elif hasattr(values, "shape") or hasattr(values, "columns"):
+        table = as_array(values, "pairs")
+    if table is None or table.ndim != 2 or table.shape[1] not in (2, 3):
+        shape = "" if table is None else f", got the shape {table.shape}"
+        raise TypeError(
+            "pairs must be a tuple (winner, loser) or (winner, loser, weight) of arrays with one entry per pair, an "
+            f"array or a table of two or three such columns, or a list of pairs{shape}"
+        )
+    return tuple(table.T)
 
 
 def _as_rows(values: ArrayLike, end: str) -> IntArray:

@@ -152,8 +152,10 @@ REFUSED = [
     (([0, 1], [1, 2], [np.nan, 1]), ValueError, "the weight of pairs is nan at pair 0; it must be finite"),
     (([0, 1], [1, 2], [1, np.inf]), ValueError, "the weight of pairs is inf at pair 1; it must be finite"),
     (([], []), ValueError, "pairs is empty: there is nothing to compare"),
-    (np.array([[0, 1], [1, 2]]), TypeError, r"must be a tuple .winner, loser. .* as \(p\[:, 0\], p\[:, 1\]\)"),
-    ([(0, 1), (1, 2), (2, 3)], TypeError, r"must be a tuple .* a list of pairs as tuple\(zip\(\*pairs\)\)"),
+    (np.zeros((2, 4)), TypeError, r"pairs must be a tuple .*, or a list of pairs, got the shape \(2, 4\)"),
+    ([np.zeros(3), np.ones(3)], TypeError, "pairs must be a tuple .*, or a list of pairs$"),
+    ([(0, 1), (1,)], ValueError, "pairs is a ragged list of lists: each pair takes two or three entries"),
+    ([(0, 1), (1, 1.5)], ValueError, r"pairs\[1\]: the loser is 1.5; rows are whole numbers"),
     (([0, 1],), TypeError, "pairs must be a tuple .winner, loser. or .winner, loser, weight."),
     (7, TypeError, "pairs must be a tuple .winner, loser. or .winner, loser, weight."),
 ]

@@ -182,3 +182,18 @@ def test_infinite_features_are_refused_by_xgboost_unless_they_are_missing_values
     with pytest.raises(ValueError, match="X, or that of an evaluation set, has a value that is infinite in float32"):
         make_ranker(XGBRanker).fit(X, problem.y, qid=problem.qid)
     assert np.isfinite(make_ranker(XGBRanker, missing=np.inf).fit(X, problem.y, qid=problem.qid).predict(X)).all()
+
+
+@BOTH
+def test_columns_of_one_name_are_refused(Ranker, problem) -> None:
+    X = pd.DataFrame(problem.X[:, :3], columns=["a", "b", "a"])
+    message = "2 columns of X are called 'a'"
+    with pytest.raises(ValueError, match=message):
+        make_ranker(Ranker).fit(X, problem.y, qid=problem.qid)
+    own = X.set_axis(["a", "b", "c"], axis=1)
+    with pytest.raises(ValueError, match=rf"eval_set\[0\]: {message}"):
+        make_ranker(Ranker).fit(own, problem.y, qid=problem.qid, eval_set=[(X, problem.y)], eval_qid=[problem.qid])
+    ranker = make_ranker(Ranker).fit(own, problem.y, qid=problem.qid)
+    for call in (ranker.predict, lambda X: ranker.score(X, problem.y, qid=problem.qid)):
+        with pytest.raises(ValueError, match=message):
+            call(X)

@@ -146,10 +146,10 @@ def test_bad_pairs_of_an_evaluation_set_name_the_set(Ranker, data) -> None:
 
 
 @BOTH
-def test_pairs_that_are_not_a_tuple_name_the_set(Ranker, data) -> None:
+def test_pairs_of_no_known_form_name_the_set(Ranker, data) -> None:
     fit = {"qid": data.qid, "pairs": data.pairs, "eval_set": [(data.X, data.zeros)]}
     with pytest.raises(TypeError, match=r"eval_set\[0\]: pairs must be a tuple"):
-        make_ranker(Ranker).fit(data.X, data.zeros, eval_pairs=[np.stack(data.pairs[:2], axis=1)], **fit)
+        make_ranker(Ranker).fit(data.X, data.zeros, eval_pairs=[np.stack(data.pairs[:2])], **fit)
 
 
 @BOTH

@@ -129,3 +129,10 @@ class TestRefusals:
         frame, labels = on_cluster(rows)
         with pytest.raises(ValueError, match="score ranks within queries: it needs qid="):
             ranker.score(frame.drop(columns="qid"), labels)
+
+    def test_columns_of_one_name_are_refused(self, Ranker, rows, client) -> None:
+        frame, y = on_cluster(rows)
+        first = frame.columns[0]
+        twice = frame.map_partitions(lambda part: pd.concat([part, part[[first]]], axis=1))
+        with pytest.raises(ValueError, match=f"2 columns of X are called {first!r}"):
+            make_ranker(Ranker).fit(twice, y)

@@ -9,7 +9,9 @@ from _support.explicit_pairs import REFUSED, Case, Duels
 from gbdt_pairloss import PairwiseLogistic, metrics
 
 
-@pytest.mark.parametrize("kind", [list, np.int32, np.uint64, np.float64, "column", "series"])
+@pytest.mark.parametrize(
+    "kind", [list, np.int32, np.uint64, np.float64, "column", "series", "array", "tuples", "frame"]
+)
 def test_pairs_in_every_form(kind) -> None:
     case = Case(2, "logistic", "log", [8, 6])
     winner, loser, weight = case.any_pairs(20)
@@ -21,6 +23,12 @@ def test_pairs_in_every_form(kind) -> None:
     elif kind == "series":
         pd = pytest.importorskip("pandas")
         pairs = tuple(pd.Series(array, index=np.arange(20)[::-1]) for array in (winner, loser, weight))
+    elif kind == "array":
+        pairs = np.column_stack([winner, loser, weight])
+    elif kind == "tuples":
+        pairs = list(zip(winner.tolist(), loser.tolist(), weight.tolist(), strict=True))
+    elif kind == "frame":
+        pairs = pytest.importorskip("pandas").DataFrame({"winner": winner, "loser": loser, "weight": weight})
     else:
         pairs = winner.astype(kind), loser.astype(kind), weight
     actual = case.objective.gradient_hessian(case.y, case.s, group=case.sizes, pairs=pairs)
