@@ -24,8 +24,8 @@ y : array of shape (n_rows,)
 qid : array of shape (n_rows,), optional
     Query id of each row, of any dtype and in any order. Rows are regrouped internally.
 group : array of shape (n_queries,), optional
-    Number of rows of each query, in order, instead of ``qid``. Without either, all rows are one query, with a warning
-    (no warning with ``pairs``).
+    Number of rows of each query, in order, instead of ``qid``; ``[n_rows]`` if all rows are one query. One of the two
+    must be given, unless there are ``pairs``.
 sample_weight : array of shape (n_rows,) or (n_queries,), optional
     One weight per row: item weights, the weight of each row as the winner of its pairs. One per query: query weights.
 loser_weight : array of shape (n_rows,), optional
@@ -70,13 +70,14 @@ TypeError
     If ``pairs`` has another form, if a metric function of this package is given instead of its name, or (LightGBM) if
     a polars or Arrow table has a categorical column.
 ValueError
-    If X, groups, labels, weights, pairs or a parameter are malformed; if a metric is unknown, or does not accept the
+    If X, groups, labels, weights, pairs or a parameter are malformed; if neither ``qid``, ``group`` nor ``pairs`` are
+    given; if a metric is unknown, or does not accept the
     labels of an evaluation set; if nothing can be learned because every pair has weight 0; if the objective is one of
     this package, and a parameter is set that only native ranking objectives read.""",
     "fit_warns": """\
 UserWarning
-    If neither ``qid``, ``group`` nor ``pairs`` are given; if nothing can be learned, because there is no pair or the
-    Hessians are too small for a split; if no tree has a split.""",
+    If nothing can be learned, because there is no pair or the Hessians are too small for a split; if no tree has a
+    split.""",
     "fitted": """\
 objective_ : RankingObjective, or a native objective
     What was trained. ``pair_weight="auto"`` is replaced by what it is for the labels.

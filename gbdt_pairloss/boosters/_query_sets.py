@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -168,12 +167,8 @@ def read_query_set(
     Raises
     ------
     ValueError
-        If an argument is malformed; the message begins with the name of the set.
-
-    Warns
-    -----
-    UserWarning
-        If neither ``qid`` nor ``group`` is given, and there are no pairs.
+        If an argument is malformed, or there are neither queries nor pairs; the message begins with the name of the
+        set.
     """
     with errors_of(name):
         X, qid = take_qid_column(X, qid)
@@ -191,18 +186,18 @@ def read_query_set(
             ignore_negative_labels=negative_label_rule(objective),
             several_labels=objective is not None and objective._reads_columns,
         )
+        if group is None and qid is None and given.pairs is None:
+            all_rows = [given.groups.n_rows]
+            prefix, one_query = ("eval_", [all_rows]) if name else ("", all_rows)
+            raise ValueError(
+                f"the queries of the rows are not given: give {prefix}qid=, one id per row, a column qid of X, or "
+                f"{prefix}group=, such as {prefix}group={one_query} if all rows are one query"
+            )
         if evaluator is None and given.mask is not None:
             raise ValueError("y is a masked array: the booster's own objective cannot leave rows out")
         if evaluator is not None and is_own:
             given = evaluator.prepare(given)
     groups = given.groups
-    if group is None and qid is None and given.pairs is None:
-        warnings.warn(
-            f"{name}{': ' if name else ''}neither qid nor group is given: all {groups.n_rows} rows are taken as one "
-            "query",
-            UserWarning,
-            stacklevel=4,
-        )
     if not groups.contiguous:
         X = rows_of(X, groups.order)
     return QuerySet(name, X, given, given.grouped())

@@ -19,10 +19,19 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"objective 'pairwise_logistc' is not known.*pairwise_logistic"):
             make_ranker(Ranker, objective="pairwise_logistc").fit(problem.X, problem.y, qid=problem.qid)
 
-    def test_data_without_queries_are_one_query_with_a_warning(self, Ranker, problem) -> None:
+    def test_data_without_queries_are_refused(self, Ranker, problem) -> None:
         rows = slice(0, 60)
-        with pytest.warns(UserWarning, match="neither qid nor group is given: all 60 rows are taken as one query"):
-            ranker = make_ranker(Ranker).fit(problem.X[rows], problem.y[rows])
+        one = problem.X[rows], problem.y[rows]
+        for native in (None, "rank_xendcg" if Ranker is LGBMRanker else "rank:ndcg"):
+            params = {} if native is None else {"objective": native}
+            with pytest.raises(
+                ValueError, match=r"give qid=.*, or group=, such as group=\[60\] if all rows are one query"
+            ):
+                make_ranker(Ranker, **params).fit(*one)
+            message = r"eval_set\[0\]: the queries of the rows are not given: .* eval_group=\[\[60\]\]"
+            with pytest.raises(ValueError, match=message):
+                make_ranker(Ranker, **params).fit(problem.X, problem.y, qid=problem.qid, eval_set=[one])
+        ranker = make_ranker(Ranker).fit(*one, group=[60])
         assert ranker.score(problem.X[rows], problem.y[rows]) > 0.8
         several = make_ranker(Ranker).fit(problem.X, problem.y, qid=problem.qid)
         with pytest.raises(ValueError, match="score ranks within queries: it needs qid= or group="):
