@@ -147,7 +147,8 @@ def mask_faults(rng, shape):
 def pair_faults(rng, exact):
     n = exact["y_pred"].size
     faults = {
-        "a list": [(0, 1)],
+        "a list": [0, 1],
+        "a list of arrays": [np.zeros(1), np.ones(1)],
         "one array": np.zeros((2, 2)),
         "one": ([0],),
         "four": ([0], [1], [1.0], [1.0]),
@@ -196,7 +197,7 @@ def put_fault(rng, case, method):
         # If lengths differ, the error names the one that is read first. A masked row may hold anything.
         also = ["y_true", "y_pred", "group", "rows"]
         if "mask" in exact:
-            for kind in ("NaN", "inf", "-inf", "None", "beyond float64"):
+            for kind in ("NaN", "inf", "-inf", "None", "NA", "beyond float64"):
                 faults.pop(kind, None)
         if name == "y_true" and exact["y_true"].size:
             faults["unknown key"] = {"label": exact["y_true"]}
@@ -206,7 +207,7 @@ def put_fault(rng, case, method):
     elif name in ("sample_weight", "loser_weight"):
         faults = number_faults(rng, np.ones(shape))
         if "mask" in exact:
-            for kind in ("NaN", "inf", "-inf", "None", "beyond float64"):
+            for kind in ("NaN", "inf", "-inf", "None", "NA", "beyond float64"):
                 faults.pop(kind, None)
         elif shape[0] and np.prod(shape):
             faults["negative"] = -np.ones(shape)
