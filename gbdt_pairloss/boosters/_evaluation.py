@@ -18,6 +18,7 @@ from ..metrics import METRICS, Feval, Metric, get_metric
 from ..objectives import RankingObjective, WeightedSum, get_objective, objective_names
 from ..objectives._evaluator import Evaluator, TrainingPlan
 from ..objectives._registry import AUTO, negative_label_rule
+from ..ranking._adapter import NATIVE
 from ..ranking._data import RankingData
 from ..ranking._reading import rows_taking_part
 from ._query_sets import QuerySet
@@ -178,8 +179,8 @@ def sort_metrics(
 ) -> tuple[list[Evaluation], list[Any]]:
     """Separate the metrics that this package computes from those that the booster computes: ``(evaluations, native)``.
 
-    If both have a metric of the same name, this package computes it with an objective of this package, and the booster
-    computes it with a native objective.
+    A name that both have means the metric of this package, whatever the objective; ``native:`` before it means the
+    booster's.
 
     Parameters
     ----------
@@ -216,13 +217,18 @@ def sort_metrics(
     for entry in _unwrapped(asked, evaluator, sum_first):
         evaluation = _as_evaluation(entry, evaluator, is_native, wrap)
         if evaluation is None:
-            native.append(entry)
+            native.append(entry.removeprefix(NATIVE) if isinstance(entry, str) else entry)
             continue
         if rule and not isinstance(evaluation, LossMetric):
             evaluation = OfFirstLabels(evaluation, rule)
         first = evaluations.setdefault(evaluation.name, evaluation)
         if first is not evaluation and first != evaluation:
             raise ValueError(f"eval_metric has two different metrics called {evaluation.name!r}")
+    twice = [name for name in native if isinstance(name, str) and name in evaluations]
+    if twice:
+        raise ValueError(
+            f"eval_metric has two different metrics called {twice[0]!r}, that of this package and the booster's"
+        )
     return list(evaluations.values()), list(dict.fromkeys(native))
 
 
@@ -291,8 +297,11 @@ def _as_evaluation(
     if isinstance(entry, (Metric, LossMetric)):
         return entry
     if isinstance(entry, str):
-        replaces_native = evaluator is not None and _has_name(entry)
-        return None if is_native(entry) and not replaces_native else _named(entry, evaluator)
+        if entry.startswith(NATIVE):
+            if not is_native(entry.removeprefix(NATIVE)):
+                raise ValueError(f"{entry!r}: the booster has no metric {entry.removeprefix(NATIVE)!r}")
+            return None
+        return None if is_native(entry) and not _has_name(entry) else _named(entry, evaluator)
     return wrap(entry) if wrap is not None and callable(entry) else None
 
 

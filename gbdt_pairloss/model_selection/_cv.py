@@ -14,7 +14,7 @@ from sklearn.base import clone
 from ..metrics import METRICS, Feval, Metric, feval
 from ..objectives import RankingObjective
 from ..objectives._registry import NESTED, as_pairwise, get_objective, objective_names
-from ..ranking._adapter import Adapter, adapter_of
+from ..ranking._adapter import NATIVE, Adapter, adapter_of
 from ..ranking._groups import Groups, IntArray
 from ..ranking._validation import as_list
 
@@ -87,9 +87,8 @@ def cv(
 
     Notes
     -----
-    If the objective is one of this package and no metric is given, the loss of the objective is evaluated. If the
-    booster and this package have a metric of the same name, this package computes it with an objective of this package,
-    and the booster computes it with a native objective.
+    If the objective is one of this package and no metric is given, the loss of the objective is evaluated. A name that
+    the booster and this package have means the metric of this package; ``native:`` before it means the booster's.
     """
     adapter = adapter_of(dataset)
     if adapter is None:
@@ -139,21 +138,19 @@ def _take_metrics(
     if kwargs.get("metrics") is not None:
         asked += as_list(kwargs.pop("metrics"))
     asked = [part.strip() for metric in asked for part in (metric.split(",") if isinstance(metric, str) else [metric])]
-    if objective is not None:
-        asked = adapter.at_ranks(params, asked)
+    asked = adapter.at_ranks(params, asked)
     evaluations = [f for name in ("feval", "custom_metric") for f in as_list(kwargs.pop(name, None))]
     native = []
     for metric in asked:
         name = metric.partition("@")[0] if isinstance(metric, str) else ""
-        replaces_native = objective is not None or not adapter.is_native_metric(str(metric))
         if objective is not None and metric == objective.name:
             evaluations.append(objective.metric)
         elif name in objective_names():
             evaluations.append(get_objective(name).metric)
-        elif isinstance(metric, Metric) or (name in METRICS and replaces_native):
+        elif isinstance(metric, Metric) or name in METRICS:
             evaluations.append(feval(metric))
         else:
-            native.append(metric)
+            native.append(metric.removeprefix(NATIVE) if isinstance(metric, str) else metric)
     if objective is not None and not native and not evaluations:
         evaluations = [objective.metric]
     return native, evaluations

@@ -25,6 +25,10 @@ def register_adapter(package: str, module: str) -> None:
     _MODULES[package] = module
 
 
+#: What precedes the name of a metric of the booster, as a name that this package has, too, means its own.
+NATIVE = "native:"
+
+
 class Adapter(Protocol):
     """Interface that a booster's module implements."""
 

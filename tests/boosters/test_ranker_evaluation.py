@@ -265,3 +265,42 @@ def test_score_takes_weights_and_any_metric(Ranker, problem) -> None:
         ranker.score(problem.X, problem.y, qid=problem.qid, metric="bpr")
     with pytest.raises(TypeError, match="metric must be a name"):
         ranker.score(problem.X, problem.y, qid=problem.qid, metric=metrics.ndcg)
+
+
+@BOTH
+@pytest.mark.parametrize("objective", ["auto", "native"])
+def test_a_name_means_this_packages_metric_whatever_the_objective(Ranker, objective, problem) -> None:
+    if objective == "native":
+        objective = "lambdarank" if Ranker is LGBMRanker else "rank:ndcg"
+    # LightGBM's map counts grades above 0; XGBoost's refuses grades above 1.
+    y = problem.y.astype(float)
+    given = {"qid": problem.qid, "eval_set": [(problem.X, y)], "eval_metric": ["map@3", "ndcg"]}
+    ranker = make_ranker(Ranker, objective=objective).fit(problem.X, y, **given)
+    history = history_of(ranker)
+    assert list(history) == ["map@3", "ndcg"]
+    for name, values in history.items():
+        assert values[-1] == pytest.approx(ranker.score(problem.X, y, qid=problem.qid, metric=name), rel=1e-6)
+
+
+@BOTH
+def test_a_metric_of_the_booster_is_asked_for_by_its_prefix(Ranker, problem) -> None:
+    objective = "lambdarank" if Ranker is LGBMRanker else "rank:ndcg"
+    sets = {"eval_set": [(problem.X, problem.y)]}
+
+    def history(asked, objective="auto", **params):
+        ranker = make_ranker(Ranker, objective=objective, **params)
+        return history_of(ranker.fit(problem.X, problem.y, qid=problem.qid, eval_metric=asked, **sets))
+
+    for chosen in (objective, "auto"):
+        assert list(history(["ndcg@3", "native:ndcg@7"], chosen)) == ["ndcg@7", "ndcg@3"]
+        assert list(history("native:ndcg@7", chosen)) == ["ndcg@7"]
+        with pytest.raises(ValueError, match="two different metrics called 'ndcg@3', that of this package"):
+            history(["ndcg@3", "native:ndcg@3"], chosen)
+    with pytest.raises(ValueError, match="'native:mrr': the booster has no metric 'mrr'"):
+        history("native:mrr")
+    if Ranker is LGBMRanker:
+        assert list(history(None, objective, metric="ndcg@3")) == ["ndcg@3"]
+        assert list(history(None, objective)) == [f"ndcg@{k}" for k in range(1, 6)]
+    else:
+        assert list(history(None, objective, eval_metric="ndcg@3")) == ["ndcg@3"]
+        assert list(history(None, objective)) == ["ndcg@32"]

@@ -85,19 +85,18 @@ def test_native_objectives_train_the_model_of_the_boosters_own_ranker(Ranker, pr
         qid=problem.qid,
         eval_set=eval_set,
         eval_group=[problem.sizes],
-        eval_metric=["ndcg@3", "mrr"],
+        eval_metric=["ndcg@3", "mrr", "native:ndcg@4"],
     )
     native_ranker.fit(problem.X, problem.y, group=problem.sizes)
     # LightGBM 4.6 warns of arrays without names in its own ranker's predict.
     expected = native_ranker.booster_.predict(problem.X) if Ranker is LGBMRanker else native_ranker.predict(problem.X)
     np.testing.assert_array_equal(ranker.predict(problem.X), expected)
     history = history_of(ranker)
-    assert sorted(history) == ["mrr", "ndcg@3"]
+    assert sorted(history) == ["mrr", "ndcg@3", "ndcg@4"]
     assert all(len(values) == 12 for values in history.values())
-    # ndcg@3 is the booster's own metric, which breaks ties of scores by row order; mrr is this package's.
-    assert history["mrr"][-1] == pytest.approx(
-        metrics.reciprocal_rank(problem.y, ranker.predict(problem.X), group=problem.sizes)
-    )
+    scores = ranker.predict(problem.X)
+    assert history["mrr"][-1] == pytest.approx(metrics.reciprocal_rank(problem.y, scores, group=problem.sizes))
+    assert history["ndcg@3"][-1] == pytest.approx(metrics.ndcg(problem.y, scores, group=problem.sizes, k=3), rel=1e-6)
     assert (ranker.objective_ if Ranker is LGBMRanker else ranker.objective) == native
     if Ranker is LGBMRanker:
         default = make_ranker(LGBMRanker, objective=None).fit(problem.X, problem.y, qid=problem.qid)
@@ -239,8 +238,9 @@ def test_fit_passes_every_argument_on_to_xgboost(problem, make) -> None:
         "sample_weight_eval_set": [np.linspace(1, 2, test.sizes.size)],
         "group": problem.sizes,
     }
-    ranker = make_ranker(XGBRanker, **params)
-    native_ranker = xgb.XGBRanker(**ranker.get_params()).fit(problem.X, problem.y, **arguments, **feature_weights)
+    ranker = make_ranker(XGBRanker, **{**params, "eval_metric": "native:ndcg@5"})
+    native_ranker = xgb.XGBRanker(**{**ranker.get_params(), "eval_metric": "ndcg@5"})
+    native_ranker.fit(problem.X, problem.y, **arguments, **feature_weights)
     ranker.fit(problem.X, problem.y, **arguments, **feature_weights)
     np.testing.assert_array_equal(ranker.predict(problem.X), native_ranker.predict(problem.X))
     assert ranker.best_iteration == native_ranker.best_iteration

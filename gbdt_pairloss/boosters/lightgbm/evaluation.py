@@ -16,6 +16,7 @@ from .._query_sets import QuerySet, one_per_set
 from .dataset import is_native_metric, lgb
 from .parameters import METRIC_NAMES, ranks_of, read_ranks, with_ranks
 
+_RANKED = ("ndcg", "map")
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
 _DEFAULT_RANKS = [1, 2, 3, 4, 5]
 
@@ -41,20 +42,23 @@ def choose_metrics(
         Evaluation sets.
     """
     asked, ranks = as_list(eval_metric), read_ranks(eval_at)
+    ranks = ranks or ranks_of(params)
     parameter = _metric_parameter(params)
-    if evaluator is None:
-        unknown = [m for m in parameter if m not in (*_NO_METRIC, *asked) and not is_native_metric(m)]
-        asked, ranks = _split_ranks([*unknown, *asked], ranks)
-    else:
-        ranks = ranks or ranks_of(params)
-        asked = with_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
-        if parameter and not asked:  # metric="None"
-            return [], [], _DEFAULT_RANKS
+    asked = with_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
+    if parameter and not asked:  # metric="None"
+        return [], [], _DEFAULT_RANKS
     ranks = ranks or _DEFAULT_RANKS
     default = [f"ndcg@{k}" for k in ranks]
     # LightGBM's early stopping can be told to follow the first metric alone.
-    evaluations, native = sort_metrics(asked, default, evaluator, sets, is_native_metric, sum_first=True)
+    evaluations, native = sort_metrics(asked, default, evaluator, sets, _is_native, sum_first=True)
+    native, ranks = _split_ranks(native, ranks)
     return evaluations, native, ranks
+
+
+def _is_native(name: str) -> bool:
+    """Return whether LightGBM has a metric of a name that may contain a rank."""
+    name, at, rank = name.partition("@")
+    return is_native_metric(name) and (not at or (name in _RANKED and rank.isdecimal() and int(rank) > 0))
 
 
 def _metric_parameter(params: dict[str, Any]) -> list[str]:
@@ -65,15 +69,11 @@ def _metric_parameter(params: dict[str, Any]) -> list[str]:
 
 def _split_ranks(metrics: list[Any], ranks: list[int]) -> tuple[list[Any], list[int]]:
     """Split names such as "ndcg@10" into LightGBM's name of the metric and a rank, which ``eval_at`` takes."""
-    names, ranks = [], list(ranks)
-    for metric in metrics:
-        name, at, rank = metric.partition("@") if isinstance(metric, str) else (metric, "", "")
-        if at and name in ("ndcg", "map") and rank.isdecimal() and int(rank) > 0:
-            ranks.append(int(rank))
-            names.append(name)
-        else:
-            names.append(metric)
-    return list(dict.fromkeys(names)), sorted(set(ranks))
+    names = [metric.partition("@")[0] if isinstance(metric, str) else metric for metric in metrics]
+    own = [int(metric.partition("@")[2]) for metric in metrics if isinstance(metric, str) and "@" in metric]
+    # LightGBM evaluates all its metrics at all ranks.
+    common = [] if own and not any(metric in _RANKED for metric in metrics) else ranks
+    return list(dict.fromkeys(names)), sorted({*own, *common})
 
 
 #: A function that finds the set of the labels, weights and groups that LightGBM passes to a metric.

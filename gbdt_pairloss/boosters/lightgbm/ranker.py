@@ -86,6 +86,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
 
     _native_ranker = lgb.LGBMRanker
     _hessian_scale = HESSIAN_SCALE
+    #: LightGBM's parameter "metric" while it trains; None: as it is.
+    _metric_parameter: Any = None
     _objective: Any
 
     def __init__(self, *, objective: Any = "auto", eval_fraction: float | None = None, **kwargs: Any) -> None:
@@ -142,7 +144,8 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         eval_init_score : list of arrays of shape (n_rows,), optional
             Scores from which the evaluation sets start.
         eval_metric : str, Metric, callable or list of these, optional
-            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables in LightGBM's form. A
+            Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables in LightGBM's form. They
+            mean the metrics of this package, whatever the objective; "native:ndcg" is LightGBM's. A
             ``WeightedSum`` is the losses of its terms and of the sum; "weighted_sum", if it is the
             objective, is the sum. Default with an objective of this package: the parameter ``metric``, else
             NDCG at ``eval_at``, or the loss of the objective if labels do not suit NDCG (they are negative
@@ -207,6 +210,9 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             check_column_names(query_set.X, names, query_set.name)
         for query_set in (train, *sets):
             check_arrow_columns(query_set.X)
+        # With a native objective, LightGBM takes an empty list for its default metric.
+        has_names = any(isinstance(metric, str) for metric in native)
+        metric_parameter = None if evaluator is None and not native else [] if evaluator or has_names else "None"
         in_use = self.objective
         is_function = evaluator is None and callable(self.objective)
         if is_function:
@@ -228,7 +234,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         }
         with self._unfitted_unless_trained():
             # LightGBM trains with the attribute _objective; the attribute objective is the parameter.
-            with swapped(self, _objective=in_use):
+            with swapped(self, _objective=in_use, _metric_parameter=metric_parameter):
                 fit_natively(super().fit, self.objective, train.X, train.labels, **arguments)
                 trained_with = self.objective if is_function else self._objective
                 if evaluator is not None:
@@ -331,8 +337,10 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
         params = native_parameters(super()._process_params(stage))
         if "random_state" in params:  # LightGBM 4.0 does not support a Generator
             params["random_state"] = seed_of(params["random_state"])
-        if self.pairwise_objective() is not None:
-            # LightGBM's default metric "ndcg" raises for queries of more than 10,000 rows and for labels that are not
-            # small whole numbers. Metrics that the caller asks for are passed as eval_metric.
-            params["metric"] = "None" if stage == "predict" else []
+        # LightGBM's default metric "ndcg" raises for queries of more than 10,000 rows and for labels that are not small
+        # whole numbers. Metrics that the caller asks for are passed as eval_metric.
+        if stage == "predict" and self.pairwise_objective() is not None:
+            params["metric"] = "None"
+        elif stage == "fit" and self._metric_parameter is not None:
+            params["metric"] = self._metric_parameter
         return params

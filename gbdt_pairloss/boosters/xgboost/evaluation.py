@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from ...ranking._adapter import NATIVE
 from .._evaluation import Evaluation
 from .._query_sets import QuerySet, one_per_set
 from .dataset import xgb
@@ -53,7 +54,9 @@ def with_directions(
         The ranker's ``early_stopping_rounds``.
     """
     directions = {evaluation.name: evaluation.maximize for evaluation in evaluations}
-    last = asked[-1] if asked and isinstance(asked[-1], str) else (evaluations[-1].name if evaluations else None)
+    last = evaluations[-1].name if evaluations else None
+    if asked and isinstance(asked[-1], str):
+        last = asked[-1].removeprefix(NATIVE)
     result = []
     for callback in callbacks:
         if isinstance(callback, xgb.callback.EarlyStopping) and callback.maximize is None:

@@ -91,6 +91,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
 
     _native_ranker = xgb.XGBRanker
     _hessian_scale = HESSIAN_SCALE
+    #: Whether this package computes all metrics of a training, also with a native objective.
+    _evaluates_alone = False
 
     def __init__(self, *, objective: Any = "auto", eval_fraction: float | None = None, **kwargs: Any) -> None:
         nested = {name: kwargs.pop(name) for name in list(kwargs) if name.startswith(NESTED)}
@@ -148,10 +150,11 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             Scores from which the evaluation sets start.
         eval_metric : str, Metric, callable or list of these, optional
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables ``f(y_true, y_pred)`` of one
-            query. A ``WeightedSum`` is the losses of its terms, and then of the sum; "weighted_sum", if it
-            is the objective, is the sum. Default: ``eval_metric`` of the constructor; else, with an
-            objective of this package, "ndcg", or the loss of the objective if labels do not suit NDCG (they
-            are negative or above 31, or there are explicit pairs). Early stopping follows the last metric.
+            query. Names mean the metrics of this package, whatever the objective; "native:ndcg" is XGBoost's. A
+            ``WeightedSum`` is the losses of its terms, and then of the sum; "weighted_sum", if it is the objective, is
+            the sum. Default: ``eval_metric`` of the constructor; else, with an objective of this package, "ndcg", or
+            the loss of the objective if labels do not suit NDCG (they are negative or above 31, or there are explicit
+            pairs). Early stopping follows the last metric.
         callbacks : list of xgboost.callback.TrainingCallback, optional
             Default: ``callbacks`` of the constructor.
         verbose, xgb_model, feature_weights
@@ -219,6 +222,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 self,
                 objective=self.objective,  # the base class sets it to the native name
                 eval_metric=native or None,
+                _evaluates_alone=bool(evaluations) and not native,
                 early_stopping_rounds=None,
                 callbacks=[
                     Injection(gradients, evaluations, sets, evaluator),
@@ -280,6 +284,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         params["random_state"] = seed_of(params.get("random_state"))
         if self.pairwise_objective() is not None:
             params["objective"] = "rank:pairwise"
+        if self.pairwise_objective() is not None or self._evaluates_alone:
             params["disable_default_eval_metric"] = True
         return params
 
