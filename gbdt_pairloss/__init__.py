@@ -20,6 +20,7 @@ Rankers with scikit-learn's interface, cross-validation, a scorer and a plot:
 
 LGBMRanker               LightGBM's ranker with these objectives and metrics
 XGBRanker                XGBoost's ranker with these objectives and metrics
+train                    a booster's training, with objectives and metrics by name
 cv                       a booster's cross-validation, on folds of whole queries
 make_ranking_scorer      a scorer for scikit-learn's searches and cross-validation
 RankingDisplay           a plot of a metric at each rank, or of its distribution over the queries
@@ -66,6 +67,7 @@ __all__ = [
     "metrics",
     "popularity_weights",
     "propensity_weights",
+    "train",
     "whole_queries",
 ]
 
@@ -74,7 +76,7 @@ if TYPE_CHECKING:
     from .boosters.lightgbm.ranker import LGBMRanker
     from .boosters.xgboost.batches import whole_queries
     from .boosters.xgboost.ranker import XGBRanker
-    from .model_selection import RankingDisplay, cv, make_ranking_scorer
+    from .model_selection import RankingDisplay, cv, make_ranking_scorer, train
     from .objectives import (
         BPR,
         PairwiseCustom,
@@ -105,6 +107,7 @@ _HOME = {
     "RankingDisplay": "model_selection",
     "cv": "model_selection",
     "make_ranking_scorer": "model_selection",
+    "train": "model_selection",
     "attach": "ranking._attach",
     "popularity_weights": "ranking._weights",
     "propensity_weights": "ranking._weights",

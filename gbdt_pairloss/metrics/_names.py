@@ -178,6 +178,11 @@ class Feval:
         ValueError
             If the dataset has no groups, a metric does not accept the labels, a score is not finite (the message
             names the row), or LightGBM trains on the dataset with DART.
+
+        Warns
+        -----
+        UserWarning
+            If XGBoost's early stopping is about to minimise the last metric, because it was not told ``maximize=True``.
         """
         adapter = adapter_of(dataset)
         if adapter is None:
@@ -188,6 +193,7 @@ class Feval:
         adapter.check_evaluable(dataset)
         data = adapter.read_dataset(dataset)
         scores = preds if is_on_device(preds) else np.asarray(preds)
+        adapter.check_direction(self.metrics[-1].name, self.metrics[-1].maximize)
         return [adapter.metric_result(m.name, m(data, scores), m.maximize) for m in self.metrics]
 
 

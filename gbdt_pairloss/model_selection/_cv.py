@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
-from ..metrics import METRICS, Feval, Metric, feval
-from ..objectives import RankingObjective
-from ..objectives._registry import NESTED, as_pairwise, get_objective, objective_names
-from ..ranking._adapter import NATIVE, Adapter, adapter_of
+from ..objectives._registry import as_pairwise
+from ..ranking._adapter import adapter_of
 from ..ranking._groups import Groups, IntArray
-from ..ranking._validation import as_list
+from ._arguments import resolved_direction, take_metrics, take_objective
 
 #: The rows of the training set and of the test set of one fold.
 Fold = tuple[IntArray, IntArray]
@@ -96,89 +92,17 @@ def cv(
     labels, groups = adapter.read_groups(dataset)
     whole = _draw_folds(groups, nfold, shuffle, seed) if folds is None else _check_folds(folds, labels, groups)
     params = dict(params)
-    objective = _take_objective(adapter, params, kwargs)
-    if as_pairwise(objective) is not None:
+    objective = take_objective(adapter, params, kwargs)
+    is_ours = as_pairwise(objective) is not None
+    if is_ours:
         adapter.check_parameters(params)
-    native, evaluations = _take_metrics(adapter, params, kwargs, objective if as_pairwise(objective) else None)
-    evaluate = None if not evaluations else _Evaluations(tuple(evaluations))
-    if evaluations:
-        known = _direction(evaluations[-1])
-        if None not in (known, maximize) and known != maximize:
-            better = "larger" if known else "smaller"
-            raise ValueError(f"maximize={maximize}, but {better} values of {_name(evaluations[-1])} are better")
-        maximize = known if maximize is None else maximize
+    metrics = take_metrics(adapter, params, kwargs, objective if is_ours else None)
+    # The boosters' cv evaluates its own metrics first, and XGBoost's early stopping follows the last one.
+    if metrics.evaluations:
+        maximize = resolved_direction(metrics.evaluations[-1], maximize)
     return adapter.cross_validate(
-        params, dataset, num_boost_round, whole, objective, native, evaluate, maximize, **kwargs
+        params, dataset, num_boost_round, whole, objective, metrics.native, metrics.evaluate, maximize, **kwargs
     )
-
-
-def _take_objective(adapter: Adapter, params: dict[str, Any], kwargs: dict[str, Any]) -> Any:
-    """Remove the objective and its parameters from the arguments, and return it."""
-    given = [params.pop(name) for name in adapter.OBJECTIVE_NAMES if params.get(name) is not None]
-    function = [kwargs.pop(name) for name in ("obj", "fobj") if kwargs.get(name) is not None]
-    if function and given and isinstance(given[0], str) and as_pairwise(given[0]) is None:
-        params["objective"] = given.pop()  # XGBoost's name of the model that is trained with a callable
-    if len(given) + len(function) > 1:
-        raise ValueError(f"the objective is given twice: {given[0]!r} and {(*given[1:], *function)[0]!r}")
-    chosen = next(iter((*given, *function)), None)
-    objective = as_pairwise(chosen)
-    nested = {name: params.pop(name) for name in list(params) if name.startswith(NESTED)}
-    if not nested:
-        return chosen if objective is None else objective
-    if objective is None:
-        raise ValueError(f"{next(iter(nested))}: the objective {chosen!r} is the booster's own")
-    return clone(objective).set_params(**{name[len(NESTED) :]: value for name, value in nested.items()})
-
-
-def _take_metrics(
-    adapter: Adapter, params: dict[str, Any], kwargs: dict[str, Any], objective: RankingObjective | None
-) -> tuple[list[Any], list[Any]]:
-    """Remove the metrics from the arguments; return the native ones, and callables ``(predictions, dataset)``."""
-    asked = [metric for name in adapter.METRIC_NAMES for metric in as_list(params.pop(name, None))]
-    if kwargs.get("metrics") is not None:
-        asked += as_list(kwargs.pop("metrics"))
-    asked = [part.strip() for metric in asked for part in (metric.split(",") if isinstance(metric, str) else [metric])]
-    asked = adapter.at_ranks(params, asked)
-    evaluations = [f for name in ("feval", "custom_metric") for f in as_list(kwargs.pop(name, None))]
-    native = []
-    for metric in asked:
-        name = metric.partition("@")[0] if isinstance(metric, str) else ""
-        if objective is not None and metric == objective.name:
-            evaluations.append(objective.metric)
-        elif name in objective_names():
-            evaluations.append(get_objective(name).metric)
-        elif isinstance(metric, Metric) or name in METRICS:
-            evaluations.append(feval(metric))
-        else:
-            native.append(metric.removeprefix(NATIVE) if isinstance(metric, str) else metric)
-    if objective is not None and not native and not evaluations:
-        evaluations = [objective.metric]
-    return native, evaluations
-
-
-@dataclass(frozen=True)
-class _Evaluations:
-    """Several metrics as one callable."""
-
-    functions: tuple[Any, ...]
-
-    def __call__(self, preds: Any, dataset: Any) -> list[Any]:
-        results = [function(preds, dataset) for function in self.functions]
-        return [one for result in results for one in (result if isinstance(result, list) else [result])]
-
-
-def _direction(evaluation: Any) -> bool | None:
-    """Return whether larger values of an evaluation are better; None if that is unknown."""
-    if isinstance(evaluation, Feval):
-        return evaluation.metrics[-1].maximize
-    return False if isinstance(getattr(evaluation, "__self__", None), RankingObjective) else None
-
-
-def _name(evaluation: Any) -> str:
-    """Return the name of an evaluation in messages."""
-    if isinstance(evaluation, Feval):
-        return repr(evaluation.metrics[-1].name)
-    return repr(getattr(evaluation, "__name__", type(evaluation).__name__))
 
 
 def _draw_folds(groups: Groups, nfold: int, shuffle: bool, seed: int) -> list[Fold]:

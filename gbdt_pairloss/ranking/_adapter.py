@@ -7,6 +7,7 @@ dataset of that booster is used.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -27,6 +28,28 @@ def register_adapter(package: str, module: str) -> None:
 
 #: What precedes the name of a metric of the booster, as a name that this package has, too, means its own.
 NATIVE = "native:"
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """The metric that early stopping follows.
+
+    Attributes
+    ----------
+    rounds : int
+        How many rounds without an improvement end the training.
+    set_name : str
+        Name of the evaluation set.
+    metric : str or None
+        Name of the metric; None: the last one.
+    maximize : bool or None
+        Whether larger values are better; None: the booster decides, as for its own metrics.
+    """
+
+    rounds: int
+    set_name: str
+    metric: str | None
+    maximize: bool | None
 
 
 class Adapter(Protocol):
@@ -55,6 +78,9 @@ class Adapter(Protocol):
 
     def metric_result(self, name: str, value: float, maximize: bool) -> Any:
         """Return a metric's value in the form that the booster expects."""
+
+    def check_direction(self, name: str, maximize: bool) -> None:
+        """Warn if the booster's early stopping is about to guess the direction of a metric wrongly."""
 
     def check_trainable(self, dataset: Any) -> None:
         """Raise an error if training with a custom objective would silently fail."""
@@ -111,6 +137,20 @@ class Adapter(Protocol):
         maximize : bool or None
             Direction of the last of these metrics; None if it is not known.
         """
+
+    def train(
+        self,
+        params: dict[str, Any],
+        dataset: Any,
+        num_boost_round: int,
+        evals: list[tuple[Any, str]],
+        objective: Any,
+        native: list[Any],
+        evaluate: Any,
+        stopping: Stopping | None,
+        **kwargs: Any,
+    ) -> Any:
+        """Run the booster's ``train``, with the arguments of ``cross_validate``, named sets, and early stopping."""
 
 
 def adapter_of(dataset: Any) -> Adapter | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import lightgbm as lgb
 import numpy as np
 import pytest
@@ -92,3 +94,27 @@ def test_metrics_refuse_the_training_set_of_dart(metric, problem) -> None:
     lgb.train(params, train, 5, valid_sets=[same], feval=metric)
     with pytest.raises(ValueError, match="LightGBM drops trees permanently when a metric in Python evaluates"):
         lgb.train(params, train, 5, valid_sets=[train], feval=metric)
+
+
+@pytest.mark.parametrize("name", ["pair_accuracy", "spearman", "ndcg@5"])
+def test_xgboosts_early_stopping_in_the_wrong_direction_is_warned_of_once(name, problem) -> None:
+    dataset = xgb.DMatrix(problem.X, problem.y, group=problem.sizes, nthread=1)
+    params = {"objective": "rank:pairwise", "disable_default_eval_metric": True, "nthread": 1, "max_depth": 3}
+    common = {"evals": [(dataset, "train")], "custom_metric": metrics.feval(name), "verbose_eval": False}
+
+    def train(**given):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            xgb.train(params, dataset, 8, **common, **given)
+        return [str(warning.message) for warning in caught if "early stopping" in str(warning.message)]
+
+    message = f"larger values of {name} are better, but XGBoost's early stopping is about to minimise it: give"
+    found = train(early_stopping_rounds=2)
+    if name == "ndcg@5":  # which XGBoost maximises
+        assert not found
+    else:
+        assert len(found) == 1
+        assert found[0].startswith(message)
+    assert not train(early_stopping_rounds=2, maximize=True)
+    assert not train(callbacks=[xgb.callback.EarlyStopping(rounds=2, maximize=True)])
+    assert not train()

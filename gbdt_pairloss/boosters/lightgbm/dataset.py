@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ranking._adapter import Stopping
 from ...ranking._attach import Attachment, get_attachment
 from ...ranking._data import RankingData
 from ...ranking._groups import Groups
 from ...ranking._reading import LARGEST_VALUE
-from ...ranking._validation import as_vector
+from ...ranking._validation import as_list, as_vector
 from .._import import import_booster
 from .parameters import METRIC_NAMES as METRIC_NAMES
 from .parameters import MIN_CHILD_HESSIAN as MIN_CHILD_HESSIAN
 from .parameters import OBJECTIVE_NAMES as OBJECTIVE_NAMES
 from .parameters import at_ranks as at_ranks
 from .parameters import check_parameters as check_parameters
-from .parameters import is_dart, refuse_bagging_by_query, threads_of
+from .parameters import is_dart, ranks_of, refuse_bagging_by_query, split_ranks, threads_of
 
 lgb = import_booster("lightgbm")
 
@@ -91,6 +93,10 @@ def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float, 
     return name, value, maximize
 
 
+def check_direction(name: str, maximize: bool) -> None:
+    """Do nothing: LightGBM gets the direction of a metric with its value."""
+
+
 def check_trainable(dataset: Any) -> None:
     """Raise a ValueError if the Dataset asks for bags of queries, or has positions of rows.
 
@@ -159,13 +165,78 @@ def cross_validate(
     **kwargs: Any,
 ) -> Any:
     """Call ``lightgbm.cv`` on the folds. LightGBM gets the direction of a metric with its value."""
-    if native or evaluate is not None:
-        params["metric"] = native or "None"
-    if callable(objective) and "fobj" in inspect.signature(lgb.cv).parameters:  # LightGBM 3
-        kwargs["fobj"] = objective
-    elif objective is not None:
-        params["objective"] = objective
+    _set_metrics(params, native, evaluate)
+    kwargs |= _set_objective(params, objective, lgb.cv)
     return lgb.cv(params, dataset, num_boost_round, folds=folds, feval=evaluate, **kwargs)
+
+
+def train(
+    params: dict[str, Any],
+    dataset: Any,
+    num_boost_round: int,
+    evals: list[tuple[Any, str]],
+    objective: Any,
+    native: list[Any],
+    evaluate: Any,
+    stopping: Stopping | None,
+    **kwargs: Any,
+) -> Any:
+    """Call ``lightgbm.train``."""
+    _set_metrics(params, native, evaluate)
+    kwargs |= _set_objective(params, objective, lgb.train)
+    callbacks = as_list(kwargs.pop("callbacks", None))
+    results = kwargs.pop("evals_result", None)
+    if results is not None:
+        callbacks.append(lgb.record_evaluation(results))
+    if stopping is not None:
+        callbacks.append(_following(stopping))
+    return lgb.train(
+        params,
+        dataset,
+        num_boost_round,
+        valid_sets=[one for one, _ in evals],
+        valid_names=[name for _, name in evals],
+        feval=evaluate,
+        callbacks=callbacks,
+        **kwargs,
+    )
+
+
+def _set_metrics(params: dict[str, Any], native: list[Any], evaluate: Any) -> None:
+    if native or evaluate is not None:
+        names, ranks = split_ranks(native, ranks_of(params))
+        params["metric"] = names or "None"
+        if any("@" in name for name in native):
+            params["eval_at"] = ranks
+
+
+def _set_objective(params: dict[str, Any], objective: Any, function: Any) -> dict[str, Any]:
+    """Set the objective among the parameters, or return it as an argument of LightGBM 3's function."""
+    if callable(objective) and "fobj" in inspect.signature(function).parameters:
+        return {"fobj": objective}
+    if objective is not None:
+        params["objective"] = objective
+    return {}
+
+
+def _following(stopping: Stopping) -> Any:
+    """Return LightGBM's early stopping as a callback that sees one metric of one set."""
+    stops = lgb.early_stopping(stopping.rounds, verbose=False)
+
+    def callback(env: Any) -> None:
+        results = [result for result in env.evaluation_result_list if result[0] == stopping.set_name]
+        name = results[-1][1] if stopping.metric is None and results else stopping.metric
+        stops(_with_results(env, [result for result in results if result[1] == name]))
+
+    callback.order = stops.order  # type: ignore[attr-defined]
+    return callback
+
+
+def _with_results(env: Any, results: list[Any]) -> Any:
+    """Return what LightGBM tells its callbacks, with other results; it is a named tuple before version 4.7."""
+    if hasattr(env, "_replace"):
+        return env._replace(evaluation_result_list=results)
+    return replace(env, evaluation_result_list=results)
 
 
 def _finite_field(values: Any, name: str) -> NDArray[Any]:

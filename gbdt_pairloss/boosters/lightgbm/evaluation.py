@@ -14,9 +14,8 @@ from ...ranking._validation import as_list
 from .._evaluation import Evaluation, evaluate_all, sort_metrics
 from .._query_sets import QuerySet, one_per_set
 from .dataset import is_native_metric, lgb
-from .parameters import METRIC_NAMES, ranks_of, read_ranks, with_ranks
+from .parameters import METRIC_NAMES, RANKED, ranks_of, read_ranks, split_ranks, with_ranks
 
-_RANKED = ("ndcg", "map")
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
 _DEFAULT_RANKS = [1, 2, 3, 4, 5]
 
@@ -51,29 +50,20 @@ def choose_metrics(
     default = [f"ndcg@{k}" for k in ranks]
     # LightGBM's early stopping can be told to follow the first metric alone.
     evaluations, native = sort_metrics(asked, default, evaluator, sets, _is_native, sum_first=True)
-    native, ranks = _split_ranks(native, ranks)
+    native, ranks = split_ranks(native, ranks)
     return evaluations, native, ranks
 
 
 def _is_native(name: str) -> bool:
     """Return whether LightGBM has a metric of a name that may contain a rank."""
     name, at, rank = name.partition("@")
-    return is_native_metric(name) and (not at or (name in _RANKED and rank.isdecimal() and int(rank) > 0))
+    return is_native_metric(name) and (not at or (name in RANKED and rank.isdecimal() and int(rank) > 0))
 
 
 def _metric_parameter(params: dict[str, Any]) -> list[str]:
     """Return the metrics that the parameter ``metric``, or an alias of it, names."""
     names = [name for key in METRIC_NAMES for name in as_list(params.get(key))]
     return [part.strip() for name in names for part in str(name).split(",")]
-
-
-def _split_ranks(metrics: list[Any], ranks: list[int]) -> tuple[list[Any], list[int]]:
-    """Split names such as "ndcg@10" into LightGBM's name of the metric and a rank, which ``eval_at`` takes."""
-    names = [metric.partition("@")[0] if isinstance(metric, str) else metric for metric in metrics]
-    own = [int(metric.partition("@")[2]) for metric in metrics if isinstance(metric, str) and "@" in metric]
-    # LightGBM evaluates all its metrics at all ranks.
-    common = [] if own and not any(metric in _RANKED for metric in metrics) else ranks
-    return list(dict.fromkeys(names)), sorted({*own, *common})
 
 
 #: A function that finds the set of the labels, weights and groups that LightGBM passes to a metric.

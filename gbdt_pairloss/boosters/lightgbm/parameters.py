@@ -15,6 +15,8 @@ lgb = import_booster("lightgbm")
 MIN_CHILD_HESSIAN = 1e-3
 OBJECTIVE_NAMES = ("objective", "objective_type", "app", "application", "loss")
 METRIC_NAMES = ("metric", "metrics", "metric_types")
+#: LightGBM's metrics that have ranks.
+RANKED = ("ndcg", "map")
 _RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")
 _THREAD_NAMES = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 
@@ -115,3 +117,12 @@ def with_ranks(metrics: list[Any], ranks: list[int]) -> list[Any]:
     """Add the ranks of ``eval_at`` to names: "ndcg" and "map" without a rank are evaluated at each of the ranks."""
     lists = [[f"{m}@{k}" for k in ranks] if ranks and m in ("ndcg", "map") else [m] for m in metrics]
     return [metric for names in lists for metric in names]
+
+
+def split_ranks(metrics: list[Any], ranks: list[int]) -> tuple[list[Any], list[int]]:
+    """Split names such as "ndcg@10" into LightGBM's name of the metric and a rank, which ``eval_at`` takes."""
+    names = [metric.partition("@")[0] if isinstance(metric, str) else metric for metric in metrics]
+    own = [int(metric.partition("@")[2]) for metric in metrics if isinstance(metric, str) and "@" in metric]
+    # LightGBM evaluates all its metrics at all ranks.
+    common = [] if own and not any(metric in RANKED for metric in metrics) else ranks
+    return list(dict.fromkeys(names)), sorted({*own, *common})

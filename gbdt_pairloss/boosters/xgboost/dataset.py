@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 import weakref
 from collections.abc import Callable
 from functools import wraps
@@ -12,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ranking._adapter import Stopping
 from ...ranking._attach import Attachment, get_attachment, set_attachment
 from ...ranking._data import RankingData
 from ...ranking._groups import Groups
-from ...ranking._validation import as_vector
+from ...ranking._validation import as_list, as_vector
 from .._import import import_booster
 from .parameters import METRIC_NAMES as METRIC_NAMES
 from .parameters import MIN_CHILD_HESSIAN as MIN_CHILD_HESSIAN
@@ -37,6 +39,10 @@ NATIVE_METRICS = frozenset((
     "cox-nloglik", "aft-nloglik", "interval-regression-accuracy",
 ))
 # fmt: on
+
+
+# How the names begin of the metrics that XGBoost's early stopping maximises without being told.
+_MAXIMISED = ("auc", "pre", "map", "ndcg")
 
 
 def read_dataset(dataset: Any) -> RankingData:
@@ -135,15 +141,44 @@ def training_device() -> int | None:
     a DMatrix to a custom objective, and neither refers to the device. Therefore the Booster is taken from the call
     stack.
     """
+    booster = _caller(xgb.Booster)
+    return None if booster is None else ordinal_of(booster)
+
+
+def _caller(kind: type) -> Any:
+    """Return the object of a type whose method is on the call stack; None if there is none."""
     # Start at the caller: a frame whose locals contain the frame itself keeps the locals of all its callers alive.
     frame = sys._getframe(1)
     while frame is not None:
         if "self" in frame.f_code.co_varnames:  # reading the locals of a frame keeps them alive for a while
             caller = frame.f_locals.get("self")
-            if isinstance(caller, xgb.Booster):
-                return ordinal_of(caller)
+            if isinstance(caller, kind):
+                return caller
         frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def check_direction(name: str, maximize: bool) -> None:
+    """Warn if XGBoost's early stopping is about to guess the direction of a metric, the last one of several, wrongly.
+
+    XGBoost tells a metric nothing about its callbacks. Therefore they are taken from the call stack. After the first
+    round they have a direction.
+    """
+    container = _caller(xgb.callback.CallbackContainer)
+    for callback in () if container is None else container.callbacks:
+        if (
+            isinstance(callback, xgb.callback.EarlyStopping)
+            and callback.maximize is None
+            and callback.metric_name in (None, name)
+            and name.startswith(_MAXIMISED) != maximize
+        ):
+            better, worse = ("larger", "minimise") if maximize else ("smaller", "maximise")
+            warnings.warn(
+                f"{better} values of {name} are better, but XGBoost's early stopping is about to {worse} it: give "
+                f"maximize={maximize} to xgboost.train or EarlyStopping, or call gbdt_pairloss.train",
+                UserWarning,
+                stacklevel=2,
+            )
 
 
 def ordinal_of(booster: Any) -> int | None:
@@ -205,16 +240,7 @@ def cross_validate(
     **kwargs: Any,
 ) -> Any:
     """Call ``xgboost.cv`` on the folds, with slices that keep groups and weights."""
-    if callable(objective):
-        params.setdefault("objective", "rank:pairwise")
-        params.setdefault("base_score", 0.0)
-        kwargs["obj"] = objective
-    elif objective is not None:
-        params["objective"] = objective
-    if native:
-        params["eval_metric"] = native
-    elif evaluate is not None:
-        params.setdefault("disable_default_eval_metric", True)
+    _set_parameters(params, objective, native, evaluate, kwargs)
     if kwargs.get("early_stopping_rounds") is not None:
         if evaluate is not None and maximize is None:  # XGBoost would guess it by the name, and mostly minimise
             raise ValueError(
@@ -242,3 +268,53 @@ def cross_validate(
         del dataset.slice
         if before is not None:
             dataset.slice = before
+
+
+def train(
+    params: dict[str, Any],
+    dataset: Any,
+    num_boost_round: int,
+    evals: list[tuple[Any, str]],
+    objective: Any,
+    native: list[Any],
+    evaluate: Any,
+    stopping: Stopping | None,
+    **kwargs: Any,
+) -> Any:
+    """Call ``xgboost.train``."""
+    _set_parameters(params, objective, native, evaluate, kwargs)
+    callbacks = as_list(kwargs.pop("callbacks", None))
+    if stopping is not None:
+        if stopping.maximize is None and stopping.metric is None:
+            raise ValueError(
+                "early stopping needs maximize=True or maximize=False: whether larger values of the last metric are "
+                "better is not known"
+            )
+        callbacks.append(
+            xgb.callback.EarlyStopping(
+                rounds=stopping.rounds,
+                metric_name=stopping.metric,
+                data_name=stopping.set_name,
+                maximize=stopping.maximize,
+            )
+        )
+    kwargs.setdefault("verbose_eval", False)
+    return xgb.train(
+        params, dataset, num_boost_round, evals=evals, custom_metric=evaluate, callbacks=callbacks or None, **kwargs
+    )
+
+
+def _set_parameters(
+    params: dict[str, Any], objective: Any, native: list[Any], evaluate: Any, kwargs: dict[str, Any]
+) -> None:
+    """Set the objective and the metrics among the parameters and the arguments."""
+    if callable(objective):
+        params.setdefault("objective", "rank:pairwise")
+        params.setdefault("base_score", 0.0)
+        kwargs["obj"] = objective
+    elif objective is not None:
+        params["objective"] = objective
+    if native:
+        params["eval_metric"] = native
+    elif evaluate is not None or callable(objective):
+        params.setdefault("disable_default_eval_metric", True)
