@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -177,7 +178,8 @@ class Feval:
             If ``dataset`` is not a booster's dataset.
         ValueError
             If the dataset has no groups, a metric does not accept the labels, a score is not finite (the message
-            names the row), or LightGBM trains on the dataset with DART.
+            names the row), the booster evaluates a metric of the same name, or LightGBM trains on the dataset with
+            DART.
 
         Warns
         -----
@@ -193,6 +195,7 @@ class Feval:
         adapter.check_evaluable(dataset)
         data = adapter.read_dataset(dataset)
         scores = preds if is_on_device(preds) else np.asarray(preds)
+        adapter.check_names(dataset, [metric.name for metric in self.metrics])
         adapter.check_direction(self.metrics[-1].name, self.metrics[-1].maximize)
         return [adapter.metric_result(m.name, m(data, scores), m.maximize) for m in self.metrics]
 
@@ -254,8 +257,8 @@ def feval(*names: str | Metric, **options: Any) -> Feval:
     Raises
     ------
     ValueError
-        If no metric is given, a name is unknown, ``k`` is not a positive integer, a metric does not support ``@k``, or
-        an option has an invalid value.
+        If no metric is given, two have the same name, a name is unknown, ``k`` is not a positive integer, a metric does
+        not support ``@k``, or an option has an invalid value.
     TypeError
         If a name is not a string, ``k`` is not given in the name, or none of the metrics has an option that is given.
 
@@ -288,6 +291,9 @@ def feval(*names: str | Metric, **options: Any) -> Feval:
         chosen = {option: value for option, value in options.items() if option in supported}
         used |= set(chosen)
         metrics.append(get_metric(name, **chosen))
+    counts = Counter(metric.name for metric in metrics)
+    if counts.most_common(1)[0][1] > 1:
+        raise ValueError(f"feval has two metrics called {counts.most_common(1)[0][0]!r}: boosters mix their values")
     unused = sorted(set(options) - used)
     if unused:
         raise TypeError(f"no metric of {', '.join(repr(m.name) for m in metrics)} has the option {unused[0]!r}")

@@ -79,6 +79,9 @@ class Adapter(Protocol):
     def metric_result(self, name: str, value: float, maximize: bool) -> Any:
         """Return a metric's value in the form that the booster expects."""
 
+    def check_names(self, dataset: Any, names: list[str]) -> None:
+        """Raise a ValueError if the booster evaluates a metric of one of the names, too: it would mix their values."""
+
     def check_direction(self, name: str, maximize: bool) -> None:
         """Warn if the booster's early stopping is about to guess the direction of a metric wrongly."""
 

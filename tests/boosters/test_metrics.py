@@ -118,3 +118,26 @@ def test_xgboosts_early_stopping_in_the_wrong_direction_is_warned_of_once(name, 
     assert not train(early_stopping_rounds=2, maximize=True)
     assert not train(callbacks=[xgb.callback.EarlyStopping(rounds=2, maximize=True)])
     assert not train()
+
+
+def test_metrics_of_one_name_are_refused(problem) -> None:
+    with pytest.raises(ValueError, match="feval has two metrics called 'ndcg@3'"):
+        metrics.feval("ndcg@3", metrics.get_metric("ndcg@3", gain="linear"))
+    dataset = lgb.Dataset(problem.X, problem.y, group=problem.sizes)
+    params = {"objective": "lambdarank", "metric": "ndcg", "eval_at": [3], "verbose": -1}
+    record: dict = {}
+    given = {"valid_sets": [dataset], "callbacks": [lgb.record_evaluation(record)]}
+    with pytest.raises(ValueError, match="LightGBM evaluates ndcg@3, too"):
+        lgb.train(params, dataset, 4, feval=metrics.feval("ndcg@3"), **given)
+    lgb.train(params, dataset, 4, feval=metrics.feval("ndcg@4", "ndcg"), **given)
+    assert {name: len(values) for name, values in record["training"].items()} == dict.fromkeys(
+        ("ndcg@3", "ndcg@4", "ndcg"), 4
+    )
+    matrix = xgb.DMatrix(problem.X, problem.y, group=problem.sizes, nthread=1)
+    common = {"evals": [(matrix, "train")], "verbose_eval": False}
+    params = {"objective": "rank:ndcg", "eval_metric": "ndcg@3", "nthread": 1}
+    with pytest.raises(ValueError, match="XGBoost evaluates ndcg@3, too"):
+        xgb.train(params, matrix, 4, custom_metric=metrics.feval("ndcg@3"), **common)
+    results: dict = {}
+    xgb.train(params, matrix, 4, custom_metric=metrics.feval("ndcg@4"), evals_result=results, **common)
+    assert {name: len(values) for name, values in results["train"].items()} == {"ndcg@3": 4, "ndcg@4": 4}

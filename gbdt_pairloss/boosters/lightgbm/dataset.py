@@ -16,12 +16,12 @@ from ...ranking._groups import Groups
 from ...ranking._reading import LARGEST_VALUE
 from ...ranking._validation import as_list, as_vector
 from .._import import import_booster
+from .parameters import DEFAULT_RANKS, is_dart, ranks_of, refuse_bagging_by_query, split_ranks, threads_of, with_ranks
 from .parameters import METRIC_NAMES as METRIC_NAMES
 from .parameters import MIN_CHILD_HESSIAN as MIN_CHILD_HESSIAN
 from .parameters import OBJECTIVE_NAMES as OBJECTIVE_NAMES
 from .parameters import at_ranks as at_ranks
 from .parameters import check_parameters as check_parameters
-from .parameters import is_dart, ranks_of, refuse_bagging_by_query, split_ranks, threads_of
 
 lgb = import_booster("lightgbm")
 
@@ -91,6 +91,20 @@ def read_groups(dataset: Any) -> tuple[NDArray[Any], Groups]:
 def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float, bool]:
     """Return a metric's value in the form that ``feval`` returns it."""
     return name, value, maximize
+
+
+def check_names(dataset: Any, names: list[str]) -> None:
+    """Raise a ValueError if LightGBM evaluates a metric of one of the names, too: it would mix the values of both."""
+    params = dataset.params or {}
+    own = [name for key in METRIC_NAMES for name in as_list(params.get(key))]
+    parts = [part.strip() for name in own for part in str(name).split(",")]
+    evaluated = with_ranks(parts, ranks_of(params) or DEFAULT_RANKS)
+    for name in names:
+        if name in evaluated:
+            raise ValueError(
+                f"LightGBM evaluates {name}, too, and would mix the values of both: leave it out of the parameter "
+                "metric"
+            )
 
 
 def check_direction(name: str, maximize: bool) -> None:

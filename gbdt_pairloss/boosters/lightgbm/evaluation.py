@@ -14,10 +14,9 @@ from ...ranking._validation import as_list
 from .._evaluation import Evaluation, evaluate_all, sort_metrics
 from .._query_sets import QuerySet, one_per_set
 from .dataset import is_native_metric, lgb
-from .parameters import METRIC_NAMES, RANKED, ranks_of, read_ranks, split_ranks, with_ranks
+from .parameters import DEFAULT_RANKS, METRIC_NAMES, RANKED, ranks_of, read_ranks, split_ranks, with_ranks
 
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
-_DEFAULT_RANKS = [1, 2, 3, 4, 5]
 
 
 def choose_metrics(
@@ -45,8 +44,8 @@ def choose_metrics(
     parameter = _metric_parameter(params)
     asked = with_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
     if parameter and not asked:  # metric="None"
-        return [], [], _DEFAULT_RANKS
-    ranks = ranks or _DEFAULT_RANKS
+        return [], [], DEFAULT_RANKS
+    ranks = ranks or DEFAULT_RANKS
     default = [f"ndcg@{k}" for k in ranks]
     # LightGBM's early stopping can be told to follow the first metric alone.
     evaluations, native = sort_metrics(asked, default, evaluator, sets, _is_native, sum_first=True)

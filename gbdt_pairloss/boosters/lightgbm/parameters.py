@@ -15,6 +15,8 @@ lgb = import_booster("lightgbm")
 MIN_CHILD_HESSIAN = 1e-3
 OBJECTIVE_NAMES = ("objective", "objective_type", "app", "application", "loss")
 METRIC_NAMES = ("metric", "metrics", "metric_types")
+#: The ranks at which LightGBM evaluates its metrics if none are given.
+DEFAULT_RANKS = [1, 2, 3, 4, 5]
 #: LightGBM's metrics that have ranks.
 RANKED = ("ndcg", "map")
 _RANKS_NAMES = ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at")

@@ -158,6 +158,20 @@ def _caller(kind: type) -> Any:
     return None
 
 
+def check_names(dataset: Any, names: list[str]) -> None:
+    """Raise a ValueError if XGBoost evaluates a metric of one of the names, too: it would mix the values of both."""
+    container, booster = _caller(xgb.callback.CallbackContainer), _caller(xgb.Booster)
+    if container is None or booster is None or container.history:  # the first round tells
+        return
+    evaluated = {metric["name"] for metric in json.loads(booster.save_config())["learner"].get("metrics", ())}
+    for name in names:
+        if name in evaluated:
+            raise ValueError(
+                f"XGBoost evaluates {name}, too, and would mix the values of both: leave it out of the parameter "
+                'eval_metric, or set "disable_default_eval_metric"'
+            )
+
+
 def check_direction(name: str, maximize: bool) -> None:
     """Warn if XGBoost's early stopping is about to guess the direction of a metric, the last one of several, wrongly.
 
