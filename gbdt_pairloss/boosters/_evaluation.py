@@ -23,10 +23,6 @@ from ..ranking._data import RankingData
 from ..ranking._reading import rows_taking_part
 from ._query_sets import QuerySet
 
-# The largest label for which NDCG is the default metric. It is the largest one that XGBoost's NDCG supports with
-# exponential gains.
-_LARGEST_GRADE = 31
-
 
 class Evaluation(Protocol):
     """A metric or a loss of a set and its scores.
@@ -170,9 +166,7 @@ class QueryFunction:
 
 def sort_metrics(
     asked: Sequence[Any],
-    default: Sequence[str],
     evaluator: Evaluator | None,
-    sets: Iterable[QuerySet],
     is_native: Callable[[str], bool],
     wrap: Callable[[Callable[..., Any]], Evaluation] | None = None,
     sum_first: bool = False,
@@ -185,14 +179,10 @@ def sort_metrics(
     Parameters
     ----------
     asked : sequence
-        Names, Metric objects, results of ``feval``, objectives or their ``metric``, and callables.
-    default : sequence of str
-        Names of the metrics to use if ``asked`` is empty and the ranker has an objective of this package. If the
-        labels of a set do not suit NDCG, the loss of the objective is used instead.
+        Names, Metric objects, results of ``feval``, objectives or their ``metric``, and callables. If it is empty, and
+        the ranker has an objective of this package, the loss of the objective is evaluated.
     evaluator : Evaluator or None
         Evaluator of the objective; None for a native objective.
-    sets : iterable of QuerySet
-        Evaluation sets.
     is_native : callable
         ``is_native(name)`` returns whether the booster has a metric of this name.
     wrap : callable, optional
@@ -211,7 +201,9 @@ def sort_metrics(
     if evaluator is not None and evaluator.objective._reads_columns:  # otherwise the mask of the data has it
         rule = negative_label_rule(evaluator.objective, column=0)
     if not asked and evaluator is not None:
-        asked = default if all(_labels_suit_ndcg(s.data, rule) for s in sets) else LossMetric.of(evaluator)[-1:]
+        # By the loss, which is smooth, early stopping ends in better rankings than by NDCG, in terms of NDCG, too:
+        # benchmarks/results/stopping.md.
+        asked = LossMetric.of(evaluator)[-1:]
     evaluations: dict[str, Evaluation] = {}
     native: list[Any] = []
     for entry in _unwrapped(asked, evaluator, sum_first):
@@ -340,12 +332,3 @@ def _unknown(name: str, evaluator: Evaluator | None) -> str:
         f"unknown metric {name!r}{hint}; the names are {', '.join(sorted(METRICS))}, some with @k, and those of the "
         f"losses, {', '.join(losses)}"
     )
-
-
-def _labels_suit_ndcg(data: RankingData, ignore_negative_labels: bool | None) -> bool:
-    """Return whether NDCG can be the default metric: all labels are from 0 to 31, and there are no explicit pairs."""
-    if data.pairs is not None:
-        return False
-    mask = rows_taking_part(data.labels, data.mask, ignore_negative_labels)
-    labels = data.labels if mask is None else data.labels[mask]
-    return bool(labels.size == 0 or (labels.min() >= 0 and labels.max() <= _LARGEST_GRADE))

@@ -45,11 +45,11 @@ def choose_metrics(
     asked = with_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
     if parameter and not asked:  # metric="None"
         return [], [], DEFAULT_RANKS
-    ranks = ranks or DEFAULT_RANKS
-    default = [f"ndcg@{k}" for k in ranks]
+    if ranks and not asked and evaluator is not None:
+        asked = [f"ndcg@{k}" for k in ranks]
     # LightGBM's early stopping can be told to follow the first metric alone.
-    evaluations, native = sort_metrics(asked, default, evaluator, sets, _is_native, sum_first=True)
-    native, ranks = split_ranks(native, ranks)
+    evaluations, native = sort_metrics(asked, evaluator, _is_native, sum_first=True)
+    native, ranks = split_ranks(native, ranks or DEFAULT_RANKS)
     return evaluations, native, ranks
 
 

@@ -147,10 +147,10 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables in LightGBM's form. They
             mean the metrics of this package, whatever the objective; "native:ndcg" is LightGBM's. A
             ``WeightedSum`` is the losses of its terms and of the sum; "weighted_sum", if it is the
-            objective, is the sum. Default with an objective of this package: the parameter ``metric``, else
-            NDCG at ``eval_at``, or the loss of the objective if labels do not suit NDCG (they are negative
-            or above 31, or there are explicit pairs). LightGBM evaluates native metrics first, which
-            matters only to ``first_metric_only``.
+            objective, is the sum. Default with an objective of this package: the parameter ``metric``, else NDCG at
+            ``eval_at`` if that is given, else the loss of the objective, by which early stopping ends in better
+            rankings than by NDCG. LightGBM evaluates native metrics first, which matters only to
+            ``first_metric_only``.
         eval_at : int or sequence of int, optional
             Ranks at which "ndcg" and "map" are evaluated if their names have no ``@k``. Default for the default metric:
             1 to 5.

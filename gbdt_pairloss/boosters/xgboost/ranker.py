@@ -152,9 +152,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             Names such as "ndcg@10", "map", "pair_accuracy", "pairwise_logistic"; callables ``f(y_true, y_pred)`` of one
             query. Names mean the metrics of this package, whatever the objective; "native:ndcg" is XGBoost's. A
             ``WeightedSum`` is the losses of its terms, and then of the sum; "weighted_sum", if it is the objective, is
-            the sum. Default: ``eval_metric`` of the constructor; else, with an objective of this package, "ndcg", or
-            the loss of the objective if labels do not suit NDCG (they are negative or above 31, or there are explicit
-            pairs). Early stopping follows the last metric.
+            the sum. Default: ``eval_metric`` of the constructor; else, with an objective of this package, its loss,
+            by which early stopping ends in better rankings than by NDCG. Early stopping follows the last metric.
         callbacks : list of xgboost.callback.TrainingCallback, optional
             Default: ``callbacks`` of the constructor.
         verbose, xgb_model, feature_weights
@@ -197,7 +196,7 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             eval_mask=eval_mask,
         )
         asked = as_list(self.eval_metric if eval_metric is None else eval_metric)
-        evaluations, native = sort_metrics(asked, ["ndcg"], evaluator, sets, is_native_metric, wrap=QueryFunction)
+        evaluations, native = sort_metrics(asked, evaluator, is_native_metric, wrap=QueryFunction)
         plan = self._plan(evaluator, train)
         check_evaluations(evaluations, sets)
         self._check_learnable(evaluator, plan)
