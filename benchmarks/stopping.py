@@ -73,7 +73,7 @@ def main() -> None:
         "",
         f"`python benchmarks/stopping.py --seeds {args.seeds}`",
         "",
-        machine(),
+        *machine(),
         "",
         f"Means over {args.seeds} synthetic data sets of 300 queries of 40 rows: 150 to train on with the default "
         "objective and a learning rate of 0.05, 50 to stop by after 20 rounds without an improvement, 100 to judge by. "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from itertools import product
 from typing import Any, ClassVar, Protocol
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from .._device import to_host
 from ..metrics import METRICS, Feval, Metric, get_metric
+from ..metrics._names import similar_name
 from ..objectives import RankingObjective, WeightedSum, get_objective, objective_names
 from ..objectives._evaluator import Evaluator, TrainingPlan
 from ..objectives._registry import AUTO, negative_label_rule
@@ -326,8 +326,8 @@ def _unknown(name: str, evaluator: Evaluator | None) -> str:
     elif name == WeightedSum.name:
         hint = " (the ranker's objective is no sum)"
     else:
-        close = get_close_matches(name.partition("@")[0], [*METRICS, *losses], n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        close = similar_name(name, [*METRICS, *losses])
+        hint = f" (did you mean {close!r}?)" if close else ""
     return (
         f"unknown metric {name!r}{hint}; the names are {', '.join(sorted(METRICS))}, some with @k, and those of the "
         f"losses, {', '.join(losses)}"

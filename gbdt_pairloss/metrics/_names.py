@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -126,8 +127,8 @@ def get_metric(name: str, **options: Any) -> Metric:
         raise TypeError(f"the name of a metric must be a string such as 'ndcg@10', got {name!r}")
     key, at, k = name.partition("@")
     if key not in METRICS:
-        close = difflib.get_close_matches(key, METRICS, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        close = similar_name(name, METRICS)
+        hint = f" (did you mean {close!r}?)" if close else ""
         raise ValueError(f"unknown metric {name!r}{hint}; the names are {', '.join(sorted(METRICS))}, some with @k")
     definition = METRICS[key]
     if "k" in options and "k" in definition.defaults:
@@ -139,6 +140,16 @@ def get_metric(name: str, **options: Any) -> Metric:
             raise ValueError(f"{name!r}: the part after @ must be a positive integer")
         options = {**options, "k": int(k)}
     return Metric(name, definition.name, tuple(definition.complete(options).items()))
+
+
+def similar_name(name: str, known: Collection[str]) -> str | None:
+    """Return the name that a misspelt one may mean, with its ``@k``; None if there is none."""
+    matched = re.fullmatch(r"(.*?)[@_ ]?(\d*)", name.lower())
+    assert matched is not None
+    words, rank = matched.groups()
+    beginning = [one for one in known if words and one.startswith(words)]
+    close = beginning or difflib.get_close_matches(words, known, n=1)
+    return f"{close[0]}@{rank}" if close and rank else next(iter(close), None)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from .._device import is_on_device, like, to_host
 from .._docstrings import TEXT, documented_with
+from ..ranking._adapter import adapter_of
 from ..ranking._data import RankingData
 from ..ranking._reading import read_arrays
 from ..ranking._validation import Float64Array, as_vector, check_choice, check_finite, check_positive
@@ -155,6 +156,8 @@ def evaluate(
     """Evaluate a metric with the arguments of its public function: check the arrays, run the kernel, take the mean."""
     definition = METRICS[name]
     options = definition.complete(options)
+    if adapter_of(y_pred) is not None:
+        raise TypeError(f"{definition.function.__name__} takes arrays: give the booster metrics.feval({name!r})")
     given = read_arrays(y_true, y_pred, group=group, qid=qid, mask=mask, pairs=pairs)
     data = given.data
     if query_weight is not None:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import inspect
+from typing import Any, ClassVar, TypeVar
 
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from .._device import is_on_device, like
 from .._docstrings import documented_with
+from ..ranking._adapter import adapter_of
 from ..ranking._reading import RankingInput, read_arrays
-from ..ranking._validation import check_choice
+from ..ranking._validation import check_choice, refuse_unknown
 from ._dataset_state import DatasetState, state_of
 from ._docs import OBJECTIVE_TEXT
 from ._evaluator import REDUCTIONS, Evaluator, TrainingPlan
+
+Objective = TypeVar("Objective", bound="RankingObjective")
+
+
+class _SignatureOfInit:
+    """The signature of a class, which is that of its ``__init__``; its objects have that of their ``__call__``."""
+
+    def __get__(self, instance: Any, owner: Any) -> inspect.Signature:
+        if instance is not None:
+            raise AttributeError("__signature__")
+        if owner.__init__ is object.__init__:
+            return inspect.Signature()
+        own = inspect.signature(owner.__init__)
+        return own.replace(parameters=list(own.parameters.values())[1:])
 
 
 class RankingObjective(BaseEstimator):  # type: ignore[misc]
@@ -24,6 +40,17 @@ class RankingObjective(BaseEstimator):  # type: ignore[misc]
     """
 
     name: Any
+    # Python would take that of __new__.
+    __signature__ = _SignatureOfInit()
+
+    def __new__(cls: type[Objective], *args: Any, **params: Any) -> Objective:
+        """Refuse a call of the class in place of an object, and parameters that do not exist."""
+        if len(args) == 2 and adapter_of(args[1]) is not None:
+            raise TypeError(f"the objective is the class {cls.__name__}: give an object, {cls.__name__}()")
+        known = inspect.signature(cls.__init__).parameters.values()
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known):
+            refuse_unknown(cls.__name__, params, [parameter.name for parameter in known][1:])
+        return object.__new__(cls)
 
     # Booster callbacks
 

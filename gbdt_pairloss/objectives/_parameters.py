@@ -235,6 +235,10 @@ class PairWeightParameters(ObjectiveParameters):
             check_choice(self.pair_weight, "pair_weight", PAIR_WEIGHTS)
         elif not isinstance(self.pair_weight, Hashable):
             raise ValueError("a callable pair_weight must be hashable: plans are kept by it")
+        elif not takes_arguments(self.pair_weight, 2):
+            raise ValueError(
+                "a callable pair_weight takes two arguments, the label of the winner and that of the loser"
+            )
         check_choice(self.gain, "gain", GAINS)
         check_count(self.truncation, "truncation")
         if self.rank_noise is not None:
@@ -298,6 +302,17 @@ class PairWeightParameters(ObjectiveParameters):
                 f"explicit pairs have weights of their own: pair_weight={self.pair_weight!r} does not apply to "
                 'them, leave it at "uniform"'
             )
+
+
+def takes_arguments(function: Callable[..., Any], number: int) -> bool:
+    """Return whether a function can be called with so many arguments; True if that is not known."""
+    try:
+        inspect.signature(function).bind(*range(number))
+    except TypeError:
+        return False
+    except ValueError:  # a function of C without a signature
+        return True
+    return True
 
 
 def check_count(value: Any, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from ._base import SingleObjective
@@ -71,8 +72,16 @@ def get_objective(name: str | RankingObjective, **params: Any) -> RankingObjecti
     if name == AUTO:
         return _REGISTRY["pairwise_logistic"](**{"pair_weight": "auto", **params})
     if name not in _REGISTRY:
-        raise ValueError(f"there is no objective {name!r}; known: {', '.join(_REGISTRY)}, {AUTO}")
+        raise ValueError(f"there is no objective {name!r}{did_you_mean(name)}; known: {', '.join(_REGISTRY)}, {AUTO}")
     return _REGISTRY[name](**params)
+
+
+def did_you_mean(name: Any) -> str:
+    """Return the part of a message that suggests an objective for a misspelt name; it may be empty."""
+    known = objective_names()
+    beginning = [one for one in known if isinstance(name, str) and name and one.startswith(name.lower())]
+    close = beginning or get_close_matches(str(name).lower(), known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def negative_label_rule(objective: RankingObjective | None, column: int | None = None) -> bool | None:

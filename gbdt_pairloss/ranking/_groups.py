@@ -194,6 +194,8 @@ def item_counts(item_id: Any, interactions: Any) -> IntArray:
 
 def _read_ids(ids: Any, n_rows: int | None, name: str, id_kind: str, hint: str = "") -> NDArray[Any]:
     """Return one id per row as a checked array."""
+    if isinstance(ids, str):
+        raise ValueError(f"{name} is the text {ids!r}: give the {id_kind}s themselves, such as X[{ids!r}]")
     array = _as_ids(ids, name)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,10 @@ def as_array(values: Any, name: str, remedy: str = "give one flat array") -> NDA
         If the values cannot be an array. For lists of unequal lengths, the message ends with ``remedy``.
         Neither may an entry be masked (``numpy.ma``).
     """
+    if hasattr(values, "__next__"):
+        raise ValueError(
+            f"{name} is a {type(values).__name__}, whose values can be read only once: give a list of them"
+        )
     if np.ma.is_masked(values):
         raise ValueError(f"{name} is a masked array: only labels and scores may have masked entries")
     try:
@@ -90,6 +95,15 @@ def as_vector(values: Any, name: str, n_rows: int | None = None) -> FloatArray:
     if n_rows is not None and array.shape[0] != n_rows:
         raise ValueError(f"{name} has {array.shape[0]} entries, but there are {n_rows} rows")
     return array
+
+
+def refuse_unknown(owner: str, params: Iterable[str], known: Sequence[str]) -> None:
+    """Raise a TypeError that names the nearest parameter if one of ``params`` is not known."""
+    for name in params:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise TypeError(f"{owner} has no parameter {name!r}{hint}; it has {', '.join(known)}")
 
 
 def as_mask(values: Any, name: str, shape: tuple[int, ...]) -> BoolArray:

@@ -16,8 +16,11 @@ from gbdt_pairloss import LGBMRanker, PairwiseLogistic, XGBRanker, metrics
 @BOTH
 class TestRefusals:
     def test_a_misspelt_objective_is_an_error_that_lists_the_names(self, Ranker, problem) -> None:
-        with pytest.raises(ValueError, match=r"objective 'pairwise_logistc' is not known.*pairwise_logistic"):
-            make_ranker(Ranker, objective="pairwise_logistc").fit(problem.X, problem.y, qid=problem.qid)
+        for name in ("pairwise_logistc", "pairwise"):
+            with pytest.raises(ValueError, match=f"objective '{name}' is not known .did you mean 'pairwise_logistic'"):
+                make_ranker(Ranker, objective=name).fit(problem.X, problem.y, qid=problem.qid)
+        with pytest.raises(ValueError, match=r"objective 'hopeless' is not known: .*pairwise_logistic"):
+            make_ranker(Ranker, objective="hopeless").fit(problem.X, problem.y, qid=problem.qid)
 
     def test_data_without_queries_are_refused(self, Ranker, problem) -> None:
         rows = slice(0, 60)

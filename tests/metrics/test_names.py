@@ -157,3 +157,18 @@ def test_feval_passes_an_option_to_each_metric_that_has_it(data):
     assert ndcg == metrics.get_metric("ndcg@2", gain="linear")
     assert average_precision == metrics.get_metric("map", relevant=2)
     assert reciprocal_rank == metrics.get_metric("mrr", relevant=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("ndcg10", "ndcg@10"), ("NDCG@10", "ndcg@10"), ("Ndcg_5", "ndcg@5"), ("spear", "spearman")]
+)
+def test_a_misspelt_name_is_completed(name, meant) -> None:
+    with pytest.raises(ValueError, match=f"unknown metric '{name}' .did you mean '{meant}'"):
+        metrics.get_metric(name)
+
+
+def test_a_metrics_function_in_place_of_feval_is_named() -> None:
+    lgb = pytest.importorskip("lightgbm")
+    dataset = lgb.Dataset([[0.0], [1.0]], [0, 1], group=[2])
+    with pytest.raises(TypeError, match=r"ndcg takes arrays: give the booster metrics.feval\('ndcg'\)"):
+        metrics.ndcg([0.0, 1.0], dataset)

@@ -120,7 +120,7 @@ def test_the_direction_of_a_callable_is_asked_for(problem) -> None:
     ("arguments", "error", "message"),
     [
         ({"feval": metrics.ndcg}, TypeError, "feval takes this metric by its name, 'ndcg', with @k if needed"),
-        ({"feval": "ndcg10"}, ValueError, "unknown metric 'ndcg10' .did you mean 'ndcg'"),
+        ({"feval": "ndcg10"}, ValueError, "unknown metric 'ndcg10' .did you mean 'ndcg@10'"),
         ({"feval": 3}, TypeError, "feval takes names such as 'ndcg@10', metrics, objectives and callables, got 3"),
         ({"evals": 3}, TypeError, r"evals\[0\] must be a dataset, or a dataset and its name; got 3"),
         ({"early_stopping_rounds": 3}, ValueError, "early_stopping_rounds needs evals="),

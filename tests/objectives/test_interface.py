@@ -16,6 +16,7 @@ from gbdt_pairloss import (
     PairwiseMeanSquaredError,
     PairwiseSoftZeroOne,
     PairwiseSquared,
+    get_objective,
 )
 
 CALLS = {"gradient_hessian", "loss", "metric", "get_params", "set_params", "name", "pair_loss"}
@@ -74,3 +75,50 @@ def test_help_spells_out_every_parameter_with_its_default(cls) -> None:
         if parameter.default is not parameter.empty:
             default = f'"{parameter.default}"' if isinstance(parameter.default, str) else str(parameter.default)
             assert line.endswith(f"default={default}")
+
+
+def test_the_class_in_place_of_an_object_is_named(problem) -> None:
+    lgb, xgb = pytest.importorskip("lightgbm"), pytest.importorskip("xgboost")
+    message = r"the objective is the class PairwiseLogistic: give an object, PairwiseLogistic\(\)"
+    with pytest.raises(TypeError, match=message):
+        lgb.train(
+            {"objective": PairwiseLogistic, "verbose": -1}, lgb.Dataset(problem.X, problem.y, group=problem.sizes), 1
+        )
+    with pytest.raises(TypeError, match=message):
+        xgb.train({}, xgb.DMatrix(problem.X, problem.y, group=problem.sizes), 1, obj=PairwiseLogistic)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: PairwiseLogistic(temprature=2),
+            TypeError,
+            "PairwiseLogistic has no parameter 'temprature' .did you mean 'temp",
+        ),
+        (
+            lambda: get_objective("bpr", treshold=2),
+            TypeError,
+            "BPR has no parameter 'treshold' .did you mean 'threshold'",
+        ),
+        (
+            lambda: get_objective("pairwise"),
+            ValueError,
+            "there is no objective 'pairwise' .did you mean 'pairwise_logistic'",
+        ),
+        (lambda: PairwiseLogistic(pair_weight=lambda y: 1.0), ValueError, "a callable pair_weight takes two arguments"),
+        (
+            lambda: PairwiseLogistic().loss((y for y in [1.0]), [0.0]),
+            ValueError,
+            "y_true is a generator, whose values can be",
+        ),
+        (
+            lambda: PairwiseLogistic().loss([1.0], [0.0], qid="user"),
+            ValueError,
+            "qid is the text 'user': give the query ids",
+        ),
+    ],
+)
+def test_misspelt_and_mistaken_arguments_are_explained(call, error, message) -> None:
+    with pytest.raises(error, match=message):
+        call()

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...objectives._diagnostics import TrainingWatch
 from ...objectives._evaluator import Evaluator, TrainingPlan
-from ...objectives._registry import AUTO, objective_names
+from ...objectives._registry import AUTO, as_pairwise, did_you_mean, objective_names
 from .dataset import lgb
 
 
@@ -25,12 +25,15 @@ def gradient_function(evaluator: Evaluator, plan: TrainingPlan, watch: TrainingW
 
 def fit_natively(fit: Callable[..., Any], objective: Any, *arguments: Any, **named: Any) -> None:
     """Call LightGBM's ``fit``; raise a ValueError, not a LightGBMError, if it does not support ``objective``."""
+    message = (
+        f"objective {objective!r} is not known{did_you_mean(objective)}: LGBMRanker takes "
+        f"{', '.join((AUTO, *objective_names()))}, an objective of gbdt_pairloss, or one of LightGBM's own"
+    )
+    if isinstance(objective, str) and as_pairwise(objective) is None and did_you_mean(objective):
+        raise ValueError(message)  # before LightGBM prints that it is fatal
     try:
         fit(*arguments, **named)
     except lgb.basic.LightGBMError as error:
         if "Unknown objective type" not in str(error):
             raise
-        raise ValueError(
-            f"objective {objective!r} is not known: LGBMRanker takes {', '.join((AUTO, *objective_names()))}, "
-            "an objective of gbdt_pairloss, or one of LightGBM's own"
-        ) from error
+        raise ValueError(message) from error

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..._docstrings import documented_with
-from ...objectives._registry import AUTO, NESTED, objective_names
+from ...objectives._registry import AUTO, NESTED, did_you_mean, objective_names
 from ...ranking._features import check_column_types, take_qid_column
 from ...ranking._reading import Extras
 from ...ranking._validation import as_list
@@ -176,8 +176,9 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
         evaluator = self._evaluator(self.n_jobs)
         if evaluator is None and not (isinstance(self.objective, str) and self.objective.startswith("rank:")):
             raise ValueError(
-                f"objective {self.objective!r} is not known: XGBRanker takes {', '.join((AUTO, *objective_names()))}, "
-                "an objective of gbdt_pairloss, or one of XGBoost's 'rank:...'"
+                f"objective {self.objective!r} is not known{did_you_mean(self.objective)}: XGBRanker takes "
+                f"{', '.join((AUTO, *objective_names()))}, an objective of gbdt_pairloss, or one of XGBoost's "
+                "'rank:...'"
             )
         if evaluator is not None:
             check_parameters(self.get_params(deep=False))
