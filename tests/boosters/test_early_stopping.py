@@ -155,3 +155,28 @@ class TestHeldOutQueries:
         ranker = make_ranker(Ranker, eval_fraction=0.5)
         with pytest.raises(ValueError, match="eval_fraction holds out whole queries, but there is only one query"):
             ranker.fit(problem.X, problem.y, group=[problem.y.size])
+
+
+@BOTH
+def test_other_tools_predict_with_the_trees_that_the_ranker_predicts_with(Ranker, problem, make, tmp_path) -> None:
+    other = make(1)
+    ranker = stopping(Ranker)
+    ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(other.X, other.y)], eval_qid=[other.qid])
+    n_rounds = len(next(iter(history_of(ranker).values())))
+    assert 0 < ranker.n_trees_ < n_rounds < 200
+    path = tmp_path / "model.json"
+    expected = ranker.predict(other.X)
+    if Ranker is LGBMRanker:
+        ranker.booster_.save_model(path)
+        plain = lgb.Booster(model_file=path)
+        assert plain.num_trees() == ranker.n_trees_
+        scores = plain.predict(other.X)
+    else:
+        ranker.save_model(path)
+        plain = xgb.Booster(model_file=path)
+        assert plain.num_boosted_rounds() == ranker.get_booster().num_boosted_rounds() == ranker.n_trees_
+        assert ranker.best_iteration + 1 == ranker.n_trees_
+        scores = plain.predict(xgb.DMatrix(other.X))
+    np.testing.assert_array_equal(scores, expected)
+    complete = make_ranker(Ranker, n_estimators=7).fit(problem.X, problem.y, qid=problem.qid)
+    assert complete.n_trees_ == 7

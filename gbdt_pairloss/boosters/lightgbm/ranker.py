@@ -329,6 +329,18 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             **kwargs,
         )
 
+    @property
+    def n_trees_(self) -> int:
+        """Number of trees that the fitted ranker predicts with.
+
+        Raises
+        ------
+        ValueError
+            If the ranker is not fitted (``lightgbm.sklearn.LGBMNotFittedError``).
+        """
+        booster = self.booster_
+        return int(booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration())
+
     def _n_splits(self) -> float | None:
         return float(self.booster_.feature_importance("split").sum()) if self.booster_.num_trees() else None
 

@@ -36,7 +36,7 @@ def native_weight(query_set: QuerySet, is_pairwise: bool) -> Any:
 
 
 def with_directions(
-    callbacks: list[Any], asked: list[Any], evaluations: list[Evaluation], rounds: int | None
+    callbacks: list[Any], asked: list[Any], evaluations: list[Evaluation], rounds: int | None, has_trees: bool
 ) -> list[Any]:
     """Return callbacks whose early stopping has the direction in which each metric of this package improves.
 
@@ -51,7 +51,10 @@ def with_directions(
     evaluations : list of Evaluation
         Those of them that this package computes.
     rounds : int or None
-        The ranker's ``early_stopping_rounds``.
+        The ranker's ``early_stopping_rounds``. The model then keeps the trees up to the best round, which are those
+        that the ranker predicts with, so that other tools predict with them, too.
+    has_trees : bool
+        Whether the model has trees.
     """
     directions = {evaluation.name: evaluation.maximize for evaluation in evaluations}
     last = evaluations[-1].name if evaluations else None
@@ -65,5 +68,8 @@ def with_directions(
             callback.maximize = directions.get(callback.metric_name or "")
         result.append(callback)
     if rounds is not None:
-        result.append(xgb.callback.EarlyStopping(rounds=rounds, metric_name=last, maximize=directions.get(last or "")))
+        direction = directions.get(last or "")
+        result.append(
+            xgb.callback.EarlyStopping(rounds=rounds, metric_name=last, maximize=direction, save_best=has_trees)
+        )
     return result

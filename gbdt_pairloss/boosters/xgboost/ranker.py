@@ -226,7 +226,9 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
                 early_stopping_rounds=None,
                 callbacks=[
                     Injection(gradients, evaluations, sets, evaluator),
-                    *with_directions(callbacks, asked, evaluations, self.early_stopping_rounds),
+                    *with_directions(
+                        callbacks, asked, evaluations, self.early_stopping_rounds, self.booster != "gblinear"
+                    ),
                 ],
                 # Otherwise XGBoost starts at 0.5 with a custom objective. A model to continue has its base score.
                 base_score=(
@@ -325,6 +327,22 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             base_margin=base_margin,
             iteration_range=iteration_range,
         )
+
+    @property
+    def n_trees_(self) -> int:
+        """Number of trees that the fitted ranker predicts with; 0 for ``gblinear``.
+
+        Raises
+        ------
+        ValueError
+            If the ranker is not fitted (``sklearn.exceptions.NotFittedError``).
+        """
+        booster = self.get_booster()
+        if self.booster == "gblinear":
+            return 0
+        best = booster.attr("best_iteration")
+        rounds = booster.num_boosted_rounds() if best is None else int(best) + 1
+        return rounds * int(self.num_parallel_tree or 1)
 
     @property
     def best_iteration_(self) -> int:
