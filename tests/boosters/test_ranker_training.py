@@ -287,7 +287,10 @@ def test_callbacks_of_xgboost_observe_training_and_keep_the_best_model(problem) 
         callbacks=[Observer(), xgb.callback.EarlyStopping(rounds=3, save_best=True)],
     )
     ranker.fit(problem.X, problem.y, qid=problem.qid, eval_set=[(problem.X, problem.y)], eval_qid=[problem.qid])
-    assert len(seen) == len(history_of(ranker)["pair_accuracy"])
+    history = history_of(ranker)["pair_accuracy"]
+    # XGBoost before 3 calls them in any order, and none after the one that stops.
+    assert seen == history[: len(seen)]
+    assert len(history) - len(seen) in (0, 1)
     assert ranker.get_booster().num_boosted_rounds() == ranker.best_iteration + 1
 
 
