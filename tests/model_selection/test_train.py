@@ -145,3 +145,16 @@ def test_bad_parameters_are_refused(booster, problem) -> None:
             train(params_of(booster, **params), dataset, 2)
     with pytest.raises(TypeError, match=r"train takes a lightgbm.Dataset or an xgboost.DMatrix, got a ndarray"):
         train(params_of(booster), problem.X)
+
+
+def test_names_that_lightgbm_changes(problem, make) -> None:
+    dataset = dataset_of("lightgbm", problem)
+    callbacks: list = []
+    given = {"evals": [(dataset_of("lightgbm", make(1), dataset), "valid")], "early_stopping_rounds": 3, "callbacks": callbacks}
+    history: dict = {}
+    params = params_of("lightgbm", metric="native:ndcg", eval_at=[2, 4])
+    train(params, dataset, 5, evals_result=history, **given)
+    assert list(history["valid"]) == ["ndcg@2", "ndcg@4"]
+    assert callbacks == []
+    with pytest.raises(ValueError, match="early stopping finds no metric 'mse': give it by the name of its values"):
+        train(params_of("lightgbm", metric="mse"), dataset, 5, **given)

@@ -239,8 +239,11 @@ def _following(stopping: Stopping) -> Any:
 
     def callback(env: Any) -> None:
         results = [result for result in env.evaluation_result_list if result[0] == stopping.set_name]
-        name = results[-1][1] if stopping.metric is None and results else stopping.metric
-        stops(_with_results(env, [result for result in results if result[1] == name]))
+        if stopping.metric is not None:  # LightGBM adds a rank to the names of its own
+            results = [result for result in results if stopping.metric in (result[1], result[1].partition("@")[0])]
+        if not results:
+            raise ValueError(f"early stopping finds no metric {stopping.metric!r}: give it by the name of its values")
+        stops(_with_results(env, results[-1:]))
 
     callback.order = stops.order  # type: ignore[attr-defined]
     return callback
