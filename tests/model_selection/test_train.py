@@ -150,7 +150,11 @@ def test_bad_parameters_are_refused(booster, problem) -> None:
 def test_names_that_lightgbm_changes(problem, make) -> None:
     dataset = dataset_of("lightgbm", problem)
     callbacks: list = []
-    given = {"evals": [(dataset_of("lightgbm", make(1), dataset), "valid")], "early_stopping_rounds": 3, "callbacks": callbacks}
+    given = {
+        "evals": [(dataset_of("lightgbm", make(1), dataset), "valid")],
+        "early_stopping_rounds": 3,
+        "callbacks": callbacks,
+    }
     history: dict = {}
     params = params_of("lightgbm", metric="native:ndcg", eval_at=[2, 4])
     train(params, dataset, 5, evals_result=history, **given)

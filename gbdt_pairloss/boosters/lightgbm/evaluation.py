@@ -24,7 +24,6 @@ def choose_metrics(
     eval_metric: Any,
     eval_at: Any,
     evaluator: Evaluator | None,
-    sets: list[QuerySet],
 ) -> tuple[list[Evaluation], list[Any], list[int]]:
     """Return the metrics of this package, the native metrics, and the ranks at which LightGBM evaluates the latter.
 
@@ -36,8 +35,6 @@ def choose_metrics(
         The arguments of ``fit``.
     evaluator : Evaluator or None
         Evaluator of the objective; None for a native objective.
-    sets : list of QuerySet
-        Evaluation sets.
     """
     asked, ranks = as_list(eval_metric), read_ranks(eval_at)
     ranks = ranks or ranks_of(params)

@@ -197,7 +197,7 @@ class LGBMRanker(RankerMixin, lgb.LGBMRanker):  # type: ignore[misc,name-defined
             # copy is another set.
             eval_names = eval_names or ["training" if s is train else f"valid_{i}" for i, s in enumerate(sets)]
             sets = [replace(s, data=s.data.copy()) if s is train else s for s in sets]
-        evaluations, native, ranks = choose_metrics(params, eval_metric, eval_at, evaluator, sets)
+        evaluations, native, ranks = choose_metrics(params, eval_metric, eval_at, evaluator)
         plan = self._plan(evaluator, train)
         check_evaluations(evaluations, sets)
         find = find_set(train, sets)
