@@ -120,6 +120,9 @@ def make_ranking_scorer(metric: str | Metric = "ndcg", **options: Any) -> Rankin
 
     Notes
     -----
+    Splitters must keep queries whole: GroupKFold, GroupShuffleSplit, StratifiedGroupKFold and LeaveOneGroupOut do, with
+    the query ids as groups. KFold, ShuffleSplit and TimeSeriesSplit do not, which a scorer cannot see.
+
     Without metadata routing, the query ids must be a DataFrame column ``qid``. Labels below 0 are treated as the
     objective of the ranker treats them, also if the ranker is at the end of a pipeline or inside a search.
     """
