@@ -24,6 +24,7 @@ from .. import datasets, metrics
 from ..boosters._import import import_booster
 from ..datasets import RankingSplit
 from ..objectives import get_objective, objective_names
+from ..objectives._registry import AUTO
 from ._report import Progress, Result, draw, note_lines, table
 
 NATIVE_OBJECTIVES = {"lightgbm": ("lambdarank", "rank_xendcg"), "xgboost": ("rank:pairwise", "rank:ndcg")}
@@ -33,7 +34,7 @@ _QUIET = {"lightgbm": -1, "xgboost": 0}  # values of ``verbosity``
 _RANKERS = {"lightgbm": "LGBMRanker", "xgboost": "XGBRanker"}
 
 #: Objectives of this package that are compared by default.
-DEFAULT_OBJECTIVES = ("pairwise_logistic", "bpr")
+DEFAULT_OBJECTIVES = (AUTO, "pairwise_logistic", "bpr")
 
 METRICS: dict[str, Callable[..., Any]] = {
     "NDCG@5": partial(metrics.ndcg, k=5),
@@ -123,7 +124,7 @@ def _trainings(booster: str | None, asked: list[str] | None) -> list[Result]:
         If the name of an objective is unknown, or a booster is not installed.
     """
     booster_of = {objective: name for name, natives in NATIVE_OBJECTIVES.items() for objective in natives}
-    known = [*booster_of, *objective_names()]
+    known = [*booster_of, AUTO, *objective_names()]
     default = [*booster_of, *DEFAULT_OBJECTIVES]
     names = default if asked is None else list(dict.fromkeys(n.strip() for part in asked for n in part.split(",")))
     for name in names:
@@ -329,7 +330,8 @@ def _legend(options: Options, train: RankingSplit, test: RankingSplit) -> str:
     if shared:
         held_out = f"CAUTION: query ids in both files: {shared:,}; if they mean the same queries, nothing is held out."
     return textwrap.fill(
-        "bpr and pairwise_... are objectives of gbdt_pairloss, the others are native objectives of the boosters. NDCG, "
+        "auto, the default of the rankers, bpr and pairwise_... are objectives of gbdt_pairloss, the others are native "
+        "objectives of the boosters. NDCG, "
         "MAP (relevant: label 1 or more) and pair accuracy (share of pairs in the right order) are means over the test "
         f"queries; * marks the best value. Seconds are the time of the training alone. {held_out}",
         width=100,
