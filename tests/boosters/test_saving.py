@@ -12,10 +12,11 @@ import joblib
 import lightgbm as lgb
 import numpy as np
 import pytest
+import xgboost as xgb
 from _support.rankers import BOTH, make_ranker
 from sklearn.base import clone
 
-from gbdt_pairloss import BPR, LGBMRanker, PairwiseHinge, PairwiseLogistic, metrics
+from gbdt_pairloss import BPR, LGBMRanker, PairwiseHinge, PairwiseLogistic, XGBRanker, metrics
 
 # Made by version 0.1.0 of 22 November 2026. Do not regenerate them: users have such files.
 # Its default of hessian_scale was 1.0.
@@ -146,3 +147,16 @@ def test_treelite_reads_a_saved_model(Ranker, problem, tmp_path) -> None:
         model = treelite.frontend.load_xgboost_model(tmp_path / "model.json")
     X = problem.X.astype(np.float32)
     np.testing.assert_allclose(treelite.gtil.predict(model, X).ravel(), ranker.predict(X), rtol=1e-5, atol=1e-6)
+
+
+def test_a_saved_model_of_xgboost_says_its_objective(problem, tmp_path) -> None:
+    path = tmp_path / "model.json"
+    ranker = make_ranker(XGBRanker, objective__temperature=0.5).fit(problem.X, problem.y, qid=problem.qid)
+    ranker.save_model(path)
+    expected = "PairwiseLogistic(pair_weight='ndcg', rank_noise=1.0, temperature=0.5)"
+    for model in (XGBRanker(), xgb.XGBRanker()):
+        model.load_model(path)
+        assert model.get_booster().attributes()["gbdt_pairloss_objective"] == expected
+    np.testing.assert_array_equal(model.predict(problem.X), ranker.predict(problem.X))
+    native = make_ranker(XGBRanker, objective="rank:ndcg").fit(problem.X, problem.y, qid=problem.qid)
+    assert "gbdt_pairloss_objective" not in native.get_booster().attributes()

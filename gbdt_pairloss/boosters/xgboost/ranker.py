@@ -27,6 +27,9 @@ from .evaluation import evaluation_arguments, native_weight, with_directions
 from .parameters import check_parameters, min_child_hessian
 from .training import Injection, fit_natively, gradient_function
 
+#: The attribute of a Booster that says which objective of this package it was trained with.
+OBJECTIVE_ATTRIBUTE = "gbdt_pairloss_objective"
+
 
 @documented_with(RANKER_TEXT)
 class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
@@ -239,6 +242,8 @@ class XGBRanker(RankerMixin, xgb.XGBRanker):  # type: ignore[misc,name-defined]
             if plan is not None and plan.has_weighted_pair and not self._has_part_of_queries:
                 self._warn_without_split(xgb_model is not None)
             self.objective_ = self.objective if evaluator is None else evaluator.decided()
+            if evaluator is not None:  # a saved model says what it was trained with
+                self.get_booster().set_attr(**{OBJECTIVE_ATTRIBUTE: " ".join(repr(self.objective_).split())})
             self.n_queries_ = n_queries
         return self
 
