@@ -282,4 +282,10 @@ class RankerMixin:
             y = first_labels(y)
         rule = negative_label_rule(objective, column=0)
         data = read_rows(X, y, qid, group, sample_weight, extras, ignore_negative_labels=rule)
-        return float(evaluation(data, np.asarray(self.predict(X))))  # type: ignore[attr-defined]
+        scores = np.asarray(self.predict(X))  # type: ignore[attr-defined]
+        try:
+            return float(evaluation(data, scores))
+        except ValueError as error:
+            if metric is not None or pairs is not None:
+                raise
+            raise ValueError(f"{error}. NDCG is the default: name another metric, such as metric='spearman'") from None

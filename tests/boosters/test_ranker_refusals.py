@@ -151,6 +151,16 @@ def test_parameters_of_the_boosters_own_objectives_are_refused(Ranker, name, val
 
 
 @BOTH
+def test_the_default_metric_of_score_names_another_one_for_returns(Ranker, problem) -> None:
+    y = problem.y - 1.5
+    ranker = make_ranker(Ranker, objective=PairwiseLogistic(ignore_negative_labels=False))
+    ranker.fit(problem.X, y, qid=problem.qid)
+    with pytest.raises(ValueError, match="ndcg needs labels of 0 or more.* another metric, such as metric='spearman'"):
+        ranker.score(problem.X, y, qid=problem.qid)
+    assert ranker.score(problem.X, y, qid=problem.qid, metric="spearman") > 0.5
+
+
+@BOTH
 def test_defaults_of_the_boosters_own_objectives_are_accepted(Ranker, problem) -> None:
     defaults = {"is_unbalance": False, "scale_pos_weight": 1} if Ranker is LGBMRanker else {"ndcg_exp_gain": True}
     make_ranker(Ranker, **defaults).fit(problem.X, problem.y, qid=problem.qid)
