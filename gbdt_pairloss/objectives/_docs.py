@@ -27,8 +27,8 @@ pair_weight : {"uniform", "label_diff", "gain_diff", "ndcg", "lambdarank", "auto
       31; otherwise, and with explicit pairs, "uniform", which does not read ``gain``, ``truncation`` and
       ``rank_noise``. It is the default of the rankers, in which the training set decides for the evaluation sets, too;
     - a callable ``(label_winner, label_loser) -> weight`` of two floats, which returns a finite number of at least 0.
-      It is evaluated once for every pair of distinct labels of a query. A query may have at most 256 distinct labels,
-      and the cost per row grows with their number. Lambdas and local functions can be used, but not pickled.
+      It is evaluated once for every pair of distinct labels of a query, at most 2^27 times in all (1 GiB), and the
+      cost per row grows with the number of distinct labels. Lambdas and local functions can be used, but not pickled.
 
     Rax's ``dcg_lambdaweight(normalize=True)`` and TF-Ranking's ``DCGLambdaWeight`` (``smooth_fraction=1``, gain
     2^y - 1, discount 1 / log2(1 + rank)) are "ndcg" times the length of the list."""

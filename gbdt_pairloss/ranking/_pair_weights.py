@@ -24,8 +24,11 @@ DELTA_WEIGHTS = ("ndcg", "lambdarank")
 # The largest grade: with exponential gains, NDCG of LightGBM and XGBoost supports no larger ones.
 _LARGEST_GRADE = 31
 
-#: Largest number of distinct labels of a query for a callable ``pair_weight``, which is evaluated for all their pairs.
-MOST_LABELS = 256
+#: Largest number of weights of a callable ``pair_weight`` in all tables together: 1 GiB.
+MOST_WEIGHTS = 2**27
+
+# Of queries with more distinct labels, weights are not kept for other queries, which will hardly have the same labels.
+_MOST_SHARED_LABELS = 256
 
 
 def are_grades(labels: NDArray[Any]) -> bool:
@@ -109,7 +112,7 @@ def label_weights(
     Raises
     ------
     ValueError
-        If a query has more than 256 distinct labels, or a weight is not a finite number of at least 0.
+        If there are more than ``MOST_WEIGHTS``, or a weight is not a finite number of at least 0.
     """
     n = labels.shape[0]
     query = np.repeat(np.arange(ptr.shape[0] - 1), np.diff(ptr))
@@ -117,13 +120,6 @@ def label_weights(
     runs_before = np.concatenate(([0], np.cumsum(begins_run)))
     column = runs_before[1:] - 1 - runs_before[ptr[query]]
     n_labels = runs_before[ptr[1:]] - runs_before[ptr[:-1]]
-    if (n_labels > MOST_LABELS).any():
-        first = int(np.flatnonzero(n_labels > MOST_LABELS)[0])
-        raise ValueError(
-            f"{name_of(first)} has {n_labels[first]} distinct labels; a callable pair_weight is evaluated for every "
-            f"pair of them and supports at most {MOST_LABELS}: round the labels, or use "
-            'pair_weight="label_diff" or "gain_diff"'
-        )
     distinct = labels[begins_run]
     computed: dict[tuple[float, float], float] = {}
     table_begin: dict[bytes, int] = {}
@@ -134,6 +130,12 @@ def label_weights(
         query_labels = distinct[runs_before[ptr[q]] : runs_before[ptr[q + 1]]]
         key = query_labels.tobytes()
         if key not in table_begin:
+            if size + query_labels.size**2 > MOST_WEIGHTS:
+                raise ValueError(
+                    "a callable pair_weight is evaluated for every pair of distinct labels of a query: "
+                    f"{name_of(q)}, of {query_labels.size} labels, takes their number above {MOST_WEIGHTS:,}; round the "
+                    'labels, or use pair_weight="label_diff" or "gain_diff"'
+                )
             table_begin[key] = size
             tables.append(_table(weight_of, query_labels.tolist(), computed))
             size += tables[-1].size
@@ -147,6 +149,10 @@ def _table(
 ) -> Float64Array:
     """Return the table of the pairs of labels in descending order; ``computed`` keeps weights across tables."""
     table = np.zeros((len(labels), len(labels)))
+    if len(labels) > _MOST_SHARED_LABELS:
+        for i, winner in enumerate(labels):
+            table[i, i + 1 :] = [_checked_weight(weight_of(winner, loser), winner, loser) for loser in labels[i + 1 :]]
+        return table
     for i, winner in enumerate(labels):
         for j in range(i + 1, len(labels)):
             pair = (winner, labels[j])
@@ -157,6 +163,8 @@ def _table(
 
 
 def _checked_weight(weight: Any, winner: float, loser: float) -> float:
+    if type(weight) is float and 0.0 <= weight < math.inf:
+        return weight
     where = f"pair_weight of the labels {winner:g} (winner) and {loser:g} (loser) is {weight!r}"
     if not np.isscalar(weight) and np.ndim(weight) != 0:
         raise ValueError(f"{where}; it must be one number")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gbdt_pairloss import PairwiseLogistic
+from gbdt_pairloss.ranking import _pair_weights
 
 Y, S = (2.0, 1.0, 1.0, 0.0, 2.0), (0.1, 0.5, -0.3, 0.2, -1.0)
 
@@ -43,14 +44,19 @@ def test_bad_values_are_refused_by_their_labels(value, message) -> None:
         PairwiseLogistic(pair_weight=lambda a, b: value).gradient_hessian(Y, S)
 
 
-def test_a_query_has_at_most_256_distinct_labels() -> None:
+@pytest.mark.parametrize("n_labels", [256, 257, 900])
+def test_queries_of_many_distinct_labels(n_labels) -> None:
+    rng = np.random.default_rng(0)
+    y, s = rng.permutation(n_labels) / 8, rng.normal(size=n_labels)
+    actual = PairwiseLogistic(pair_weight=lambda a, b: a - b).gradient_hessian(y, s)
+    np.testing.assert_allclose(actual, PairwiseLogistic(pair_weight="label_diff").gradient_hessian(y, s), rtol=1e-9)
+
+
+def test_the_number_of_weights_is_limited(monkeypatch) -> None:
+    monkeypatch.setattr(_pair_weights, "MOST_WEIGHTS", 30**2 + 30)
     objective = PairwiseLogistic(pair_weight=lambda a, b: a - b)
-    y = np.repeat([0.0, 1.0], [3, 257])
-    y[3:] = np.arange(257)
-    s = np.zeros(y.size)
-    with pytest.raises(ValueError, match="query b has 257 distinct labels.* at most 256"):
-        objective.gradient_hessian(y, s, qid=["a"] * 3 + ["b"] * 257)
-    actual = objective.gradient_hessian(y[3:259], s[3:259])
-    np.testing.assert_allclose(
-        actual, PairwiseLogistic(pair_weight="label_diff").gradient_hessian(y[3:259], s[3:259]), rtol=1e-9
-    )
+    y, s = np.concatenate([np.arange(30), np.arange(30), np.arange(31)]).astype(float), np.zeros(91)
+    qid = np.repeat(["a", "b", "c"], [30, 30, 31])
+    with pytest.raises(ValueError, match="query c, of 31 labels, takes their number above 930; round the labels, or"):
+        objective.gradient_hessian(y, s, qid=qid)
+    objective.gradient_hessian(y[:60], s[:60], qid=qid[:60])  # equal labels share a table
