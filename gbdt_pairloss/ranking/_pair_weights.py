@@ -133,8 +133,8 @@ def label_weights(
             if size + query_labels.size**2 > MOST_WEIGHTS:
                 raise ValueError(
                     "a callable pair_weight is evaluated for every pair of distinct labels of a query: "
-                    f"{name_of(q)}, of {query_labels.size} labels, takes their number above {MOST_WEIGHTS:,}; round the "
-                    'labels, or use pair_weight="label_diff" or "gain_diff"'
+                    f"{name_of(q)}, of {query_labels.size} labels, takes their number above {MOST_WEIGHTS:,}; round "
+                    'the labels, or use pair_weight="label_diff" or "gain_diff"'
                 )
             table_begin[key] = size
             tables.append(_table(weight_of, query_labels.tolist(), computed))
