@@ -117,7 +117,7 @@ def _pack_partition(
         if others[name].ndim < 2 or name != LABEL or not _has_columns(objective):
             others[name] = column_or_1d(others[name])
     if len(frame):
-        extras = Extras(loser_weight=others.get("loser_weight"), item_id=others.get("item_id"), mask=others.get("mask"))
+        extras = extras_of(others)
         check_extras(extras, evaluator_of(objective))
         with errors_of(f"partition {number}"):
             read_rows(
@@ -138,6 +138,11 @@ def _pack_partition(
         others |= {f"{_MORE_LABELS}{i}" if i else LABEL: labels[:, i] for i in range(labels.shape[1])}
     others[ROW_ORDER] = (np.int64(number) << np.int64(40)) + np.arange(len(frame), dtype=np.int64)
     return pd.concat([frame, pd.DataFrame(others)], axis=1)
+
+
+def extras_of(columns: dict[str, Any]) -> Extras:
+    """Return the row data among packed columns that only objectives of this package read."""
+    return Extras(**{name: columns.get(name) for name in ("loser_weight", "item_id", "mask")})
 
 
 def unpack_rows(features: Features, frame: Any) -> tuple[Any, dict[str, NDArray[Any]]]:

@@ -12,9 +12,9 @@ from ..objectives._evaluator import Evaluator
 from ..objectives._interface import evaluator_of
 from ..objectives._registry import negative_label_rule
 from ..ranking._pair_weights import are_grades
-from ..ranking._reading import Extras, rows_taking_part
+from ..ranking._reading import rows_taking_part
 from ._cluster import LOST_WORKER, Worker, this_process
-from ._rows import LABEL, QUERY, Features, distributed, unpack_rows
+from ._rows import LABEL, QUERY, Features, distributed, extras_of, unpack_rows
 
 #: The arguments of ``fit`` that are initial scores: LightGBM's and XGBoost's.
 INITIAL_SCORES = ("init_score", "base_margin")
@@ -83,7 +83,7 @@ def _read(part: Any, features: Features, ranker: Any) -> tuple[QuerySet, Evaluat
     """Read a worker's rows as ``fit`` does; the evaluator is None for a native objective of the booster."""
     X, columns = unpack_rows(features, part)
     evaluator = evaluator_of(ranker.pairwise_objective())
-    extras = Extras(**{name: columns.get(name) for name in ("loser_weight", "item_id", "mask")})
+    extras = extras_of(columns)
     train = read_query_set(
         X,
         columns[LABEL],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Collection
@@ -14,7 +13,7 @@ import numpy as np
 from .._device import is_on_device
 from ..ranking._adapter import adapter_of
 from ..ranking._data import RankingData
-from ..ranking._validation import Float64Array
+from ..ranking._validation import Float64Array, nearest_name
 from ._registry import METRICS, check_scores
 
 
@@ -147,9 +146,8 @@ def similar_name(name: str, known: Collection[str]) -> str | None:
     matched = re.fullmatch(r"(.*?)[@_ ]?(\d*)", name.lower())
     assert matched is not None
     words, rank = matched.groups()
-    beginning = [one for one in known if words and one.startswith(words)]
-    close = beginning or difflib.get_close_matches(words, known, n=1)
-    return f"{close[0]}@{rank}" if close and rank else next(iter(close), None)
+    close = nearest_name(words, known)
+    return f"{close}@{rank}" if close and rank else close
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ..ranking._adapter import NATIVE, Adapter
 from ..ranking._validation import as_list
 
 
-def take_objective(adapter: Adapter, params: dict[str, Any], kwargs: dict[str, Any], default: Any = None) -> Any:
+def take_objective(adapter: Adapter, params: dict[str, Any], kwargs: dict[str, Any], default: Any) -> Any:
     """Remove the objective and its parameters from the arguments, and return it."""
     given = [params.pop(name) for name in adapter.OBJECTIVE_NAMES if params.get(name) is not None]
     function = [kwargs.pop(name) for name in ("obj", "fobj") if kwargs.get(name) is not None]
@@ -54,6 +54,20 @@ class AskedMetrics:
     def evaluate(self) -> Evaluations | None:
         """The evaluations as one callable; None if there are none."""
         return Evaluations(tuple(self.evaluations)) if self.evaluations else None
+
+
+def take_arguments(
+    adapter: Adapter, params: dict[str, Any], kwargs: dict[str, Any], default: Any = None
+) -> tuple[Any, AskedMetrics]:
+    """Remove the objective and the metrics from the arguments, and return them; check the other parameters.
+
+    ``default`` is the objective if none is given.
+    """
+    objective = take_objective(adapter, params, kwargs, default)
+    own = as_pairwise(objective)
+    if own is not None:
+        adapter.check_parameters(params)
+    return objective, take_metrics(adapter, params, kwargs, own)
 
 
 def take_metrics(

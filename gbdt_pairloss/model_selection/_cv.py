@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..objectives._registry import as_pairwise
 from ..ranking._adapter import adapter_of
 from ..ranking._groups import Groups, IntArray
-from ._arguments import resolved_direction, take_metrics, take_objective
+from ._arguments import resolved_direction, take_arguments
 
 #: The rows of the training set and of the test set of one fold.
 Fold = tuple[IntArray, IntArray]
@@ -92,11 +91,7 @@ def cv(
     labels, groups = adapter.read_groups(dataset)
     whole = _draw_folds(groups, nfold, shuffle, seed) if folds is None else _check_folds(folds, labels, groups)
     params = dict(params)
-    objective = take_objective(adapter, params, kwargs)
-    is_ours = as_pairwise(objective) is not None
-    if is_ours:
-        adapter.check_parameters(params)
-    metrics = take_metrics(adapter, params, kwargs, objective if is_ours else None)
+    objective, metrics = take_arguments(adapter, params, kwargs)
     # The boosters' cv evaluates its own metrics first, and XGBoost's early stopping follows the last one.
     if metrics.evaluations:
         maximize = resolved_direction(metrics.evaluations[-1], maximize)

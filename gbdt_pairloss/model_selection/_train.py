@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..objectives._parameters import is_whole
-from ..objectives._registry import AUTO, as_pairwise
+from ..objectives._registry import AUTO
 from ..ranking._adapter import Stopping, adapter_of
 from ..ranking._validation import as_list
-from ._arguments import name_of, resolved_direction, take_metrics, take_objective
+from ._arguments import name_of, resolved_direction, take_arguments
 
 
 def train(
@@ -86,11 +86,7 @@ def train(
     if adapter is None:
         raise TypeError(f"train takes a lightgbm.Dataset or an xgboost.DMatrix, got a {type(dataset).__name__}")
     params, kwargs = dict(params), {**kwargs, "feval": feval}
-    objective = take_objective(adapter, params, kwargs, default=AUTO)
-    is_ours = as_pairwise(objective) is not None
-    if is_ours:
-        adapter.check_parameters(params)
-    metrics = take_metrics(adapter, params, kwargs, objective if is_ours else None)
+    objective, metrics = take_arguments(adapter, params, kwargs, default=AUTO)
     maximize = resolved_direction(metrics.last, maximize)
     sets = _named_sets(evals)
     stopping = None

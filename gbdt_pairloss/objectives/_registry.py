@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
+from ..ranking._validation import nearest_name
 from ._base import SingleObjective
 from ._interface import RankingObjective
 
@@ -78,10 +78,8 @@ def get_objective(name: str | RankingObjective, **params: Any) -> RankingObjecti
 
 def did_you_mean(name: Any) -> str:
     """Return the part of a message that suggests an objective for a misspelt name; it may be empty."""
-    known = objective_names()
-    beginning = [one for one in known if isinstance(name, str) and name and one.startswith(name.lower())]
-    close = beginning or get_close_matches(str(name).lower(), known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    close = nearest_name(str(name), objective_names())
+    return f" (did you mean {close!r}?)" if close else ""
 
 
 def negative_label_rule(objective: RankingObjective | None, column: int | None = None) -> bool | None:

@@ -175,10 +175,11 @@ def read_rows(
     y, of_labels = without_mask(y)
     labels, columns = as_numeric(y, "y"), None
     mask = None if extras.mask is None else as_mask(extras.mask, "mask", (n_rows,))
-    if of_labels is not None and labels.shape[:1] == (n_rows,):
-        mask = both_masks(mask, _of_rows(of_labels, (n_rows,), "y"))
-    if mask is not None:  # boosters must not get the labels of rows that take no part, which may be NaN
-        labels = np.where(mask.reshape(-1, *[1] * (labels.ndim - 1)), labels, 0) if len(labels) == n_rows else labels
+    if labels.shape[:1] == (n_rows,):  # another length is an error below
+        if of_labels is not None:
+            mask = both_masks(mask, _of_rows(of_labels, (n_rows,), "y"))
+        if mask is not None:  # boosters must not get the labels of rows that take no part, which may be NaN
+            labels = np.where(mask.reshape(-1, *[1] * (labels.ndim - 1)), labels, 0)
     if several_labels and labels.ndim == 2 and labels.shape[1] > 1:
         labels, columns = labels[:, 0], labels
         if columns.shape[0] != n_rows:

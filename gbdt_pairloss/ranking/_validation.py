@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
@@ -95,6 +95,13 @@ def as_vector(values: Any, name: str, n_rows: int | None = None) -> FloatArray:
     if n_rows is not None and array.shape[0] != n_rows:
         raise ValueError(f"{name} has {array.shape[0]} entries, but there are {n_rows} rows")
     return array
+
+
+def nearest_name(name: str, known: Collection[str]) -> str | None:
+    """Return the name that begins as a misspelt one, or else the most similar one; None if there is none."""
+    name = name.lower()
+    beginning = [one for one in known if name and one.startswith(name)]
+    return next(iter(beginning or get_close_matches(name, known, n=1)), None)
 
 
 def refuse_unknown(owner: str, params: Iterable[str], known: Sequence[str]) -> None:

@@ -16,7 +16,16 @@ from ...ranking._groups import Groups
 from ...ranking._reading import LARGEST_VALUE
 from ...ranking._validation import as_list, as_vector
 from .._import import import_booster
-from .parameters import DEFAULT_RANKS, is_dart, ranks_of, refuse_bagging_by_query, split_ranks, threads_of, with_ranks
+from .parameters import (
+    DEFAULT_RANKS,
+    is_dart,
+    metric_names_of,
+    ranks_of,
+    refuse_bagging_by_query,
+    split_ranks,
+    threads_of,
+    with_ranks,
+)
 from .parameters import METRIC_NAMES as METRIC_NAMES
 from .parameters import MIN_CHILD_HESSIAN as MIN_CHILD_HESSIAN
 from .parameters import OBJECTIVE_NAMES as OBJECTIVE_NAMES
@@ -96,9 +105,7 @@ def metric_result(name: str, value: float, maximize: bool) -> tuple[str, float, 
 def check_names(dataset: Any, names: list[str]) -> None:
     """Raise a ValueError if LightGBM evaluates a metric of one of the names, too: it would mix the values of both."""
     params = dataset.params or {}
-    own = [name for key in METRIC_NAMES for name in as_list(params.get(key))]
-    parts = [part.strip() for name in own for part in str(name).split(",")]
-    evaluated = with_ranks(parts, ranks_of(params) or DEFAULT_RANKS)
+    evaluated = with_ranks(metric_names_of(params), ranks_of(params) or DEFAULT_RANKS)
     for name in names:
         if name in evaluated:
             raise ValueError(

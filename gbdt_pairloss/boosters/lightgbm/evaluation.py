@@ -14,7 +14,7 @@ from ...ranking._validation import as_list
 from .._evaluation import Evaluation, evaluate_all, sort_metrics
 from .._query_sets import QuerySet, one_per_set
 from .dataset import is_native_metric, lgb
-from .parameters import DEFAULT_RANKS, METRIC_NAMES, RANKED, ranks_of, read_ranks, split_ranks, with_ranks
+from .parameters import DEFAULT_RANKS, RANKED, metric_names_of, ranks_of, read_ranks, split_ranks, with_ranks
 
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
 
@@ -38,7 +38,7 @@ def choose_metrics(
     """
     asked, ranks = as_list(eval_metric), read_ranks(eval_at)
     ranks = ranks or ranks_of(params)
-    parameter = _metric_parameter(params)
+    parameter = metric_names_of(params)
     asked = with_ranks([*(m for m in parameter if m not in (*_NO_METRIC, *asked)), *asked], ranks)
     if parameter and not asked:  # metric="None"
         return [], [], DEFAULT_RANKS
@@ -54,12 +54,6 @@ def _is_native(name: str) -> bool:
     """Return whether LightGBM has a metric of a name that may contain a rank."""
     name, at, rank = name.partition("@")
     return is_native_metric(name) and (not at or (name in RANKED and rank.isdecimal() and int(rank) > 0))
-
-
-def _metric_parameter(params: dict[str, Any]) -> list[str]:
-    """Return the metrics that the parameter ``metric``, or an alias of it, names."""
-    names = [name for key in METRIC_NAMES for name in as_list(params.get(key))]
-    return [part.strip() for name in names for part in str(name).split(",")]
 
 
 #: A function that finds the set of the labels, weights and groups that LightGBM passes to a metric.
@@ -117,8 +111,11 @@ def by_rows(function: Callable[..., Any], find: FindSet, is_objective: bool = Fa
         result = function(*(None if array is None else array[places] for array in given))
         if not is_objective:
             return result
-        rows = np.argsort(places)
-        return tuple(np.asarray(array)[rows] for array in result)
+        placed = []
+        for array in map(np.asarray, result):
+            placed.append(np.empty_like(array))
+            placed[-1][places] = array
+        return tuple(placed)
 
     return call
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...ranking._validation import as_list
 from .._import import import_booster
 from .._parameters import refuse_ignored
 
@@ -95,6 +96,12 @@ def threads_of(params: dict[str, Any]) -> Any:
     return next((params[name] for name in _THREAD_NAMES if params.get(name) is not None), None)
 
 
+def metric_names_of(params: dict[str, Any]) -> list[str]:
+    """Return the metrics that the parameter ``metric``, or an alias of it, names."""
+    names = [name for key in METRIC_NAMES for name in as_list(params.get(key))]
+    return [part.strip() for name in names for part in str(name).split(",")]
+
+
 def ranks_of(params: dict[str, Any]) -> list[int]:
     """Return the ranks that the parameter ``eval_at``, or an alias of it, names."""
     return next(filter(None, (read_ranks(params.get(name)) for name in _RANKS_NAMES)), [])
@@ -117,7 +124,7 @@ def read_ranks(eval_at: Any) -> list[int]:
 
 def with_ranks(metrics: list[Any], ranks: list[int]) -> list[Any]:
     """Add the ranks of ``eval_at`` to names: "ndcg" and "map" without a rank are evaluated at each of the ranks."""
-    lists = [[f"{m}@{k}" for k in ranks] if ranks and m in ("ndcg", "map") else [m] for m in metrics]
+    lists = [[f"{m}@{k}" for k in ranks] if ranks and m in RANKED else [m] for m in metrics]
     return [metric for names in lists for metric in names]
 
 

@@ -43,6 +43,10 @@ NATIVE_METRICS = frozenset((
 
 # How the names begin of the metrics that XGBoost's early stopping maximises without being told.
 _MAXIMISED = ("auc", "pre", "map", "ndcg")
+_NO_DIRECTION = (
+    "early stopping needs maximize=True or maximize=False: whether larger values of the last metric are better is not "
+    "known"
+)
 
 
 def read_dataset(dataset: Any) -> RankingData:
@@ -160,8 +164,11 @@ def _caller(kind: type) -> Any:
 
 def check_names(dataset: Any, names: list[str]) -> None:
     """Raise a ValueError if XGBoost evaluates a metric of one of the names, too: it would mix the values of both."""
-    container, booster = _caller(xgb.callback.CallbackContainer), _caller(xgb.Booster)
-    if container is None or booster is None or container.history:  # the first round tells
+    container = _caller(xgb.callback.CallbackContainer)
+    if container is None or container.history:  # the first round tells
+        return
+    booster = _caller(xgb.Booster)
+    if booster is None:
         return
     evaluated = {metric["name"] for metric in json.loads(booster.save_config())["learner"].get("metrics", ())}
     for name in names:
@@ -257,10 +264,7 @@ def cross_validate(
     _set_parameters(params, objective, native, evaluate, kwargs)
     if kwargs.get("early_stopping_rounds") is not None:
         if evaluate is not None and maximize is None:  # XGBoost would guess it by the name, and mostly minimise
-            raise ValueError(
-                "early stopping needs maximize=True or maximize=False: whether larger values of the last metric are "
-                "better is not known"
-            )
+            raise ValueError(_NO_DIRECTION)
         kwargs["maximize"] = maximize
     sliced = dataset.slice
     sizes, weights = np.diff(dataset.get_uint_info("group_ptr").astype(np.int64)), dataset.get_weight()
@@ -300,10 +304,7 @@ def train(
     callbacks = as_list(kwargs.pop("callbacks", None))
     if stopping is not None:
         if stopping.maximize is None and stopping.metric is None:
-            raise ValueError(
-                "early stopping needs maximize=True or maximize=False: whether larger values of the last metric are "
-                "better is not known"
-            )
+            raise ValueError(_NO_DIRECTION)
         callbacks.append(
             xgb.callback.EarlyStopping(
                 rounds=stopping.rounds,
