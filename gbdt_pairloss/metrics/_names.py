@@ -143,7 +143,7 @@ def get_metric(name: str, **options: Any) -> Metric:
 
 def similar_name(name: str, known: Collection[str]) -> str | None:
     """Return the name that a misspelt one may mean, with its ``@k``; None if there is none."""
-    matched = re.fullmatch(r"(.*?)[@_ ]?(\d*)", name.lower())
+    matched = re.fullmatch(r"(.*?)[@_ ]?(\d*)", name.lower(), re.DOTALL)
     assert matched is not None
     words, rank = matched.groups()
     close = nearest_name(words, known)

@@ -90,6 +90,7 @@ def test_metrics_can_be_pickled_copied_and_compared(data):
         ("ndgc", r"unknown metric 'ndgc' \(did you mean 'ndcg'\?\); the names are auc, average_precision"),
         ("", "unknown metric ''"),
         ("rmse@3", "unknown metric 'rmse@3'"),
+        ("two\nlines", "unknown metric"),
         ("auc@5", "auc takes no @k"),
         ("spearman@5", "spearman takes no @k"),
         ("ndcg@0", "must be a positive integer"),
